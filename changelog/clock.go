@@ -1,0 +1,54 @@
+package changelog
+
+import (
+	"sync"
+	"time"
+)
+
+// Clock issues the CSNs of one server: a hybrid logical clock. A CSN carries
+// the time of its change where that is known, and is later than every CSN the
+// clock was told of and than every one it issued, however the machine's clock
+// jumps. It is safe for concurrent use.
+type Clock struct {
+	sid SID
+	now func() time.Time
+
+	mu   sync.Mutex
+	last CSN
+}
+
+// NewClock returns the clock of server sid. Mark is the last CSN it issued in
+// an earlier life; the caller stores every CSN before it lets anyone see it,
+// and hands the newest back here.
+func NewClock(sid SID, now func() time.Time, mark CSN) *Clock {
+	return &Clock{sid: sid, now: now, last: mark}
+}
+
+// Next returns a CSN for a change made at the given time (zero: now), later
+// than all of after. A time in the future counts as now.
+func (c *Clock) Next(at time.Time, after ...CSN) CSN {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if at.IsZero() || at.After(now) {
+		at = now
+	}
+	next := CSN{Time: clampTime(at.UnixMicro()), SID: c.sid}
+	for _, a := range append(after, c.last) {
+		if next.Compare(a) <= 0 {
+			next = successor(a, c.sid)
+		}
+	}
+	c.last = next
+	return next
+}
+
+// successor returns the first CSN of sid that is later than a.
+func successor(a CSN, sid SID) CSN {
+	if a.Count < maxCount {
+		return CSN{Time: a.Time, Count: a.Count + 1, SID: sid}
+	}
+	return CSN{Time: clampTime(a.Time + 1), SID: sid}
+}
+
+func clampTime(us int64) int64 { return min(max(us, minTime), maxTime) }
