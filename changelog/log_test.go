@@ -1,0 +1,168 @@
+package changelog_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	bolt "go.etcd.io/bbolt"
+	"pgregory.net/rapid"
+
+	"ldapsync/changelog"
+)
+
+func anyChange(t *rapid.T) changelog.Change {
+	c := changelog.Change{
+		Seq: rapid.Uint64Range(1, 1<<40).Draw(t, "seq"),
+		CSN: anyCSN(t),
+		Op:  changelog.Op(rapid.IntRange(1, 4).Draw(t, "op")),
+		DN:  rapid.String().Draw(t, "dn"),
+		RDN: "cn=x",
+	}
+	c.CSN.SID = max(c.CSN.SID, 1)
+	copy(c.ID[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
+	c.ID[0] |= 1
+	for range rapid.IntRange(0, 3).Draw(t, "seen") {
+		if c.Seen == nil {
+			c.Seen = changelog.Seqs{}
+		}
+		c.Seen[changelog.SID(rapid.IntRange(1, 5).Draw(t, "sid"))] = rapid.Uint64().Draw(t, "n")
+	}
+	c.DeleteOldRDN, c.Undelete = rapid.Bool().Draw(t, "old"), rapid.Bool().Draw(t, "undelete")
+	if c.Op == changelog.OpAdd || c.Op == changelog.OpModify {
+		for range rapid.IntRange(0, 3).Draw(t, "mods") {
+			m := changelog.Mod{Op: changelog.ModAdd, Attr: "description", Values: []string{rapid.String().Draw(t, "v"), "\xff\x00"}}
+			c.Mods = append(c.Mods, m)
+		}
+	}
+	return c
+}
+
+func TestChangeRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := anyChange(t)
+		raw, _ := c.AppendBinary(nil)
+		var back changelog.Change
+		if err := back.UnmarshalBinary(raw); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c, back); diff != "" {
+			t.Fatal(diff)
+		}
+		cut := rapid.IntRange(0, len(raw)-1).Draw(t, "cut")
+		if err := back.UnmarshalBinary(raw[:cut]); !errors.Is(err, changelog.ErrChange) {
+			t.Fatalf("cut to %d of %d bytes: %v", cut, len(raw), err)
+		}
+	})
+}
+
+func FuzzUnmarshalChange(f *testing.F) {
+	c := changelog.Change{Seq: 1, CSN: changelog.CSN{Time: 1, SID: 1}, Op: changelog.OpModify, ID: changelog.ID{1},
+		Mods: []changelog.Mod{{Op: changelog.ModAdd, Attr: "cn", Values: []string{"x"}}}}
+	raw, _ := c.AppendBinary(nil)
+	f.Add(raw)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var c changelog.Change
+		if c.UnmarshalBinary(b) != nil {
+			return
+		}
+		again, _ := c.AppendBinary(nil)
+		var d changelog.Change
+		if err := d.UnmarshalBinary(again); err != nil || !cmp.Equal(c, d) {
+			t.Errorf("%+v reads as %+v, %v", c, d, err)
+		}
+	})
+}
+
+func openDB(t *testing.T) *bolt.DB {
+	t.Helper()
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "log.db"), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// inLog runs fn on the log of a transaction that is committed.
+func inLog(t *testing.T, db *bolt.DB, fn func(*changelog.Log)) {
+	t.Helper()
+	err := db.Update(func(tx *bolt.Tx) error {
+		l, err := changelog.OpenLog(tx)
+		if err == nil {
+			fn(l)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func change(sid changelog.SID, seq uint64) *changelog.Change {
+	return &changelog.Change{Seq: seq, CSN: changelog.CSN{Time: int64(seq), SID: sid}, Op: changelog.OpDelete, ID: changelog.ID{byte(sid)}}
+}
+
+func TestLogIsGapless(t *testing.T) {
+	inLog(t, openDB(t), func(l *changelog.Log) {
+		for _, step := range []struct {
+			sid  changelog.SID
+			seq  uint64
+			want error
+		}{{1, 2, changelog.ErrGap}, {1, 1, nil}, {1, 1, changelog.ErrKnown}, {1, 3, changelog.ErrGap}, {2, 1, nil}, {1, 2, nil}} {
+			if err := l.Append(change(step.sid, step.seq)); !errors.Is(err, step.want) {
+				t.Errorf("append %d/%d: %v, want %v", step.sid, step.seq, err, step.want)
+			}
+		}
+		late := change(1, 3)
+		late.CSN.Time = 1
+		if err := l.Append(late); !errors.Is(err, changelog.ErrChange) {
+			t.Errorf("change with an earlier CSN: %v", err)
+		}
+		v, err := l.Vector()
+		if err != nil || v.String() != "1:2,2:1" {
+			t.Errorf("vector %s, %v", v, err)
+		}
+	})
+}
+
+func TestLogSinceAndTrim(t *testing.T) {
+	db := openDB(t)
+	inLog(t, db, func(l *changelog.Log) {
+		for seq := uint64(1); seq <= 5; seq++ {
+			for sid := changelog.SID(1); sid <= 3; sid++ {
+				if err := l.Append(change(sid, seq)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if n, err := l.Trim(2, 3, 100); n != 3 || err != nil {
+			t.Errorf("trimmed %d, %v", n, err)
+		}
+		if err := l.Know(9); err != nil {
+			t.Fatal(err)
+		}
+	})
+	inLog(t, db, func(l *changelog.Log) {
+		got := changelog.Vector{}
+		n := 0
+		err := l.Since(changelog.Seqs{1: 4, 2: 3, 3: 5}, func(c *changelog.Change) bool {
+			n++
+			got[c.SID()] = changelog.Mark{Seq: c.Seq}
+			return true
+		})
+		if err != nil || n != 3 || got.String() != "1:5,2:5" {
+			t.Errorf("got %d changes up to %s, %v", n, got, err)
+		}
+		if err := l.Since(changelog.Seqs{1: 5, 2: 2}, func(*changelog.Change) bool { return true }); !errors.Is(err, changelog.ErrGap) {
+			t.Errorf("log that was trimmed too far: %v", err)
+		}
+		if c, err := l.Get(2, 3); c != nil || err != nil {
+			t.Errorf("trimmed change: %v, %v", c, err)
+		}
+		if v, _ := l.Vector(); len(v) != 4 || v[9].Seq != 0 {
+			t.Errorf("vector %v", v)
+		}
+	})
+}
