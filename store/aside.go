@@ -1,0 +1,144 @@
+package store
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"ldapsync/changelog"
+)
+
+// Parked is an entry whose view the directory would not take.
+type Parked struct {
+	ID changelog.ID `json:"id"`
+	DN string       `json:"dn"`
+	// Code and Text are the directory's result (RFC 4511 appendix A); code 0
+	// says that the entry waits for its superior.
+	Code  int       `json:"code"`
+	Text  string    `json:"text"`
+	Since time.Time `json:"since"`
+	// Tries counts the attempts, Next is when to make another.
+	Tries int       `json:"tries"`
+	Next  time.Time `json:"next"`
+}
+
+// Park sets an entry aside.
+func (t *Tx) Park(p Parked) error {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return t.bucket(bucketParked).Put(p.ID[:], raw)
+}
+
+// Parked returns why an entry is set aside; false when it is not.
+func (t *Tx) Parked(id changelog.ID) (Parked, bool, error) {
+	raw := t.bucket(bucketParked).Get(id[:])
+	if raw == nil {
+		return Parked{}, false, nil
+	}
+	var p Parked
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return Parked{}, false, fmt.Errorf("read parked %s: %w", id, err)
+	}
+	return p, true, nil
+}
+
+// Unpark lets an entry be tried again.
+func (t *Tx) Unpark(id changelog.ID) error { return t.bucket(bucketParked).Delete(id[:]) }
+
+// ParkedList returns up to max entries set aside, in the order of their ids.
+func (t *Tx) ParkedList(max int) ([]Parked, error) {
+	var out []Parked
+	c := t.bucket(bucketParked).Cursor()
+	for k, raw := c.First(); k != nil && len(out) < max; k, raw = c.Next() {
+		var p Parked
+		if err := json.Unmarshal(raw, &p); err != nil {
+			return nil, fmt.Errorf("read parked %x: %w", k, err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// ParkedCount returns the number of entries set aside.
+func (t *Tx) ParkedCount() int { return t.count(bucketParked) }
+
+// Deny keeps a change of another server that it was not entitled to make.
+func (t *Tx) Deny(c *changelog.Change) error {
+	raw, err := c.AppendBinary(nil)
+	if err != nil {
+		return err
+	}
+	return t.bucket(bucketDenied).Put(changeKey(c.SID(), c.Seq), raw)
+}
+
+// DenyOwn keeps a change of a local client that this server was not entitled
+// to make. Such changes are numbered apart from the log.
+func (t *Tx) DenyOwn(c changelog.Change) error {
+	b := t.bucket(bucketDenied)
+	n, err := b.NextSequence()
+	if err != nil {
+		return err
+	}
+	c.Seq = n
+	raw, err := c.AppendBinary(nil)
+	if err != nil {
+		return err
+	}
+	return b.Put(append(changeKey(c.SID(), 0), genKey(n)...), raw)
+}
+
+// Denied reports whether the change seq of sid is kept as denied.
+func (t *Tx) Denied(sid changelog.SID, seq uint64) bool {
+	return t.bucket(bucketDenied).Get(changeKey(sid, seq)) != nil
+}
+
+// AllowAgain forgets that a change was denied.
+func (t *Tx) AllowAgain(sid changelog.SID, seq uint64) error {
+	return t.bucket(bucketDenied).Delete(changeKey(sid, seq))
+}
+
+// DeniedCount returns the number of changes denied.
+func (t *Tx) DeniedCount() int { return t.count(bucketDenied) }
+
+// Postpone keeps a stored change out of the state until the clock comes near
+// its time.
+func (t *Tx) Postpone(c *changelog.Change) error {
+	return t.bucket(bucketFuture).Put(c.CSN.AppendKey(nil), changeKey(c.SID(), c.Seq))
+}
+
+// Due returns up to max postponed changes that are not later than the time
+// given, earliest first, and forgets that they were postponed.
+func (t *Tx) Due(until time.Time, max int) ([]*changelog.Change, error) {
+	var out []*changelog.Change
+	c := t.bucket(bucketFuture).Cursor()
+	for k, ref := c.First(); k != nil && len(out) < max; k, ref = c.First() {
+		csn, err := changelog.CSNFromKey(k)
+		if err != nil || len(ref) != 10 {
+			return nil, fmt.Errorf("read postponed change %x: damaged", k)
+		}
+		if csn.When().After(until) {
+			break
+		}
+		change, err := t.Log.Get(changelog.SID(binary.BigEndian.Uint16(ref)), binary.BigEndian.Uint64(ref[2:]))
+		if err != nil {
+			return nil, err
+		}
+		if change != nil {
+			out = append(out, change)
+		}
+		if err := c.Delete(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// FutureCount returns the number of changes postponed.
+func (t *Tx) FutureCount() int { return t.count(bucketFuture) }
+
+func changeKey(sid changelog.SID, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(sidKey(sid), seq)
+}

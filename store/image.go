@@ -1,0 +1,170 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/octets"
+)
+
+// Image is what the directory was last known to hold of an entry: as it
+// reported, or as we wrote it.
+type Image struct {
+	ID     changelog.ID
+	Parent changelog.ID
+	// RDN is the name as the directory spells it, RDNKey its normal form.
+	RDN, RDNKey string
+	// CSN is the newest entryCSN known; reports that are not newer are old
+	// news. Confirmed says that it is the entryCSN of exactly this state: our
+	// own write is confirmed by the directory's report of it.
+	CSN       changelog.CSN
+	Confirmed bool
+	// Gone marks an entry we deleted, kept so that late reports of it are known
+	// as such until the next refresh.
+	Gone bool
+	// Newest is the newest CSN among the facts that the image contains.
+	Newest changelog.CSN
+	Attrs  []directory.Attribute
+}
+
+const (
+	imageConfirmed = 1 << iota
+	imageGone
+)
+
+func (m *Image) encode() []byte {
+	flags := byte(0)
+	if m.Confirmed {
+		flags |= imageConfirmed
+	}
+	if m.Gone {
+		flags |= imageGone
+	}
+	b := append([]byte{1, flags}, m.Parent[:]...)
+	b = m.Newest.AppendKey(m.CSN.AppendKey(b))
+	b = octets.AppendString(octets.AppendString(b, m.RDN), m.RDNKey)
+	b = octets.AppendUint(b, uint64(len(m.Attrs)))
+	for _, a := range m.Attrs {
+		b = octets.AppendStrings(octets.AppendString(b, a.Name), a.Values)
+	}
+	return b
+}
+
+func decodeImage(id changelog.ID, raw []byte) (*Image, error) {
+	r := octets.NewReader(raw)
+	if r.Byte() != 1 {
+		r.Fail()
+	}
+	flags := r.Byte()
+	m := &Image{ID: id, Confirmed: flags&imageConfirmed != 0, Gone: flags&imageGone != 0}
+	m.Parent = changelog.ReadID(r)
+	m.CSN, m.Newest = changelog.ReadCSN(r), changelog.ReadCSN(r)
+	m.RDN, m.RDNKey = r.String(), r.String()
+	for n := r.Count(2); n > 0; n-- {
+		m.Attrs = append(m.Attrs, directory.Attribute{Name: r.String(), Values: r.Strings()})
+	}
+	if err := r.Done(); err != nil {
+		return nil, fmt.Errorf("read image of %s: %w", id, err)
+	}
+	return m, nil
+}
+
+// Image returns the image of an entry, nil when there is none; one that is
+// Gone is returned as such.
+func (t *Tx) Image(id changelog.ID) (*Image, error) {
+	raw := t.bucket(bucketImages).Get(id[:])
+	if raw == nil {
+		return nil, nil
+	}
+	return decodeImage(id, raw)
+}
+
+// PutImage stores the image of an entry and keeps the index of names.
+func (t *Tx) PutImage(m *Image) error {
+	if err := t.unname(m.ID); err != nil {
+		return err
+	}
+	if !m.Gone {
+		if err := t.bucket(bucketNames).Put(nameKey(m.Parent, m.RDNKey), m.ID[:]); err != nil {
+			return err
+		}
+	}
+	return t.bucket(bucketImages).Put(m.ID[:], m.encode())
+}
+
+// DropImage removes the image of an entry.
+func (t *Tx) DropImage(id changelog.ID) error {
+	if err := t.unname(id); err != nil {
+		return err
+	}
+	return t.bucket(bucketImages).Delete(id[:])
+}
+
+// unname takes an entry's present name out of the index, unless another entry
+// has taken that name meanwhile.
+func (t *Tx) unname(id changelog.ID) error {
+	old, err := t.Image(id)
+	if err != nil || old == nil || old.Gone {
+		return err
+	}
+	key := nameKey(old.Parent, old.RDNKey)
+	if !bytes.Equal(t.bucket(bucketNames).Get(key), id[:]) {
+		return nil
+	}
+	return t.bucket(bucketNames).Delete(key)
+}
+
+// Named returns the entry that has a name in the directory, the zero ID when
+// none has.
+func (t *Tx) Named(parent changelog.ID, rdnKey string) (id changelog.ID) {
+	copy(id[:], t.bucket(bucketNames).Get(nameKey(parent, rdnKey)))
+	return id
+}
+
+// Children returns up to max entries right below parent in the directory.
+func (t *Tx) Children(parent changelog.ID, max int) []changelog.ID {
+	var out []changelog.ID
+	c := t.bucket(bucketNames).Cursor()
+	for k, v := c.Seek(parent[:]); bytes.HasPrefix(k, parent[:]) && len(out) < max; k, v = c.Next() {
+		out = append(out, toID(v))
+	}
+	return out
+}
+
+// Images returns up to max images in the order of their ids, beginning after
+// the given one.
+func (t *Tx) Images(after changelog.ID, max int) ([]*Image, error) {
+	var out []*Image
+	c := t.bucket(bucketImages).Cursor()
+	k, raw := c.Seek(after[:])
+	if bytes.Equal(k, after[:]) {
+		k, raw = c.Next()
+	}
+	for ; k != nil && len(out) < max; k, raw = c.Next() {
+		m, err := decodeImage(toID(k), raw)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// ImageCount returns the number of images, those of entries we deleted included.
+func (t *Tx) ImageCount() int { return t.count(bucketImages) }
+
+// longName is the length from which a name stands in the index by its digest,
+// since a key of the file is limited.
+const longName = 1024
+
+func nameKey(parent changelog.ID, rdnKey string) []byte {
+	if len(rdnKey) >= longName {
+		sum := sha256.Sum256([]byte(rdnKey))
+		rdnKey = string(sum[:])
+	}
+	return append(slices.Clip(parent[:]), rdnKey...)
+}

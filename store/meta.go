@@ -1,0 +1,160 @@
+package store
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"ldapsync/changelog"
+)
+
+// Identity says whose file this is.
+type Identity struct {
+	// Suffix is the normalised DN of the suffix.
+	Suffix string `json:"suffix"`
+	// JID is the bare JID of the server.
+	JID string `json:"jid"`
+	// Install is drawn at random when the file is made; two files never share
+	// it unless one is a copy of the other.
+	Install string `json:"install"`
+	// SID is the server's number, 0 until it has one.
+	SID changelog.SID `json:"sid"`
+	// Epoch counts the lives of this install.
+	Epoch uint64 `json:"epoch"`
+	// Joined is set once the server may speak for its directory: it founded
+	// the room, or has caught up with it and matched its entries.
+	Joined bool `json:"joined"`
+	// Role is the last role the room granted.
+	Role string `json:"role"`
+	// SchemaDigest is the schema under which the facts' keys were made.
+	SchemaDigest string `json:"schema"`
+}
+
+var (
+	keyIdentity  = []byte("identity")
+	keyCookie    = []byte("cookie")
+	keyPublished = []byte("published")
+	keyClock     = []byte("clock")
+	keyFault     = []byte("fault")
+)
+
+// Identity returns whose file this is; the zero value for a new file.
+func (t *Tx) Identity() (Identity, error) {
+	var id Identity
+	return id, t.getJSON(keyIdentity, &id)
+}
+
+// SetIdentity replaces the identity.
+func (t *Tx) SetIdentity(id Identity) error { return t.putJSON(keyIdentity, id) }
+
+// Cookie returns what to resume the directory's reports with, nil for none.
+func (t *Tx) Cookie() []byte { return append([]byte(nil), t.bucket(bucketMeta).Get(keyCookie)...) }
+
+// SetCookie replaces the cookie; nil removes it.
+func (t *Tx) SetCookie(cookie []byte) error {
+	if cookie == nil {
+		return t.bucket(bucketMeta).Delete(keyCookie)
+	}
+	return t.bucket(bucketMeta).Put(keyCookie, cookie)
+}
+
+// Published returns the last of our own sequence numbers that the XMPP server
+// has acknowledged.
+func (t *Tx) Published() uint64 {
+	raw := t.bucket(bucketMeta).Get(keyPublished)
+	if len(raw) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(raw)
+}
+
+// SetPublished replaces the mark of Published.
+func (t *Tx) SetPublished(seq uint64) error {
+	return t.bucket(bucketMeta).Put(keyPublished, binary.BigEndian.AppendUint64(nil, seq))
+}
+
+// Clock returns the last CSN this server issued.
+func (t *Tx) Clock() (changelog.CSN, error) {
+	raw := t.bucket(bucketMeta).Get(keyClock)
+	if raw == nil {
+		return changelog.CSN{}, nil
+	}
+	return changelog.CSNFromKey(raw)
+}
+
+// SetClock stores the last CSN issued, in the transaction that uses it.
+func (t *Tx) SetClock(c changelog.CSN) error {
+	return t.bucket(bucketMeta).Put(keyClock, c.AppendKey(nil))
+}
+
+// Fault returns why this server may not take part any more, "" when it may.
+func (t *Tx) Fault() string { return string(t.bucket(bucketMeta).Get(keyFault)) }
+
+// SetFault stores the reason of Fault.
+func (t *Tx) SetFault(why string) error { return t.bucket(bucketMeta).Put(keyFault, []byte(why)) }
+
+// Member is what is remembered of another server of the room.
+type Member struct {
+	JID     string    `json:"jid"`
+	Install string    `json:"install"`
+	Role    string    `json:"role"`
+	Seen    time.Time `json:"seen"`
+}
+
+// Member returns what is known of the server with a sid; false when nothing.
+func (t *Tx) Member(sid changelog.SID) (Member, bool, error) {
+	raw := t.bucket(bucketMembers).Get(sidKey(sid))
+	if raw == nil {
+		return Member{}, false, nil
+	}
+	var m Member
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return Member{}, false, fmt.Errorf("read member %s: %w", sid, err)
+	}
+	return m, true, nil
+}
+
+// Members returns every server remembered.
+func (t *Tx) Members() (map[changelog.SID]Member, error) {
+	out := map[changelog.SID]Member{}
+	err := t.bucket(bucketMembers).ForEach(func(k, raw []byte) error {
+		var m Member
+		if err := json.Unmarshal(raw, &m); err != nil || len(k) != 2 {
+			return fmt.Errorf("read member %x: %w", k, err)
+		}
+		out[changelog.SID(binary.BigEndian.Uint16(k))] = m
+		return nil
+	})
+	return out, err
+}
+
+// SetMember remembers a server.
+func (t *Tx) SetMember(sid changelog.SID, m Member) error {
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return t.bucket(bucketMembers).Put(sidKey(sid), raw)
+}
+
+func sidKey(sid changelog.SID) []byte { return binary.BigEndian.AppendUint16(nil, uint16(sid)) }
+
+func (t *Tx) getJSON(key []byte, v any) error {
+	raw := t.bucket(bucketMeta).Get(key)
+	if raw == nil {
+		return nil
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return fmt.Errorf("read %s of the state file: %w", key, err)
+	}
+	return nil
+}
+
+func (t *Tx) putJSON(key []byte, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return t.bucket(bucketMeta).Put(key, raw)
+}

@@ -1,0 +1,191 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+
+	"ldapsync/changelog"
+	"ldapsync/octets"
+)
+
+// Dirty is the mark of an entry whose image may differ from its view.
+type Dirty struct {
+	ID changelog.ID
+	// Gen grows with every mark; a mark that grew while the entry was being
+	// written must not be cleared.
+	Gen uint64
+	// Seen is what the image contains: a change that a client makes to the
+	// entry now has been made knowing this and no more.
+	Seen changelog.Seqs
+}
+
+// MarkDirty marks an entry. Seen is kept from the first mark: it says what the
+// image contains, and that changes only when the image does.
+func (t *Tx) MarkDirty(id changelog.ID, seen changelog.Seqs) error {
+	old, err := t.Dirty(id)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		seen = old.Seen
+		if err := t.bucket(bucketQueue).Delete(genKey(old.Gen)); err != nil {
+			return err
+		}
+	}
+	gen, err := t.bucket(bucketQueue).NextSequence()
+	if err != nil {
+		return err
+	}
+	return t.putDirty(Dirty{ID: id, Gen: gen, Seen: seen})
+}
+
+// SetSeen replaces what the image of a dirty entry contains; the mark keeps
+// its place.
+func (t *Tx) SetSeen(id changelog.ID, seen changelog.Seqs) error {
+	d, err := t.Dirty(id)
+	if err != nil || d == nil {
+		return err
+	}
+	d.Seen = seen
+	return t.putDirty(*d)
+}
+
+func (t *Tx) putDirty(d Dirty) error {
+	if err := t.bucket(bucketQueue).Put(genKey(d.Gen), d.ID[:]); err != nil {
+		return err
+	}
+	b := octets.AppendUint(nil, d.Gen)
+	return t.bucket(bucketDirty).Put(d.ID[:], appendSeqs(b, d.Seen))
+}
+
+// Dirty returns the mark of an entry, nil when it has none.
+func (t *Tx) Dirty(id changelog.ID) (*Dirty, error) {
+	raw := t.bucket(bucketDirty).Get(id[:])
+	if raw == nil {
+		return nil, nil
+	}
+	r := octets.NewReader(raw)
+	d := &Dirty{ID: id, Gen: r.Uint(), Seen: readSeqs(r)}
+	if err := r.Done(); err != nil {
+		return nil, fmt.Errorf("read mark of %s: %w", id, err)
+	}
+	return d, nil
+}
+
+// ClearDirty removes the mark of an entry.
+func (t *Tx) ClearDirty(id changelog.ID) error {
+	d, err := t.Dirty(id)
+	if err != nil || d == nil {
+		return err
+	}
+	if err := t.bucket(bucketQueue).Delete(genKey(d.Gen)); err != nil {
+		return err
+	}
+	return t.bucket(bucketDirty).Delete(id[:])
+}
+
+// DirtyAfter returns up to max marked entries in the order of their marks,
+// beginning after the mark gen, without those that are parked.
+func (t *Tx) DirtyAfter(gen uint64, max int) ([]Dirty, error) {
+	var out []Dirty
+	c := t.bucket(bucketQueue).Cursor()
+	for k, v := c.Seek(genKey(gen + 1)); k != nil && len(out) < max; k, v = c.Next() {
+		id := toID(v)
+		if t.bucket(bucketParked).Get(id[:]) != nil {
+			continue
+		}
+		d, err := t.Dirty(id)
+		if err != nil {
+			return nil, err
+		}
+		if d != nil {
+			out = append(out, *d)
+		}
+	}
+	return out, nil
+}
+
+// DirtyCount returns the number of marks, those of parked entries included.
+func (t *Tx) DirtyCount() int { return t.count(bucketDirty) }
+
+// Intent is what a transaction that was sent to the directory makes of an
+// entry. It is stored before the transaction is sent, so that the outcome can
+// be recognised whatever happens in between.
+type Intent struct {
+	// Image is the state that the write leaves, Gone for a delete.
+	Image Image
+	// Gen is the mark that the write answers, Seen what the new image contains.
+	Gen  uint64
+	Seen changelog.Seqs
+}
+
+// PutIntent stores the intent for an entry.
+func (t *Tx) PutIntent(in *Intent) error {
+	b := octets.AppendUint(nil, in.Gen)
+	b = appendSeqs(b, in.Seen)
+	return t.bucket(bucketIntents).Put(in.Image.ID[:], append(b, in.Image.encode()...))
+}
+
+// Intent returns the intent for an entry, nil when there is none.
+func (t *Tx) Intent(id changelog.ID) (*Intent, error) {
+	raw := t.bucket(bucketIntents).Get(id[:])
+	if raw == nil {
+		return nil, nil
+	}
+	return decodeIntent(id, raw)
+}
+
+func decodeIntent(id changelog.ID, raw []byte) (*Intent, error) {
+	r := octets.NewReader(raw)
+	in := &Intent{Gen: r.Uint(), Seen: readSeqs(r)}
+	image, err := decodeImage(id, r.Rest())
+	if err != nil {
+		return nil, fmt.Errorf("read intent: %w", err)
+	}
+	in.Image = *image
+	return in, nil
+}
+
+// Intents returns up to max intents.
+func (t *Tx) Intents(max int) ([]*Intent, error) {
+	var out []*Intent
+	c := t.bucket(bucketIntents).Cursor()
+	for k, raw := c.First(); k != nil && len(out) < max; k, raw = c.Next() {
+		in, err := decodeIntent(toID(k), raw)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, in)
+	}
+	return out, nil
+}
+
+// DropIntent removes the intent for an entry.
+func (t *Tx) DropIntent(id changelog.ID) error { return t.bucket(bucketIntents).Delete(id[:]) }
+
+func genKey(gen uint64) []byte { return binary.BigEndian.AppendUint64(nil, gen) }
+
+func appendSeqs(b []byte, s changelog.Seqs) []byte {
+	b = octets.AppendUint(b, uint64(len(s)))
+	for _, sid := range slices.Sorted(maps.Keys(s)) {
+		b = octets.AppendUint(octets.AppendUint(b, uint64(sid)), s[sid])
+	}
+	return b
+}
+
+func readSeqs(r *octets.Reader) changelog.Seqs {
+	s := changelog.Seqs{}
+	for n := r.Count(2); n > 0; n-- {
+		sid := changelog.SID(r.Uint())
+		s[sid] = r.Uint()
+	}
+	return s
+}
+
+// toID reads an id; a damaged one is no entry.
+func toID(b []byte) (id changelog.ID) {
+	copy(id[:], b)
+	return id
+}
