@@ -1,5 +1,22 @@
 // Package dn reads, prints and normalises distinguished names (RFC 4514).
+//
+// It knows nothing of attribute types and matching rules: what makes two names
+// equal is asked of a Normaliser. Values are raw octets throughout, so that
+// names with octets that are no UTF-8 stay apart.
 package dn
+
+import "errors"
+
+// ErrSyntax is wrapped by every error of Parse and ParseRDN.
+var ErrSyntax = errors.New("invalid DN")
+
+// Limits of Parse and ParseRDN, far beyond what any directory serves.
+const (
+	// MaxLen is the length of the longest name in octets.
+	MaxLen = 64 << 10
+	// MaxAVAs is the greatest number of attribute values in a name.
+	MaxAVAs = 1024
+)
 
 // AVA is one attribute type and value of an RDN; Value is raw octets.
 type AVA struct{ Attr, Value string }

@@ -1,20 +1,61 @@
 package dn
 
-// Key returns the comparison key of d.
-func (d DN) Key(n Normaliser) string { return "" }
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
-// Key returns the comparison key of r.
-func (r RDN) Key(n Normaliser) string { return "" }
+// Key returns what all spellings of one name have in common and no two names
+// share: the name printed with canonical attributes and normal forms of the
+// values, those of one RDN sorted. It can be shown, and Parse reads it.
+func (d DN) Key(n Normaliser) string {
+	var b strings.Builder
+	for i, r := range d {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		r.normal(n).print(&b)
+	}
+	return b.String()
+}
 
-// Parent returns the name of the superior entry; nil for the root.
-func (d DN) Parent() DN { return nil }
+// Key is to r what DN.Key is to a DN.
+func (r RDN) Key(n Normaliser) string { return r.normal(n).String() }
 
-// IsBelow reports whether d is a descendant of base; base itself is not below
-// base.
-func (d DN) IsBelow(base DN, n Normaliser) bool { return false }
+// normal returns the RDN that all spellings of r have in common.
+func (r RDN) normal(n Normaliser) RDN {
+	normal := make(RDN, len(r))
+	for i, a := range r {
+		normal[i] = AVA{n.Canonical(a.Attr), n.Normalise(a.Attr, a.Value)}
+	}
+	slices.SortFunc(normal, func(a, b AVA) int {
+		return cmp.Or(strings.Compare(a.Attr, b.Attr), strings.Compare(a.Value, b.Value))
+	})
+	return normal
+}
 
-// Equal reports whether d and o name the same entry.
-func (d DN) Equal(o DN, n Normaliser) bool { return false }
+// Parent returns the name of the superior entry; nil for the root and for the
+// names directly below it. It shares memory with d.
+func (d DN) Parent() DN {
+	if len(d) < 2 {
+		return nil
+	}
+	return d[1:]
+}
+
+// IsBelow reports whether d is a descendant of base. No name is below itself;
+// every name but the root is below the root.
+func (d DN) IsBelow(base DN, n Normaliser) bool {
+	return len(d) > len(base) && d[len(d)-len(base):].Equal(base, n)
+}
+
+// Equal reports whether d and o are the same name.
+func (d DN) Equal(o DN, n Normaliser) bool {
+	return slices.EqualFunc(d, o, func(a, b RDN) bool { return a.Equal(b, n) })
+}
 
 // Equal reports whether r and o are the same relative name.
-func (r RDN) Equal(o RDN, n Normaliser) bool { return false }
+func (r RDN) Equal(o RDN, n Normaliser) bool {
+	return len(r) == len(o) && slices.Equal(r.normal(n), o.normal(n))
+}

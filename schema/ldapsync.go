@@ -9,8 +9,8 @@ const (
 )
 
 // arc is the project's OID arc: 2.25 (ITU-T X.667) and the UUID
-//  as an integer.
-const arc = "2.25."
+// 25e1c370-3fb0-4c29-9e20-0ec2ef96ad4b as an integer.
+const arc = "2.25.50353666600349823417758945562561260875"
 
 // LdapsyncAttributeTypes are the project's attribute types as RFC 4512
 // descriptions, in the order in which a server must be given them.
