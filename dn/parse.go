@@ -1,6 +1,7 @@
 package dn
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -59,7 +60,7 @@ func (p *parser) fail(reason error) error {
 
 func (p *parser) unexpected() error {
 	if p.end() {
-		return fmt.Errorf("ends too early")
+		return errors.New("ends too early")
 	}
 	return fmt.Errorf("unexpected %q", p.s[p.i])
 }
@@ -82,7 +83,7 @@ func (p *parser) dn() (DN, error) {
 	if p.skipSpaces(); p.end() {
 		return nil, nil
 	}
-	d := make(DN, 0, 1+strings.Count(p.s, ","))
+	d := make(DN, 0, min(1+strings.Count(p.s, ","), MaxAVAs))
 	for {
 		r, err := p.rdn()
 		if err != nil {
