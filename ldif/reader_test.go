@@ -142,7 +142,7 @@ func (r *repeated) Read(p []byte) (int, error) {
 // TestMemoryIsBounded reads texts far beyond the limits, and all memory ever
 // allocated stays near them.
 func TestMemoryIsBounded(t *testing.T) {
-	const size, limit = 16 << 20, 256 << 10
+	const size, limit = 8 << 20, 128 << 10
 	for _, text := range []string{"x", "x: y\n", "a:\n", " x\n", "#", "# c\n", "-\n", "\r", "\x00", ":"} {
 		t.Run(text, func(t *testing.T) {
 			var before, after runtime.MemStats
