@@ -1,0 +1,73 @@
+package schema
+
+import (
+	"slices"
+	"strings"
+)
+
+// index finds definitions by any of their names and by OID, in any case. The
+// spelling of the definitions is found without allocating.
+type index[T any] map[string]T
+
+// add makes v known under key, unless key is empty or taken.
+func (x index[T]) add(key string, v T) {
+	lower := lowerASCII(key)
+	if _, taken := x[lower]; taken || key == "" {
+		return
+	}
+	x[key], x[lower] = v, v
+}
+
+func (x index[T]) find(key string) (T, bool) {
+	v, ok := x[key]
+	if !ok {
+		v, ok = x[lowerASCII(key)]
+	}
+	return v, ok
+}
+
+// cutOptions splits an attribute description (RFC 4512 section 2.5) at its
+// first semicolon.
+func cutOptions(desc string) (base, options string) {
+	base, options, _ = strings.Cut(desc, ";")
+	return base, options
+}
+
+// canonicalOptions returns options, separated by semicolons, in lower case,
+// sorted, each once and each after a semicolon.
+func canonicalOptions(options string) string {
+	if options == "" {
+		return ""
+	}
+	list := sorted(strings.Split(lowerASCII(options), ";"))
+	if list[0] == "" {
+		list = list[1:]
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return ";" + strings.Join(list, ";")
+}
+
+// lowerASCII returns s with the ASCII letters in lower case and every other
+// octet as it is.
+func lowerASCII(s string) string {
+	for i := range len(s) {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			return string(appendLowerASCII(nil, s))
+		}
+	}
+	return s
+}
+
+func appendLowerASCII(dst []byte, s string) []byte {
+	dst = slices.Grow(dst, len(s))
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
