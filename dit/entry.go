@@ -1,0 +1,144 @@
+package dit
+
+import (
+	"slices"
+	"strings"
+
+	"ldapsync/changelog"
+)
+
+// entry is what is known of one entry: its facts, compacted to what can still
+// matter, and what the indexes hold of it. The facts do not depend on the rules.
+type entry struct {
+	id   ID
+	node node
+	// created is the oldest creation; deleted and undeleted are the newest.
+	created, deleted, undeleted *stamp
+	// edges are all parents the entry was given, oldest first, one per change.
+	edges []edge
+	// names are all RDNs it was given, oldest first, one per change.
+	names []naming
+	// attrs are sorted by name, which is as the authors spelled it.
+	attrs []*attribute
+}
+
+// edge is one parent an entry was given. The oldest edge of an entry is in force
+// from the beginning; the others are moves.
+type edge struct {
+	at     *stamp
+	parent ID
+}
+
+// naming is one RDN that an entry was given.
+type naming struct {
+	at        *stamp
+	rdn       string
+	deleteOld bool
+}
+
+// attribute holds the facts about one attribute description, as spelled.
+type attribute struct {
+	name string
+	// clear is the newest removal of all values.
+	clear *stamp
+	// values are sorted by their octets.
+	values []value
+	// spill is set when the values stand under keys of their own.
+	spill *spill
+}
+
+// value holds the newest addition and the newest removal of one value.
+type value struct {
+	raw      string
+	add, del *stamp
+}
+
+// live reports whether the newest that was decided about the entry's life is
+// not its deletion.
+func (e *entry) live() bool { return !e.undeleted.before(e.deleted) }
+
+// name returns the newest RDN; there is one once the entry is created.
+func (e *entry) name() naming { return e.names[len(e.names)-1] }
+
+// attribute returns the facts about the attribute of that spelling, nil when
+// there are none.
+func (e *entry) attribute(name string) *attribute {
+	i, found := e.find(name)
+	if !found {
+		return nil
+	}
+	return e.attrs[i]
+}
+
+func (e *entry) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(e.attrs, name, func(a *attribute, name string) int { return strings.Compare(a.name, name) })
+}
+
+// grow returns the facts about the attribute of that spelling, added when there
+// were none.
+func (e *entry) grow(name string) *attribute {
+	i, found := e.find(name)
+	if !found {
+		e.attrs = slices.Insert(e.attrs, i, &attribute{name: name})
+	}
+	return e.attrs[i]
+}
+
+// stamps returns the stamps that the facts in e itself refer to, each once, in
+// ascending order. It sets their index.
+func (e *entry) stamps() []*stamp {
+	var all []*stamp
+	e.eachStamp(func(s *stamp) { s.index = -1 })
+	e.eachStamp(func(s *stamp) {
+		if s.index < 0 {
+			s.index = len(all)
+			all = append(all, s)
+		}
+	})
+	slices.SortFunc(all, func(a, b *stamp) int { return a.csn.Compare(b.csn) })
+	for i, s := range all {
+		s.index = i
+	}
+	return all
+}
+
+// eachStamp calls fn for the stamp of every fact in e itself, repeatedly for
+// those that several facts share.
+func (e *entry) eachStamp(fn func(*stamp)) {
+	some := func(stamps ...*stamp) {
+		for _, s := range stamps {
+			if s != nil {
+				fn(s)
+			}
+		}
+	}
+	some(e.created, e.deleted, e.undeleted)
+	for _, g := range e.edges {
+		fn(g.at)
+	}
+	for _, n := range e.names {
+		fn(n.at)
+	}
+	for _, a := range e.attrs {
+		some(a.clear)
+		for _, v := range a.values {
+			some(v.add, v.del)
+		}
+	}
+}
+
+// stampOf returns the stamp of change c for use in e: the one that e's facts
+// share when there is one, so that no two stamps of an entry have one CSN.
+func (e *entry) stampOf(c *changelog.Change) *stamp {
+	found := &stamp{csn: c.CSN, seq: c.Seq}
+	known := false
+	e.eachStamp(func(s *stamp) {
+		if s.csn == c.CSN {
+			found, known = s, true
+		}
+	})
+	if !known {
+		found.seen = packSeen(c.Seen)
+	}
+	return found
+}

@@ -1,0 +1,272 @@
+package dit
+
+import (
+	"slices"
+
+	"ldapsync/changelog"
+)
+
+// Kind says what a Record is about.
+type Kind string
+
+// The kinds of records that follow from the state.
+const (
+	// ValueSuperseded: a value was removed by a change whose author did not
+	// know of it.
+	ValueSuperseded Kind = "value-superseded"
+	// RenameSuperseded: a name gave way to one given without knowing of it.
+	RenameSuperseded Kind = "rename-superseded"
+	// MoveSuperseded: a move gave way to one made without knowing of it.
+	MoveSuperseded Kind = "move-superseded"
+	// MoveSkipped: a move would have put the entry below itself.
+	MoveSkipped Kind = "move-skipped"
+	// ChangeOnDeleted: a change to an entry that was deleted without knowing
+	// of the change.
+	ChangeOnDeleted Kind = "change-on-deleted"
+	// DeleteSuperseded: a deletion gave way to a restoration made without
+	// knowing of it.
+	DeleteSuperseded Kind = "delete-superseded"
+	// NameConflict: another entry has the name this one claims.
+	NameConflict Kind = "name-conflict"
+	// GlueShown: the entry is deleted and shown for what is below it.
+	GlueShown Kind = "glue"
+	// MustRepaired: a removed value is shown because a class demands one.
+	MustRepaired Kind = "must-repaired"
+	// HiddenNoClass: the attribute is kept but not shown, no class allows it.
+	HiddenNoClass Kind = "hidden-no-class"
+)
+
+// Side is one of the two changes that met.
+type Side struct {
+	// CSN is zero where no single change decided.
+	CSN changelog.CSN
+	// Value is raw octets, for names an RDN. It may be a password.
+	Value string
+	// Parent is where a move went.
+	Parent ID
+}
+
+// Record is one decision that cost somebody's change its effect, or part of it.
+// It follows from the state: every server has the same records, and a record
+// goes when what it tells of no longer holds.
+type Record struct {
+	Kind  Kind
+	Entry ID
+	// Attribute is the canonical name where the record is about one.
+	Attribute string
+	Lost, Won Side
+	// Winner is the entry that has the name in a NameConflict; zero for
+	// an entry without a parent that has no place at all.
+	Winner ID
+}
+
+// Records returns what was decided about an entry, in a fixed order.
+func (s *State) Records(id ID) ([]Record, error) {
+	var records []Record
+	if e := s.load(id); e != nil {
+		records = s.records(e)
+	}
+	return records, s.caught()
+}
+
+// Journal calls fn with every record, by ascending entry, until it returns false.
+func (s *State) Journal(fn func(Record) bool) error {
+	next := []byte{keyJournal}
+	for {
+		var id ID
+		found := false
+		s.kv.Scan([]byte{keyJournal}, next, func(k, _ []byte) bool {
+			id, found = lastID(k), true
+			return false
+		})
+		if !found {
+			return s.caught()
+		}
+		records, err := s.Records(id)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			if !fn(r) {
+				return nil
+			}
+		}
+		next = append(idKey(keyJournal, id), 0)
+	}
+}
+
+// review keeps the list of entries that have records.
+func (s *State) review(e *entry) {
+	has := len(s.records(e)) > 0
+	if s.setKey(idKey(keyJournal, e.id), has) {
+		t := s.total()
+		t.dirty = true
+		if has {
+			t.counts.Recorded++
+		} else {
+			t.counts.Recorded--
+		}
+	}
+}
+
+func (s *State) records(e *entry) []Record {
+	var out []Record
+	if e.created == nil {
+		return nil
+	}
+	c := s.content(e)
+	for _, a := range c.aspects {
+		if operationalName(a.name) == "" {
+			out = a.records(out, e.node.live)
+		}
+	}
+	out = s.nameRecords(out, e)
+	out = s.moveRecords(out, e)
+	out = s.lifeRecords(out, e)
+	out = s.placeRecords(out, e)
+	for i := range out {
+		out[i].Entry = e.id
+	}
+	return out
+}
+
+func (a *aspect) records(out []Record, live bool) []Record {
+	for _, f := range a.values {
+		by := f.killer
+		if by == nil {
+			by = f.outdone
+		}
+		if by != nil && !by.covers(f.add) {
+			out = append(out, Record{
+				Kind: ValueSuperseded, Attribute: a.name,
+				Lost: Side{CSN: f.add.csn, Value: f.raw},
+				Won:  Side{CSN: by.csn, Value: a.addedBy(by)},
+			})
+		}
+	}
+	if a.repaired && live {
+		for _, f := range a.values {
+			if f.shown {
+				out = append(out, Record{
+					Kind: MustRepaired, Attribute: a.name,
+					Lost: Side{CSN: f.killer.csn}, Won: Side{CSN: f.add.csn, Value: f.raw},
+				})
+			}
+		}
+	}
+	if a.hidden && live {
+		for _, f := range a.values {
+			if f.shown {
+				out = append(out, Record{Kind: HiddenNoClass, Attribute: a.name, Lost: Side{CSN: f.add.csn, Value: f.raw}})
+			}
+		}
+	}
+	return out
+}
+
+// addedBy returns a value that a change added and that is shown, "" when there
+// is none.
+func (a *aspect) addedBy(at *stamp) string {
+	for _, f := range a.values {
+		if f.shown && f.add.csn == at.csn {
+			return f.raw
+		}
+	}
+	return ""
+}
+
+func (s *State) nameRecords(out []Record, e *entry) []Record {
+	last := e.name()
+	for _, n := range e.names[:len(e.names)-1] {
+		if !last.at.covers(n.at) {
+			out = append(out, Record{
+				Kind: RenameSuperseded,
+				Lost: Side{CSN: n.at.csn, Value: n.rdn}, Won: Side{CSN: last.at.csn, Value: last.rdn},
+			})
+		}
+	}
+	return out
+}
+
+func (s *State) moveRecords(out []Record, e *entry) []Record {
+	if len(e.edges) == 1 {
+		return out
+	}
+	skipped := make([]bool, len(e.edges))
+	last := 0
+	for i, g := range e.edges[1:] {
+		if skipped[i+1] = s.skipped(g, e.id); !skipped[i+1] {
+			last = i + 1
+		}
+	}
+	won := e.edges[last]
+	for i, g := range e.edges {
+		r := Record{Lost: Side{CSN: g.at.csn, Parent: g.parent}, Won: Side{CSN: won.at.csn, Parent: won.parent}}
+		switch {
+		case skipped[i]:
+			r.Kind = MoveSkipped
+		case i < last && g.parent != won.parent && !won.at.covers(g.at):
+			r.Kind = MoveSuperseded
+		default:
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func (s *State) lifeRecords(out []Record, e *entry) []Record {
+	if e.node.live {
+		if e.deleted != nil && !e.undeleted.covers(e.deleted) {
+			out = append(out, Record{Kind: DeleteSuperseded, Lost: Side{CSN: e.deleted.csn}, Won: Side{CSN: e.undeleted.csn}})
+		}
+		return out
+	}
+	lost := map[changelog.CSN]bool{}
+	s.eachChange(e, func(at *stamp) {
+		if !e.deleted.covers(at) {
+			lost[at.csn] = true
+		}
+	})
+	for _, csn := range sortedCSNs(lost) {
+		out = append(out, Record{Kind: ChangeOnDeleted, Lost: Side{CSN: csn}, Won: Side{CSN: e.deleted.csn}})
+	}
+	return out
+}
+
+// placeRecords tells of what can be seen in the tree.
+func (s *State) placeRecords(out []Record, e *entry) []Record {
+	if !e.node.placed {
+		return out
+	}
+	p := s.place(e)
+	if p.conflict {
+		out = append(out, Record{Kind: NameConflict, Winner: p.winner, Won: Side{Value: e.name().rdn}})
+	}
+	if p.shown && !e.node.live {
+		out = append(out, Record{Kind: GlueShown, Won: Side{Value: e.name().rdn}})
+	}
+	return out
+}
+
+// eachChange calls fn for the stamp of every fact that a user made and that is
+// not the deletion, repeatedly for those that several facts share.
+func (s *State) eachChange(e *entry, fn func(*stamp)) {
+	users := *e
+	users.deleted, users.attrs = nil, nil
+	for _, a := range e.attrs {
+		if operationalName(a.name) == "" {
+			users.attrs = append(users.attrs, a)
+		}
+	}
+	users.eachStamp(fn)
+}
+
+func sortedCSNs(set map[changelog.CSN]bool) []changelog.CSN {
+	out := make([]changelog.CSN, 0, len(set))
+	for c := range set {
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b changelog.CSN) int { return a.Compare(b) })
+	return out
+}

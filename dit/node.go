@@ -1,0 +1,89 @@
+package dit
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+)
+
+// node is what is derived of an entry and must be known without reading its
+// facts. It stands before them in the record.
+type node struct {
+	// created says that the entry's creation has arrived, live that it is not
+	// deleted, container that it may be merged with others of its name.
+	created, live, container bool
+	// placed says that the entry is to be shown, for itself or as glue, as far
+	// as it and what is below it decide. It may yet be withheld for its superiors.
+	placed bool
+	// edged says that parent is known: the parent in force.
+	edged  bool
+	parent ID
+}
+
+const (
+	recordVersion = 1
+	nodeSize      = 2 + len(ID{})
+)
+
+func (n node) append(b []byte) []byte {
+	flags := bit(n.created) | bit(n.live)<<1 | bit(n.container)<<2 | bit(n.placed)<<3 | bit(n.edged)<<4
+	return append(append(b, recordVersion, byte(flags)), n.parent[:]...)
+}
+
+// readNode reads the node at the start of a record.
+func readNode(record []byte) (n node, err error) {
+	if len(record) < nodeSize || record[0] != recordVersion || record[1] >= 1<<5 {
+		return node{}, fmt.Errorf("%w: start of record", ErrDamaged)
+	}
+	is := func(i int) bool { return record[1]>>i&1 == 1 }
+	n = node{created: is(0), live: is(1), container: is(2), placed: is(3), edged: is(4)}
+	copy(n.parent[:], record[2:])
+	return n, nil
+}
+
+// The first bytes of keys say what stands there.
+const (
+	keyEntry   = 'e' // id: record
+	keyValue   = 'v' // id, attribute, normal form: one value of a spilled attribute
+	keySpill   = 's' // id, attribute: what is derived of a spilled attribute
+	keyName    = 'n' // parent, normal RDN, id: a placed entry below the parent in force
+	keyOther   = 'o' // parent, id: an entry that was ever given this parent, unless under keyName
+	keyMove    = 'm' // CSN, id: a move; new parent and whether it is skipped
+	keyGap     = 'g' // id: an entry whose creation is missing though something waits for it
+	keyJournal = 'j' // id: an entry about which there are records
+	keyTotals  = 't' // digest and counts
+)
+
+func idKey(kind byte, ids ...ID) []byte {
+	k := make([]byte, 1, 1+len(ids)*len(ID{}))
+	k[0] = kind
+	for _, id := range ids {
+		k = append(k, id[:]...)
+	}
+	return k
+}
+
+// longKey is the length from which texts are shortened in keys.
+const longKey = 256
+
+// appendKeyText appends text so that no text's form begins with another's.
+// Long ones keep their beginning and end in their digest.
+func appendKeyText(k []byte, text string) []byte {
+	if len(text) >= longKey {
+		sum := sha256.Sum256([]byte(text))
+		text = text[:longKey-len(sum)] + string(sum[:])
+	}
+	return append(binary.BigEndian.AppendUint16(k, uint16(len(text))), text...)
+}
+
+// nameKey returns the prefix of the keys of the entries called rdn (in normal
+// form) below parent.
+func nameKey(parent ID, rdn string) []byte {
+	return appendKeyText(idKey(keyName, parent), rdn)
+}
+
+// lastID returns the id at the end of a key.
+func lastID(key []byte) (id ID) {
+	copy(id[:], key[len(key)-len(id):])
+	return id
+}

@@ -1,0 +1,104 @@
+package dit
+
+import (
+	"slices"
+
+	"ldapsync/dn"
+)
+
+// names is what the RDNs of an entry mean for its values.
+type names struct {
+	// rdn is the one in force.
+	rdn dn.RDN
+	at  *stamp
+	// values are those of rdn.
+	values []namingValue
+	// left are the values of older names that a rename removed.
+	left []namingValue
+}
+
+// namingValue is one attribute value of an RDN.
+type namingValue struct {
+	attr, spelt, norm, raw string // attr is canonical
+	// at is, of a value left behind, the newest rename that removed it.
+	at *stamp
+}
+
+func (s *State) names(e *entry) *names {
+	n := &names{rdn: s.parseRDN(e.name().rdn), at: e.name().at}
+	if s.isRoot(e) && len(s.rules.Suffix) > 0 {
+		n.rdn = s.rules.Suffix[0]
+	}
+	n.values = s.namingValues(n.rdn)
+	if len(e.names) == 1 {
+		return n
+	}
+	var older []namingValue
+	for _, name := range e.names {
+		values := s.namingValues(s.parseRDN(name.rdn))
+		if name.deleteOld {
+			for _, v := range older {
+				if !contains(values, v) {
+					v.at = name.at
+					n.left = append(n.left, v)
+				}
+			}
+		}
+		older = append(older, values...)
+	}
+	return n
+}
+
+// parseRDN reads an RDN that was stored after it had been parsed.
+func (s *State) parseRDN(text string) dn.RDN {
+	rdn, err := dn.ParseRDN(text)
+	if err != nil {
+		s.fail(err)
+	}
+	return rdn
+}
+
+func (s *State) namingValues(rdn dn.RDN) []namingValue {
+	out := make([]namingValue, len(rdn))
+	for i, a := range rdn {
+		attr := s.canonical(a.Attr)
+		out[i] = namingValue{attr: attr, spelt: a.Attr, norm: s.rules.Schema.Normalise(attr, a.Value), raw: a.Value}
+	}
+	return out
+}
+
+func contains(values []namingValue, v namingValue) bool {
+	return slices.ContainsFunc(values, func(o namingValue) bool { return o.attr == v.attr && o.norm == v.norm })
+}
+
+// killer returns the newest rename that removed a value, nil when none did.
+func (n *names) killer(attr, norm string) *stamp {
+	var at *stamp
+	for _, v := range n.left {
+		if v.attr == attr && v.norm == norm {
+			at = newest(at, v.at)
+		}
+	}
+	return at
+}
+
+// force shows the values of the name, whatever was done to them.
+func (n *names) force(a *aspect) {
+	for _, v := range n.values {
+		if v.attr != a.name {
+			continue
+		}
+		i, found := a.find(v.norm)
+		if !found {
+			a.values = slices.Insert(a.values, i, fate{norm: v.norm, raw: v.raw, name: v.spelt, add: n.at})
+		}
+		f := &a.values[i]
+		if f.killer != nil {
+			f.raw = v.raw
+		}
+		f.shown, f.naming = true, true
+	}
+}
+
+// isRoot reports whether e has no parent: it is the suffix entry, or claims to be.
+func (s *State) isRoot(e *entry) bool { return e.node.edged && e.node.parent.IsZero() }

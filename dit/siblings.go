@@ -1,0 +1,234 @@
+package dit
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"ldapsync/changelog"
+)
+
+// family is the entries whose children are shown below one of them: one entry,
+// or containers that claim one name.
+type family struct {
+	// ok is false when the children are withheld, because a superior is missing.
+	ok bool
+	// display is the entry below which the children are shown; zero above the suffix.
+	display ID
+	// members are all whose children those are, display among them.
+	members []ID
+}
+
+// sibling is one of the entries that claim one name.
+type sibling struct {
+	id              ID
+	live, container bool
+	// since is when it took the name, in this place.
+	since changelog.CSN
+}
+
+// family returns where the children of parent are shown.
+func (s *State) family(parent ID) *family {
+	if f := s.families[parent]; f != nil {
+		return f
+	}
+	f := new(family)
+	s.families[parent] = f // what leads back to parent meets a family that is not ok
+	if parent.IsZero() {
+		*f = family{ok: true, members: []ID{parent}}
+		return f
+	}
+	n, known := s.node(parent)
+	if !known || !n.created {
+		return f
+	}
+	siblings := s.siblings(s.load(parent))
+	if len(siblings) == 0 {
+		return f
+	}
+	first := siblings[0]
+	if !n.parent.IsZero() && (first.id == parent || !first.container || !n.container) {
+		*f = family{ok: true, display: parent, members: []ID{parent}}
+	} else {
+		*f = family{ok: true, display: first.id}
+	}
+	if f.display != first.id {
+		return f
+	}
+	f.members = f.members[:0]
+	for i, sib := range siblings {
+		if i == 0 || n.parent.IsZero() || sib.container && first.container {
+			f.members = append(f.members, sib.id)
+		}
+	}
+	return f
+}
+
+// siblings returns the entries that claim the name of e below the same parent as
+// shown, e among them when it is placed, the one that has the name first. There
+// are none when a superior is missing. All entries without a parent are siblings.
+func (s *State) siblings(e *entry) []sibling {
+	if e == nil || !e.node.edged {
+		return nil
+	}
+	f := s.family(e.node.parent)
+	if !f.ok {
+		return nil
+	}
+	var ids []ID
+	if e.node.parent.IsZero() {
+		ids = s.children(ID{})
+	} else {
+		key := s.rdnKey(e)
+		for _, parent := range f.members {
+			s.kv.Scan(nameKey(parent, key), nil, func(k, _ []byte) bool {
+				ids = append(ids, lastID(k))
+				return true
+			})
+		}
+	}
+	return s.rank(ids)
+}
+
+// rank sorts the entries that claim one name, the one that has it first: living
+// before deleted, then the older name, then the smaller id.
+func (s *State) rank(ids []ID) []sibling {
+	out := make([]sibling, 0, len(ids))
+	for _, id := range ids {
+		n, _ := s.node(id)
+		sib := sibling{id: id, live: n.live, container: n.container}
+		if len(ids) > 1 {
+			if e := s.load(id); e != nil {
+				sib.since = s.nameSince(e)
+			}
+		}
+		out = append(out, sib)
+	}
+	slices.SortFunc(out, func(a, b sibling) int {
+		return cmp.Or(cmp.Compare(bit(b.live), bit(a.live)), a.since.Compare(b.since), a.id.Compare(b.id))
+	})
+	return out
+}
+
+// children returns the placed entries whose parent in force is parent.
+func (s *State) children(parent ID) []ID {
+	var ids []ID
+	s.kv.Scan(idKey(keyName, parent), nil, func(k, _ []byte) bool {
+		ids = append(ids, lastID(k))
+		return true
+	})
+	return ids
+}
+
+// hasChildren reports whether children returns any.
+func (s *State) hasChildren(parent ID) bool {
+	found := false
+	s.kv.Scan(idKey(keyName, parent), nil, func(_, _ []byte) bool {
+		found = true
+		return false
+	})
+	return found
+}
+
+// rdnKey returns the normal form of e's name.
+func (s *State) rdnKey(e *entry) string { return s.parseRDN(e.name().rdn).Key(s.rules.Schema) }
+
+// nameSince returns the CSN of the change that gave e its name, or that brought
+// it to its place, whichever is later.
+func (s *State) nameSince(e *entry) changelog.CSN {
+	named, key := e.names[0].at, ""
+	for i, n := range e.names {
+		if k := s.parseRDN(n.rdn).Key(s.rules.Schema); i == 0 || k != key {
+			named, key = n.at, k
+		}
+	}
+	moved, parent := e.edges[0].at, e.edges[0].parent
+	for _, g := range e.edges[1:] {
+		if g.parent != parent && !s.skipped(g, e.id) {
+			moved, parent = g.at, g.parent
+		}
+	}
+	return newest(named, moved).csn
+}
+
+// kin adds to found the entries whose view depends on the name and place of e:
+// its siblings, and below siblings that are merged all whose own names that
+// touches.
+func (s *State) kin(e *entry, found idSet) {
+	found.add(e.id)
+	siblings := s.siblings(e)
+	for _, sib := range siblings {
+		found.add(sib.id)
+	}
+	s.merged(siblings, e.node.parent.IsZero(), found)
+}
+
+// merged adds the children of siblings that are, or may come to be, shown
+// together, and below those that share a name theirs.
+func (s *State) merged(siblings []sibling, all bool, found idSet) {
+	var parents []ID
+	for _, sib := range siblings {
+		if all || sib.container {
+			parents = append(parents, sib.id)
+		}
+	}
+	if len(parents) < 2 {
+		return
+	}
+	byName := map[string][]ID{}
+	for _, parent := range parents {
+		prefix := idKey(keyName, parent)
+		s.kv.Scan(prefix, nil, func(k, _ []byte) bool {
+			id := lastID(k)
+			found.add(id)
+			name := string(bytes.TrimSuffix(k[len(prefix):], id[:]))
+			byName[name] = append(byName[name], id)
+			return true
+		})
+	}
+	for _, ids := range byName {
+		if len(ids) < 2 {
+			continue
+		}
+		var below []sibling
+		for _, id := range ids {
+			if n, known := s.node(id); known {
+				below = append(below, sibling{id: id, container: n.container})
+			}
+		}
+		s.merged(below, false, found)
+	}
+}
+
+// below adds all placed entries under id.
+func (s *State) below(id ID, found idSet) {
+	visited := newIDSet()
+	for queue := []ID{id}; len(queue) > 0; {
+		last := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		for _, child := range s.children(last) {
+			found.add(child)
+			if visited.add(child) {
+				queue = append(queue, child)
+			}
+		}
+	}
+}
+
+// idSet is a set of ids that remembers the order in which they came.
+type idSet struct {
+	has   map[ID]bool
+	order *[]ID
+}
+
+func newIDSet() idSet { return idSet{has: map[ID]bool{}, order: new([]ID)} }
+
+// add reports whether id is new.
+func (s idSet) add(id ID) bool {
+	if id.IsZero() || s.has[id] {
+		return false
+	}
+	s.has[id] = true
+	*s.order = append(*s.order, id)
+	return true
+}

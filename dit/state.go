@@ -1,0 +1,174 @@
+package dit
+
+import (
+	"bytes"
+	"fmt"
+
+	"ldapsync/changelog"
+)
+
+// State is the replicated state of one suffix. It must alone write to its KV as
+// long as it is used, and is not safe for concurrent use. After an error of a
+// method that writes, the transaction must be given up.
+type State struct {
+	kv    KV
+	rules Rules
+	// objectClass is its canonical name, containers are the normal forms of
+	// the classes.
+	objectClass string
+	containers  map[string]bool
+	// families, classRules and canonicals are caches.
+	families   map[ID]*family
+	classRules map[string]*classRule
+	canonicals map[string]string
+	totals     *totals
+	err        error
+}
+
+// Open returns the state that kv holds; an empty kv holds the empty state. It
+// costs little: a State is for one transaction.
+func Open(kv KV, rules Rules) *State {
+	s := &State{
+		kv: kv, rules: rules,
+		containers: make(map[string]bool, len(rules.Containers)),
+		families:   map[ID]*family{},
+		classRules: map[string]*classRule{},
+		canonicals: map[string]string{},
+	}
+	s.objectClass = s.canonical(objectClass)
+	for _, class := range rules.Containers {
+		s.containers[rules.Schema.Normalise(s.objectClass, class)] = true
+	}
+	return s
+}
+
+// fail remembers the first error; what was asked yields nothing from then on.
+func (s *State) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+func (s *State) damaged(what string) { s.fail(fmt.Errorf("%w: %s", ErrDamaged, what)) }
+
+// caught returns the error remembered and forgets it.
+func (s *State) caught() error {
+	err := s.err
+	s.err = nil
+	return err
+}
+
+func (s *State) put(key, value []byte) {
+	if err := s.kv.Put(key, value); err != nil {
+		s.fail(fmt.Errorf("write state: %w", err))
+	}
+}
+
+func (s *State) delete(key []byte) {
+	if err := s.kv.Delete(key); err != nil {
+		s.fail(fmt.Errorf("write state: %w", err))
+	}
+}
+
+// any reports whether a key has the prefix.
+func (s *State) any(prefix []byte) bool {
+	found := false
+	s.kv.Scan(prefix, nil, func(_, _ []byte) bool {
+		found = true
+		return false
+	})
+	return found
+}
+
+// canonical returns the one spelling of an attribute description.
+func (s *State) canonical(attr string) string {
+	name, known := s.canonicals[attr]
+	if !known {
+		name = s.rules.Schema.Canonical(attr)
+		s.canonicals[attr] = name
+	}
+	return name
+}
+
+// node returns what is derived of entry id; false when nothing is known of it.
+func (s *State) node(id ID) (node, bool) {
+	record := s.kv.Get(idKey(keyEntry, id))
+	if record == nil {
+		return node{}, false
+	}
+	n, err := readNode(record)
+	if err != nil {
+		s.fail(err)
+		return node{}, false
+	}
+	return n, true
+}
+
+// load returns the facts about entry id, nil when there are none.
+func (s *State) load(id ID) *entry {
+	record := s.kv.Get(idKey(keyEntry, id))
+	if record == nil {
+		return nil
+	}
+	e := &entry{id: id}
+	var err error
+	if e.node, err = readNode(record); err == nil {
+		err = e.readFacts(string(record[nodeSize:]))
+	}
+	if err != nil {
+		s.fail(err)
+		return nil
+	}
+	return e
+}
+
+// save writes the record of e. Spilled attributes must be in order before.
+func (s *State) save(e *entry) {
+	key := idKey(keyEntry, e.id)
+	old := s.kv.Get(key)
+	record := make([]byte, 0, max(len(old)+64, 256))
+	record = e.appendFacts(e.node.append(record))
+	if bytes.Equal(old, record) {
+		return
+	}
+	t := s.total()
+	var was node
+	if old != nil {
+		was, _ = readNode(old)
+	}
+	t.count(was, -1)
+	t.count(e.node, +1)
+	if old == nil || !bytes.Equal(old[nodeSize:], record[nodeSize:]) {
+		if old != nil {
+			t.sum.sub(digestOf(e.id[:], old[nodeSize:]))
+		}
+		t.sum.add(digestOf(e.id[:], record[nodeSize:]))
+	}
+	s.put(key, record)
+}
+
+// Newest returns the newest CSN among the facts of an entry, zero when there
+// are none: a change to the entry must be later.
+func (s *State) Newest(id ID) (changelog.CSN, error) {
+	var last changelog.CSN
+	if e := s.load(id); e != nil {
+		last = e.newest()
+	}
+	return last, s.caught()
+}
+
+func (e *entry) newest() changelog.CSN {
+	var last changelog.CSN
+	later := func(c changelog.CSN) {
+		if last.Before(c) {
+			last = c
+		}
+	}
+	e.eachStamp(func(s *stamp) { later(s.csn) })
+	for _, a := range e.attrs {
+		if a.spill != nil {
+			later(a.spill.newest)
+		}
+	}
+	return last
+}

@@ -1,0 +1,236 @@
+package dit
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"ldapsync/dn"
+)
+
+// content is what the facts make of the attributes of an entry.
+type content struct {
+	rdn     dn.RDN
+	aspects []*aspect // by ascending name
+	classes []string
+}
+
+// aspect is one attribute, however its description was spelled.
+type aspect struct {
+	name   string // canonical
+	values []fate // every value that was ever added or stands in the name, by normal form
+	// hidden says that no class of the entry allows the attribute any more.
+	hidden bool
+	// repaired says that a removed value is shown because a class demands one.
+	repaired bool
+	naming   bool
+}
+
+// fate is what became of one value.
+type fate struct {
+	norm, raw string
+	// name is the description as the newest addition spelled it.
+	name string
+	// add is the newest addition; for a value that stands in the name alone,
+	// the naming.
+	add *stamp
+	// killer is the newest of what removed the value since, nil when nothing did.
+	killer *stamp
+	// outdone is the addition of the value that takes the only place there is.
+	outdone *stamp
+	shown   bool
+	naming  bool
+}
+
+func (a *aspect) visible() bool {
+	return !a.hidden && slices.ContainsFunc(a.values, func(f fate) bool { return f.shown })
+}
+
+// find returns the place where the value of that normal form is or belongs.
+func (a *aspect) find(norm string) (int, bool) {
+	return slices.BinarySearchFunc(a.values, norm, func(f fate, norm string) int { return strings.Compare(f.norm, norm) })
+}
+
+func (c *content) aspect(name string) *aspect {
+	i, found := slices.BinarySearchFunc(c.aspects, name, func(a *aspect, name string) int { return strings.Compare(a.name, name) })
+	if !found {
+		return nil
+	}
+	return c.aspects[i]
+}
+
+// content evaluates the facts of a created entry: model steps 4 to 7.
+func (s *State) content(e *entry) *content {
+	n := s.names(e)
+	c := &content{rdn: n.rdn}
+	for _, group := range s.groups(e, n) {
+		c.aspects = append(c.aspects, s.aspect(e, group, n))
+	}
+	s.repair(c, objectClass)
+	if oc := c.aspect(s.objectClass); oc != nil {
+		for _, f := range oc.values {
+			if f.shown {
+				c.classes = append(c.classes, f.raw)
+			}
+		}
+	}
+	rule := s.ruleOf(c.classes)
+	for _, must := range rule.must {
+		s.repair(c, must)
+	}
+	for _, a := range c.aspects {
+		a.hidden = !a.naming && rule.forbids(a.name)
+	}
+	return c
+}
+
+// attributeGroup is the facts about one attribute under all its spellings.
+type attributeGroup struct {
+	name   string
+	spelt  []*attribute
+	naming bool
+}
+
+// groups returns the facts about e's attributes by canonical name, with those
+// that stand in the name alone.
+func (s *State) groups(e *entry, n *names) []attributeGroup {
+	groups := make([]attributeGroup, 0, len(e.attrs)+1)
+	for _, a := range e.attrs {
+		groups = append(groups, attributeGroup{name: s.canonical(a.name), spelt: []*attribute{a}})
+	}
+	for _, v := range n.values {
+		groups = append(groups, attributeGroup{name: v.attr, naming: true})
+	}
+	slices.SortStableFunc(groups, func(a, b attributeGroup) int { return strings.Compare(a.name, b.name) })
+	joined := groups[:0]
+	for _, g := range groups {
+		if last := len(joined) - 1; last >= 0 && joined[last].name == g.name {
+			joined[last].spelt = append(joined[last].spelt, g.spelt...)
+			joined[last].naming = joined[last].naming || g.naming
+			continue
+		}
+		joined = append(joined, g)
+	}
+	return joined
+}
+
+// aspect decides about the values of one attribute.
+func (s *State) aspect(e *entry, g attributeGroup, n *names) *aspect {
+	a := &aspect{name: g.name, naming: g.naming}
+	var clear *stamp
+	all := make([]candidate, 0, 4)
+	for _, attr := range g.spelt {
+		clear = newest(clear, attr.clear)
+		all = s.candidates(all, e, attr, g.name)
+	}
+	all = joinCandidates(all)
+	if s.rules.isRegister(g.name) {
+		for _, v := range all {
+			clear = newest(clear, v.add)
+		}
+	}
+	a.values = make([]fate, 0, len(all))
+	for _, v := range all {
+		if v.add == nil {
+			continue
+		}
+		f := fate{norm: v.norm, raw: v.raw, name: v.name, add: v.add}
+		if killer := newest(clear, v.del, n.killer(g.name, v.norm)); v.add.before(killer) {
+			f.killer = killer
+		}
+		f.shown = f.killer == nil
+		a.values = append(a.values, f)
+	}
+	if g.naming {
+		n.force(a)
+	}
+	if s.rules.Schema.SingleValue(g.name) {
+		a.single()
+	}
+	return a
+}
+
+// candidate is a value with its newest addition and removal.
+type candidate struct {
+	norm, raw, name string
+	add, del        *stamp
+}
+
+func (s *State) candidates(all []candidate, e *entry, a *attribute, canonical string) []candidate {
+	if a.spill != nil {
+		return s.spilledCandidates(all, e, a)
+	}
+	for _, v := range a.values {
+		all = append(all, candidate{s.rules.Schema.Normalise(canonical, v.raw), v.raw, a.name, v.add, v.del})
+	}
+	return all
+}
+
+// joinCandidates sorts by normal form and makes one of those that match: with
+// the spelling that was added last.
+func joinCandidates(all []candidate) []candidate {
+	if len(all) < 2 {
+		return all
+	}
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(strings.Compare(a.norm, b.norm), strings.Compare(a.raw, b.raw), strings.Compare(a.name, b.name))
+	})
+	joined := all[:1]
+	for _, v := range all[1:] {
+		last := &joined[len(joined)-1]
+		if last.norm != v.norm {
+			joined = append(joined, v)
+			continue
+		}
+		if !v.add.before(last.add) {
+			last.raw, last.name = v.raw, v.name
+		}
+		last.add, last.del = newest(last.add, v.add), newest(last.del, v.del)
+	}
+	return joined
+}
+
+// single leaves one value shown: one that stands in the name before others,
+// then the one added last.
+func (a *aspect) single() {
+	best := -1
+	for i, f := range a.values {
+		if !f.shown {
+			continue
+		}
+		if best < 0 || a.values[best].yields(f) {
+			best = i
+		}
+	}
+	for i := range a.values {
+		if f := &a.values[i]; f.shown && i != best {
+			f.shown, f.outdone = false, a.values[best].add
+		}
+	}
+}
+
+// yields reports whether o, later in order, takes the place of f.
+func (f fate) yields(o fate) bool {
+	if f.naming != o.naming {
+		return o.naming
+	}
+	return !o.add.before(f.add)
+}
+
+// repair shows, where attribute name has no value left, the one that was
+// removed last.
+func (s *State) repair(c *content, name string) {
+	a := c.aspect(s.canonical(name))
+	if a == nil || a.visible() {
+		return
+	}
+	last := -1
+	for i, f := range a.values {
+		if f.killer != nil && (last < 0 || !f.killer.before(a.values[last].killer)) {
+			last = i
+		}
+	}
+	if last >= 0 {
+		a.values[last].shown, a.repaired = true, true
+	}
+}
