@@ -1,9 +1,6 @@
 package schema
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // index finds definitions by any of their names and by OID, in any case. The
 // spelling of the definitions is found without allocating.
@@ -53,21 +50,25 @@ func canonicalOptions(options string) string {
 // octet as it is.
 func lowerASCII(s string) string {
 	for i := range len(s) {
-		if 'A' <= s[i] && s[i] <= 'Z' {
-			return string(appendLowerASCII(nil, s))
+		if isUpperASCII(s[i]) {
+			return lowerFrom(s, i)
 		}
 	}
 	return s
 }
 
-func appendLowerASCII(dst []byte, s string) []byte {
-	dst = slices.Grow(dst, len(s))
-	for i := range len(s) {
+func lowerFrom(s string, i int) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	b.WriteString(s[:i])
+	for ; i < len(s); i++ {
 		c := s[i]
-		if 'A' <= c && c <= 'Z' {
+		if isUpperASCII(c) {
 			c += 'a' - 'A'
 		}
-		dst = append(dst, c)
+		b.WriteByte(c)
 	}
-	return dst
+	return b.String()
 }
+
+func isUpperASCII(c byte) bool { return 'A' <= c && c <= 'Z' }

@@ -23,7 +23,9 @@ const (
 // server holds side by side would lose one of them: letters are lowered one by
 // one, so ß does not match ss nor the final sigma the other; control characters
 // and characters without width are characters like others; a sign that stands
-// for capital letters, like the trademark sign, matches only itself.
+// for capital letters, like the trademark sign, matches only itself. It is
+// wider only for letters younger than OpenLDAP's tables (Unicode 3), and never
+// narrower.
 func prepare(v string, fold bool) string {
 	ascii, prepared := inspect(v, fold)
 	switch {
@@ -103,14 +105,22 @@ func squash(v string) string {
 
 // foldUnicode lowers and normalises v, which is UTF-8, letter by letter.
 func foldUnicode(v string) string {
-	b := make([]byte, 0, len(v)+8)
+	lower := make([]byte, 0, len(v)+8)
 	for _, r := range v {
-		letter := len(b)
-		b = utf8.AppendRune(b, unicode.ToLower(r))
-		parts := norm.NFKD.Properties(b[letter:]).Decomposition()
-		if len(parts) > 0 && isLower(parts) {
-			b = append(b[:letter], parts...)
+		lower = utf8.AppendRune(lower, unicode.ToLower(r))
+	}
+	if norm.NFKC.IsNormal(lower) {
+		return string(lower)
+	}
+	var b []byte
+	for len(lower) > 0 {
+		letter := norm.NFKD.Properties(lower)
+		if parts := letter.Decomposition(); len(parts) > 0 && isLower(parts) {
+			b = append(b, parts...)
+		} else {
+			b = append(b, lower[:letter.Size()]...)
 		}
+		lower = lower[letter.Size():]
 	}
 	return string(norm.NFC.Bytes(b))
 }

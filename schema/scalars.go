@@ -86,22 +86,22 @@ func fits(v, pattern string) bool {
 }
 
 // generalizedTime returns the instant in UTC with seconds, without trailing
-// zeros of the fraction (RFC 4517 section 3.3.13).
+// zeros of the fraction (RFC 4517 section 3.3.13). Fractions of hours and
+// minutes, which OpenLDAP takes for fractions of a second, match only
+// themselves.
 func generalizedTime(v string) string {
 	clock, fraction, zone, ok := cutTime(v)
 	if !ok {
 		return v
 	}
-	var unit time.Duration
+	if len(clock) != len("20060102150405") && fraction != "" {
+		return v
+	}
 	switch len(clock) {
 	case len("2006010215"):
-		clock, unit = clock+"0000", time.Hour
+		clock += "0000"
 	case len("200601021504"):
-		clock, unit = clock+"00", time.Minute
-	case len("20060102150405"):
-		unit = time.Second
-	default:
-		return v
+		clock += "00"
 	}
 	leap := strings.HasSuffix(clock, "60")
 	if leap {
@@ -111,8 +111,7 @@ func generalizedTime(v string) string {
 	if err != nil {
 		return v
 	}
-	seconds, fraction, ok := scale(fraction, unit)
-	if t = t.Add(seconds - zone); !ok || t.Year() < 0 || t.Year() > 9999 {
+	if t = t.Add(-zone); t.Year() < 0 || t.Year() > 9999 {
 		return v
 	}
 	form := t.Format("20060102150405")
@@ -164,24 +163,4 @@ func parseZone(v string) (time.Duration, bool) {
 		zone = -zone
 	}
 	return zone, true
-}
-
-// scale turns a decimal fraction of unit into whole seconds and a decimal
-// fraction of a second. Fractions of hours and minutes may have nine digits.
-func scale(fraction string, unit time.Duration) (time.Duration, string, bool) {
-	if unit == time.Second || fraction == "" {
-		return 0, fraction, true
-	}
-	const digits = 9
-	if len(fraction) > digits {
-		return 0, "", false
-	}
-	padded := fraction + strings.Repeat("0", digits-len(fraction))
-	n, err := strconv.ParseInt(padded, 10, 64)
-	if err != nil {
-		return 0, "", false
-	}
-	billionths := n * int64(unit/time.Second)
-	rest := strconv.FormatInt(billionths%1e9+1e9, 10)[1:]
-	return time.Duration(billionths/1e9) * time.Second, strings.TrimRight(rest, "0"), true
 }
