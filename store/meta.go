@@ -25,6 +25,9 @@ type Identity struct {
 	// Joined is set once the server may speak for its directory: it founded
 	// the room, or has caught up with it and matched its entries.
 	Joined bool `json:"joined"`
+	// Adopted is set once the entries that the directory held when the server
+	// joined have all been matched to the room's.
+	Adopted bool `json:"adopted"`
 	// Role is the last role the room granted.
 	Role string `json:"role"`
 	// SchemaDigest is the schema under which the facts' keys were made.

@@ -1,0 +1,112 @@
+// Package daemon puts a server together: one XMPP session, and for every
+// suffix its store, directory, replica and room, with the control socket
+// beside them. It decides nothing about data.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"mellium.im/xmpp/jid"
+
+	"ldapsync/config"
+	"ldapsync/control"
+	"ldapsync/directory"
+	"ldapsync/protocol"
+	"ldapsync/xmpp"
+	"ldapsync/xmpp/element"
+)
+
+// Version is set at build time.
+var Version = "devel"
+
+// daemon is a running server.
+type daemon struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	client  *xmpp.Client
+	units   []*unit
+	started time.Time
+}
+
+// Run serves every suffix of the configuration until ctx ends, and returns nil
+// then. It returns an error at once when something stands in the way that only
+// an administrator can mend.
+func Run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+	d := &daemon{cfg: cfg, log: log, started: time.Now()}
+	client, err := newClient(cfg, log)
+	if err != nil {
+		return err
+	}
+	d.client = client
+	defer d.close()
+	for i := range cfg.Suffixes {
+		u := &unit{daemon: d, cfg: &cfg.Suffixes[i], log: log.With("suffix", cfg.Suffixes[i].DN)}
+		d.units = append(d.units, u)
+		if err := u.open(ctx); err != nil && !errors.Is(err, directory.ErrUnavailable) {
+			return fmt.Errorf("suffix %s: %w", u.cfg.DN, err)
+		}
+	}
+	client.HandleIQ(protocol.NS, "pull", d.pull)
+	log.Info("ldapsync started", "version", Version, "jid", cfg.XMPP.JID, "suffixes", len(cfg.Suffixes))
+	err = d.serve(ctx)
+	if ctx.Err() != nil {
+		log.Info("ldapsync stopped")
+		return nil
+	}
+	return err
+}
+
+// serve runs everything until one part fails or ctx ends.
+func (d *daemon) serve(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.client.Run(ctx) })
+	g.Go(func() error { return control.Serve(ctx, d.cfg.Control.Socket, d) })
+	for _, u := range d.units {
+		g.Go(func() error { return u.run(ctx) })
+	}
+	return g.Wait()
+}
+
+func (d *daemon) close() {
+	for _, u := range d.units {
+		u.close()
+	}
+}
+
+// pull hands a pull of another server to the suffix it asks for.
+func (d *daemon) pull(_ context.Context, iq *element.Element) (*element.Element, error) {
+	ask, err := protocol.ParsePull(iq.Child(protocol.NS, "pull"))
+	if err != nil {
+		return nil, &xmpp.StanzaError{Type: "modify", Condition: "bad-request", Text: err.Error()}
+	}
+	for _, u := range d.units {
+		if l := u.link.Load(); l != nil && l.suffix == ask.Suffix {
+			return l.serve(iq, ask)
+		}
+	}
+	return nil, &xmpp.StanzaError{Type: "cancel", Condition: "item-not-found", Text: "no such suffix here"}
+}
+
+func newClient(cfg *config.Config, log *slog.Logger) (*xmpp.Client, error) {
+	address, err := jid.Parse(cfg.XMPP.JID)
+	if err != nil {
+		return nil, fmt.Errorf("xmpp.jid: %w", err)
+	}
+	roots, err := certPool(cfg.XMPP.TLS.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("xmpp.tls.ca_file: %w", err)
+	}
+	if _, err := cfg.XMPP.Password(context.Background()); err != nil {
+		return nil, fmt.Errorf("xmpp: %w", err)
+	}
+	ping := time.Duration(cfg.Timing.Ping)
+	return xmpp.New(xmpp.Config{
+		JID: address, Password: cfg.XMPP.Password, Server: cfg.XMPP.Server, DirectTLS: cfg.XMPP.DirectTLS,
+		RootCAs: roots, PingEvery: ping, ReadTimeout: 3 * ping, Log: log,
+	}), nil
+}

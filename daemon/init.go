@@ -1,0 +1,106 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ldapsync/config"
+	"ldapsync/muc"
+	"ldapsync/roles"
+)
+
+// initWait is how long Init waits for the XMPP server and the room.
+const initWait = 20 * time.Second
+
+// Init prepares every suffix: it checks directory and account, draws the
+// install id, and where the room lets this server in takes a free sid. What it
+// found and what comes next it writes to out. Running it again changes nothing.
+func Init(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) error {
+	d := &daemon{cfg: cfg, log: log, started: time.Now()}
+	client, err := newClient(cfg, log)
+	if err != nil {
+		return err
+	}
+	d.client = client
+	defer d.close()
+	for i := range cfg.Suffixes {
+		u := &unit{daemon: d, cfg: &cfg.Suffixes[i], log: log.With("suffix", cfg.Suffixes[i].DN)}
+		d.units = append(d.units, u)
+		if err := u.open(ctx); err != nil {
+			return fmt.Errorf("suffix %s: %w", u.cfg.DN, err)
+		}
+		fmt.Fprintf(out, "directory %s serves %s, nothing is missing\n", u.cfg.Directory.URI, u.cfg.DN)
+	}
+	ctx, cancel := context.WithTimeout(ctx, initWait)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	done := errors.New("done")
+	g.Go(func() error { return client.Run(ctx) })
+	g.Go(func() error {
+		for _, u := range d.units {
+			if err := u.meetRoom(ctx, out); err != nil {
+				return err
+			}
+		}
+		return done
+	})
+	if err := g.Wait(); !errors.Is(err, done) {
+		if err == nil {
+			err = fmt.Errorf("no answer within %s: %w", initWait, client.LastError())
+		}
+		return err
+	}
+	fmt.Fprintln(out, "next: ldapsync run")
+	return nil
+}
+
+// meetRoom joins the room of the suffix for as long as it takes to get a sid,
+// or to learn that somebody must let this server in first.
+func (u *unit) meetRoom(ctx context.Context, out io.Writer) error {
+	l := u.link.Load()
+	l.listen()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.room.Run(ctx) })
+	g.Go(func() error { l.follow(ctx); return nil })
+	g.Go(func() error {
+		defer cancel()
+		return u.report(ctx, out)
+	})
+	return g.Wait()
+}
+
+func (u *unit) report(ctx context.Context, out io.Writer) error {
+	l := u.link.Load()
+	for {
+		state, _ := l.room.State()
+		id := l.replica.Identity()
+		if state == muc.NotAdmitted {
+			fmt.Fprintf(out, "logged in as %s, install id %s\n", u.daemon.client.Addr(), id.Install)
+			fmt.Fprintf(out, "room %s does not let this server in yet: on the server of an owner run\n  %s\n", l.room.JID(), admitCommand(u))
+			return nil
+		}
+		if state == muc.Joined && id.SID.Valid() {
+			fmt.Fprintf(out, "logged in as %s, install id %s\n", u.daemon.client.Addr(), id.Install)
+			fmt.Fprintf(out, "room %s: %s, sid %d\n", l.room.JID(), l.replica.Role(), id.SID)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// admitCommand is what an owner of the room has to run for this server.
+func admitCommand(u *unit) string {
+	return fmt.Sprintf("ldapsync admit %s --role %s", u.daemon.cfg.XMPP.JID, roles.Master)
+}

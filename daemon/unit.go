@@ -1,0 +1,254 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"mellium.im/xmpp/jid"
+
+	"ldapsync/changelog"
+	"ldapsync/config"
+	"ldapsync/directory"
+	"ldapsync/directory/openldap"
+	"ldapsync/dit"
+	"ldapsync/dn"
+	"ldapsync/muc"
+	"ldapsync/replica"
+	"ldapsync/schema"
+	"ldapsync/store"
+)
+
+// unit is one suffix.
+type unit struct {
+	daemon    *daemon
+	cfg       *config.Suffix
+	log       *slog.Logger
+	store     *store.Store
+	directory *openldap.Server
+	// link is nil until the directory has answered for the first time.
+	link atomic.Pointer[link]
+	// away is why it has not.
+	away atomic.Pointer[error]
+}
+
+// open puts the suffix together. It writes nothing before directory and state
+// file have been found good. An error that wraps directory.ErrUnavailable may
+// be gone at the next call.
+func (u *unit) open(ctx context.Context) (err error) {
+	defer func() { u.away.Store(&err) }()
+	suffix, err := dn.Parse(u.cfg.DN)
+	if err != nil {
+		return err
+	}
+	if u.directory == nil {
+		if u.directory, err = newDirectory(u.cfg, u.log); err != nil {
+			return err
+		}
+	}
+	if err := checkDirectory(ctx, u.directory); err != nil {
+		return err
+	}
+	s, err := u.directory.Schema(ctx)
+	if err != nil {
+		return err
+	}
+	l, err := u.newLink(suffix.Key(s))
+	if err != nil {
+		return err
+	}
+	if u.store == nil {
+		if u.store, err = openStore(u.daemon.cfg, u.cfg); err != nil {
+			return err
+		}
+	}
+	l.replica, err = replica.New(ctx, replica.Config{
+		Suffix: suffix, Store: u.store, Directory: u.directory, Network: l,
+		Rules: func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, suffix) },
+		Now:   time.Now, Log: u.log,
+	})
+	if err != nil {
+		return err
+	}
+	u.link.Store(l)
+	return nil
+}
+
+// run waits for the directory, if it was away, and then serves the suffix.
+func (u *unit) run(ctx context.Context) error {
+	for u.link.Load() == nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+		if err := u.open(ctx); err != nil && !errors.Is(err, directory.ErrUnavailable) {
+			return fmt.Errorf("suffix %s: %w", u.cfg.DN, err)
+		}
+	}
+	l := u.link.Load()
+	l.listen()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.run(ctx) })
+	g.Go(func() error { return l.replica.Run(ctx) })
+	return g.Wait()
+}
+
+func (u *unit) close() {
+	if u.store == nil {
+		return
+	}
+	if err := u.store.Close(); err != nil {
+		u.log.Error("close the state file", "error", err)
+	}
+}
+
+// newLink makes the room of the suffix, whose normalised DN is key, and the
+// link to it.
+func (u *unit) newLink(key string) (*link, error) {
+	cfg := u.daemon.cfg
+	rooms, err := optionalJID(cfg.XMPP.MUC)
+	if err != nil {
+		return nil, fmt.Errorf("xmpp.muc: %w", err)
+	}
+	service, err := optionalJID(cfg.XMPP.PubSub)
+	if err != nil {
+		return nil, fmt.Errorf("xmpp.pubsub: %w", err)
+	}
+	room := muc.New(muc.Config{Client: u.daemon.client, Service: rooms, Suffix: key, Nick: u.cfg.Nick, Log: u.log})
+	return &link{
+		client: u.daemon.client, room: room, suffix: key, version: Version, service: service,
+		heartbeat: time.Duration(cfg.Timing.Heartbeat), sid: changelog.SID(u.cfg.SID), log: u.log,
+		events: newQueue(), occupants: make(chan struct{}, 1),
+		admitted: map[string]bool{}, subscribed: map[string]bool{},
+	}, nil
+}
+
+// optionalJID parses an address; the zero JID for none.
+func optionalJID(s string) (jid.JID, error) {
+	if s == "" {
+		return jid.JID{}, nil
+	}
+	return jid.Parse(s)
+}
+
+func newDirectory(cfg *config.Suffix, log *slog.Logger) (*openldap.Server, error) {
+	roots, err := certPool(cfg.Directory.TLS.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("suffix %s: directory.tls.ca_file: %w", cfg.DN, err)
+	}
+	return openldap.New(openldap.Config{
+		URI: cfg.Directory.URI, External: cfg.Directory.Bind == config.BindExternal,
+		BindDN: cfg.Directory.BindDN, Password: cfg.Directory.Password,
+		StartTLS: cfg.Directory.TLS.StartTLS, RootCAs: roots,
+		Suffix: cfg.DN, ExcludeSubtrees: cfg.Exclude.Subtrees, ExcludeAttributes: cfg.Exclude.Attributes, Log: log,
+	})
+}
+
+// MissingError is a directory that lacks something the server needs.
+type MissingError struct{ Findings []openldap.Finding }
+
+func (e *MissingError) Error() string {
+	f := e.Findings[0]
+	text := f.Text
+	if n := len(e.Findings) - 1; n > 0 {
+		text += fmt.Sprintf(" (and %d more)", n)
+	}
+	return text
+}
+
+// Hint says how to mend it.
+func (e *MissingError) Hint() string {
+	return e.Findings[0].Fix + " ('ldapsync setup openldap' prints everything the database needs)"
+}
+
+// checkDirectory refuses a directory that lacks something.
+func checkDirectory(ctx context.Context, s *openldap.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	findings, err := s.Check(ctx)
+	if err != nil {
+		return err
+	}
+	var fatal []openldap.Finding
+	for _, f := range findings {
+		if f.Severity == openldap.SeverityError {
+			fatal = append(fatal, f)
+		}
+	}
+	if len(fatal) > 0 {
+		return &MissingError{fatal}
+	}
+	return nil
+}
+
+// openStore opens the state file of a suffix, which must be this account's and
+// this suffix's; a new one gets its identity.
+func openStore(cfg *config.Config, suffix *config.Suffix) (*store.Store, error) {
+	if err := os.MkdirAll(cfg.State.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	path := statePath(cfg, suffix)
+	s, err := store.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Update(func(t *store.Tx) error {
+		id, err := t.Identity()
+		switch {
+		case err != nil:
+			return err
+		case id.Install == "":
+			id = store.Identity{Suffix: suffix.DN, JID: cfg.XMPP.JID, Install: newInstall(), SID: 0, Epoch: 1}
+			return t.SetIdentity(id)
+		case id.JID != cfg.XMPP.JID:
+			return fmt.Errorf("state file %s belongs to %s, not to %s", path, id.JID, cfg.XMPP.JID)
+		case id.Suffix != suffix.DN:
+			return fmt.Errorf("state file %s belongs to suffix %s, not to %s", path, id.Suffix, suffix.DN)
+		case suffix.SID != 0 && id.SID != 0 && id.SID != changelog.SID(suffix.SID):
+			return fmt.Errorf("state file %s has sid %d, the configuration says %d; a server's sid cannot change", path, id.SID, suffix.SID)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// statePath names the state file of a suffix.
+func statePath(cfg *config.Config, suffix *config.Suffix) string {
+	return filepath.Join(cfg.State.Dir, muc.LocalPart(suffix.DN)+".db")
+}
+
+func newInstall() string {
+	b := make([]byte, 16)
+	// crypto/rand never fails.
+	_, _ = rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+// certPool reads PEM certificates; nil for no file.
+func certPool(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", path)
+	}
+	return pool, nil
+}

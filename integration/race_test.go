@@ -1,0 +1,6 @@
+//go:build race
+
+package integration_test
+
+// raceEnabled makes the program under test be built like the tests.
+const raceEnabled = true

@@ -1,0 +1,383 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dn"
+	"ldapsync/store"
+)
+
+// apply is one step of the apply pump: one batch. It returns false when there
+// was nothing it could do, and the entries that wait for the directory to
+// report our last write to them.
+func (r *Replica) apply(ctx context.Context) (progress bool, unconfirmed []changelog.ID, err error) {
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	if !r.live.Load() || r.Fault() != "" {
+		return false, nil, nil
+	}
+	if err := r.resolveIntents(ctx); err != nil {
+		return false, nil, err
+	}
+	if idle, err := r.nothingDirty(); err != nil || idle {
+		return false, nil, err
+	}
+	var p *plan
+	err = r.update(func(w *work) (err error) {
+		p, err = w.makePlan(r.heldEntries())
+		if err != nil || len(p.unconfirmed) > 0 {
+			return err
+		}
+		return w.parkBlocked(p)
+	})
+	if err != nil {
+		return false, nil, fmt.Errorf("plan writes: %w", err)
+	}
+	if p.empty() {
+		return false, p.unconfirmed, nil
+	}
+	return true, nil, r.send(ctx, p.groups)
+}
+
+func (r *Replica) nothingDirty() (idle bool, err error) {
+	err = r.cfg.Store.View(func(t *store.Tx) error {
+		marks, err := t.DirtyAfter(0, 1)
+		idle = len(marks) == 0
+		return err
+	})
+	return idle, err
+}
+
+// heldEntries returns the entries that wait for the directory to report what
+// made their last write stale.
+func (r *Replica) heldEntries() map[changelog.ID]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held := make(map[changelog.ID]bool, len(r.stale))
+	for id := range r.stale {
+		held[id] = true
+	}
+	return held
+}
+
+// releaseHeld lets stale entries be tried again, after a report or a while.
+func (r *Replica) releaseHeld() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.stale)
+}
+
+// send writes groups in one transaction; where the directory will not take
+// them, it halves them until the culprit stands alone.
+func (r *Replica) send(ctx context.Context, groups [][]*unit) error {
+	var writes []directory.Write
+	var units []*unit
+	for _, g := range groups {
+		for _, u := range g {
+			writes, units = append(writes, u.writes...), append(units, u)
+		}
+	}
+	err := r.cfg.Directory.Apply(ctx, writes)
+	var refused *directory.RefusedError
+	switch {
+	case err == nil:
+		return r.done(units)
+	case !errors.Is(err, directory.ErrStale) && !errors.As(err, &refused):
+		return err
+	case len(groups) > 1:
+		half := len(groups) / 2
+		return errors.Join(r.send(ctx, groups[:half]), r.send(ctx, groups[half:]))
+	case refused != nil:
+		return r.park(units, refused.Code, refused.Text)
+	}
+	return r.hold(units, err)
+}
+
+// done stores the outcome of writes that the directory has made.
+func (r *Replica) done(units []*unit) error {
+	err := r.update(func(w *work) error {
+		for _, u := range units {
+			in, err := w.Intent(u.id)
+			if err != nil {
+				return err
+			}
+			if in == nil || u.aside {
+				continue
+			}
+			if err := w.settleIntent(in); err != nil {
+				return err
+			}
+		}
+		if w.ParkedCount() == 0 {
+			return nil
+		}
+		return w.unparkAll(func(p store.Parked) bool { return p.Code == 0 })
+	})
+	if err != nil {
+		return fmt.Errorf("store what was applied: %w", err)
+	}
+	r.mu.Lock()
+	for _, u := range units {
+		delete(r.tries, u.id)
+	}
+	r.mu.Unlock()
+	r.counters.Applied.Add(uint64(len(units)))
+	r.changed.raise()
+	return nil
+}
+
+// settleIntent makes an intent that came true the image of its entry.
+func (w *work) settleIntent(in *store.Intent) error {
+	id := in.Image.ID
+	if err := w.PutImage(&in.Image); err != nil {
+		return err
+	}
+	if err := w.DropIntent(id); err != nil {
+		return err
+	}
+	if err := w.SetSeen(id, in.Seen); err != nil {
+		return err
+	}
+	d, err := w.Dirty(id)
+	if err != nil || d == nil || d.Gen != in.Gen {
+		return err
+	}
+	return w.ClearDirty(id)
+}
+
+// park sets aside entries that the directory refuses.
+func (r *Replica) park(units []*unit, code int, text string) error {
+	err := r.update(func(w *work) error {
+		for _, u := range units {
+			if err := w.DropIntent(u.id); err != nil {
+				return err
+			}
+			if err := w.park(u, code, text); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r.changed.raise()
+	return err
+}
+
+func (w *work) park(u *unit, code int, text string) error {
+	now := w.r.cfg.Now()
+	w.r.mu.Lock()
+	w.r.tries[u.id]++
+	tries := w.r.tries[u.id]
+	w.r.mu.Unlock()
+	p := store.Parked{ID: u.id, DN: u.label(w), Code: code, Text: text, Since: now, Tries: tries, Next: now.Add(retryAfter(code, tries))}
+	if tries == 1 && code != 0 {
+		w.r.log.Warn("the directory refuses an entry; it is parked", "dn", p.DN, "code", code, "text", text)
+	}
+	return w.Park(p)
+}
+
+// retryAfter grows from a minute to an hour; an entry that waits for another
+// is tried again every few seconds, and at once when the other arrives.
+func retryAfter(code, tries int) time.Duration {
+	if code == 0 {
+		return 5 * time.Second
+	}
+	return min(time.Minute<<min(tries-1, 6), time.Hour)
+}
+
+func (u *unit) label(w *work) string {
+	m, rdn := u.want, u.rdn
+	if m == nil {
+		m, rdn = u.have, u.oldRDN
+	}
+	above, ok := w.nameOf(m.Parent)
+	if !ok {
+		return rdn.String()
+	}
+	return append(dn.DN{rdn}, above...).String()
+}
+
+// parkBlocked sets aside the units that wait for something outside the batch.
+func (w *work) parkBlocked(p *plan) error {
+	for _, b := range p.blocked {
+		if err := w.park(b.u, 0, b.why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// staleLimit is how often one write may be found stale before the directory is
+// read anew: its reports ought to have explained it long before.
+const staleLimit = 20
+
+// hold leaves stale entries until the directory has reported what it holds.
+func (r *Replica) hold(units []*unit, why error) error {
+	r.log.Debug("stale write", "error", why)
+	err := r.update(func(w *work) error {
+		for _, u := range units {
+			if err := w.DropIntent(u.id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r.mu.Lock()
+	again := false
+	for _, u := range units {
+		r.stale[u.id]++
+		r.tries[u.id]++
+		again = again || r.tries[u.id]%staleLimit == 0
+	}
+	r.mu.Unlock()
+	if again {
+		r.log.Warn("the directory is not as it reports; reading it anew", "error", why)
+		r.resync.raise()
+	}
+	return err
+}
+
+// resolveIntents finds out what became of writes whose outcome is not known,
+// by reading their entries. One that is neither as before nor as intended is
+// left to the directory's report.
+func (r *Replica) resolveIntents(ctx context.Context) error {
+	for {
+		var open []*store.Intent
+		err := r.cfg.Store.View(func(t *store.Tx) (err error) {
+			open, err = t.Intents(batchSize)
+			return err
+		})
+		if err != nil || len(open) == 0 {
+			return err
+		}
+		ids := make([]changelog.ID, len(open))
+		for i, in := range open {
+			ids[i] = in.Image.ID
+		}
+		entries, err := r.cfg.Directory.Read(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("find out what was applied: %w", err)
+		}
+		if err := r.update(func(w *work) error { return w.resolve(open, entries) }); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *work) resolve(open []*store.Intent, entries []directory.Entry) error {
+	there := map[changelog.ID]*store.Image{}
+	for i := range entries {
+		m, err := w.imageOf(&entries[i])
+		if err != nil {
+			return err
+		}
+		there[entries[i].ID] = m
+	}
+	for _, in := range open {
+		now := there[in.Image.ID]
+		if w.same(&in.Image, now) {
+			if err := w.settleIntent(in); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.DropIntent(in.Image.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// imageOf returns an entry that was read, placed by the images.
+func (w *work) imageOf(e *directory.Entry) (*store.Image, error) {
+	name, err := dn.Parse(e.DN)
+	if err != nil {
+		return nil, fmt.Errorf("read of %s: %w", e.ID, err)
+	}
+	parent, ok := (&capture{}).locate(w, name)
+	m := &store.Image{ID: e.ID, Parent: parent, CSN: e.CSN, Confirmed: true, Attrs: e.Attrs}
+	if ok {
+		m.RDN, m.RDNKey = name[0].String(), name[0].Key(w.rules.Schema)
+	}
+	return m, nil
+}
+
+// confirm reads entries whose last write has not been reported, so that a
+// report that never comes does not hold them up.
+func (r *Replica) confirm(ctx context.Context, ids []changelog.ID) error {
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	entries, err := r.cfg.Directory.Read(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("confirm writes: %w", err)
+	}
+	return r.update(func(w *work) error {
+		for i := range entries {
+			if err := w.confirmRead(&entries[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (w *work) confirmRead(e *directory.Entry) error {
+	now, err := w.imageOf(e)
+	if err != nil {
+		return err
+	}
+	old, err := w.Image(now.ID)
+	if err != nil || old == nil || old.Confirmed || !w.same(old, now) {
+		return err
+	}
+	now.Newest = old.Newest
+	return w.PutImage(now)
+}
+
+// retryParked lets the entries whose time has come be tried again.
+func (r *Replica) retryParked() error {
+	now := r.cfg.Now()
+	n := 0
+	idle := true
+	err := r.cfg.Store.View(func(t *store.Tx) error {
+		idle = t.ParkedCount() == 0
+		return nil
+	})
+	if err != nil || idle {
+		return err
+	}
+	err = r.update(func(w *work) error {
+		return w.unparkAll(func(p store.Parked) bool {
+			due := !p.Next.After(now)
+			if due {
+				n++
+			}
+			return due
+		})
+	})
+	if n > 0 {
+		r.toApply.raise()
+	}
+	return err
+}
+
+// RetryParked lets one entry, or all with the zero ID, be tried again now, and
+// returns how many.
+func (r *Replica) RetryParked(id changelog.ID) (n int, err error) {
+	err = r.update(func(w *work) error {
+		return w.unparkAll(func(p store.Parked) bool {
+			if !id.IsZero() && p.ID != id {
+				return false
+			}
+			n++
+			return true
+		})
+	})
+	r.toApply.raise()
+	r.changed.raise()
+	return n, err
+}

@@ -1,0 +1,283 @@
+package replica
+
+import (
+	"slices"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dit"
+	"ldapsync/dn"
+	"ldapsync/store"
+)
+
+// author turns what a local client made of an entry into changes of this
+// server, stores and merges them.
+func (w *work) author(base, now *store.Image) error {
+	changes, adopted, err := w.changes(base, now)
+	if err != nil || adopted {
+		return err
+	}
+	if base != nil {
+		now.Newest = base.Newest
+	}
+	for i := range changes {
+		c := &changes[i]
+		if i > 0 || base == nil || base.Gone {
+			c.DN = w.spell(now)
+		} else {
+			c.DN = w.spell(base)
+		}
+		if denied, err := w.own(c, now, base); err != nil || denied {
+			return err
+		}
+		now.Newest = c.CSN
+	}
+	return w.putAndSettle(now)
+}
+
+// authorDelete records that a local client deleted an entry.
+func (w *work) authorDelete(old *store.Image) error {
+	c := changelog.Change{Op: changelog.OpDelete, ID: old.ID, DN: w.spell(old)}
+	if _, err := w.own(&c, &store.Image{ID: old.ID, Gone: true}, old); err != nil {
+		return err
+	}
+	return w.dropAndSettle(old.ID)
+}
+
+// own numbers a change of this server, stores and merges it. Where the room
+// does not let this server write, the change is kept as denied instead, the
+// new image is stored as it is, and the entry is marked, so that the directory
+// is put back.
+func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, err error) {
+	sid := w.r.Identity().SID
+	mark, err := w.Log.Mark(sid)
+	if err != nil {
+		return false, err
+	}
+	after := []changelog.CSN{mark.CSN}
+	if base != nil {
+		after = append(after, base.Newest)
+	}
+	if c.Op == changelog.OpAdd || c.Moved {
+		after = append(after, w.dit.Newest(c.Superior))
+	}
+	var at time.Time
+	if !now.CSN.IsZero() {
+		at = now.CSN.When()
+	}
+	c.CSN = w.r.clock.Next(at, after...)
+	if c.Seen, err = w.seenOf(c.ID, sid); err != nil {
+		return false, err
+	}
+	if !w.r.Role().Writes() {
+		return true, w.denyOwn(*c, now)
+	}
+	c.Seq = mark.Seq + 1
+	if err := w.Log.Append(c); err != nil {
+		return false, err
+	}
+	if err := w.SetClock(c.CSN); err != nil {
+		return false, err
+	}
+	w.r.counters.Captured.Add(1)
+	return false, w.merge(c)
+}
+
+func (w *work) denyOwn(c changelog.Change, now *store.Image) error {
+	w.r.counters.Denied.Add(1)
+	w.r.log.Warn("a local client wrote although this server is read-only; the change is kept as denied and undone",
+		"dn", c.DN, "op", c.Op.String())
+	if err := w.DenyOwn(c); err != nil {
+		return err
+	}
+	if now.Gone {
+		return nil
+	}
+	return w.putAndSettle(now)
+}
+
+// seenOf returns what the image of an entry contains of other servers.
+func (w *work) seenOf(id changelog.ID, self changelog.SID) (changelog.Seqs, error) {
+	seen := w.seen
+	d, err := w.Dirty(id)
+	if err != nil {
+		return nil, err
+	}
+	if d != nil {
+		seen = d.Seen
+	}
+	out := changelog.Seqs{}
+	for sid, seq := range seen {
+		if sid != self && seq > 0 {
+			out[sid] = seq
+		}
+	}
+	return out, nil
+}
+
+// changes returns what leads from base (nil for an entry that had no image) to
+// now. Adopted says that the entry was taken over from a room that knows it
+// and that there is nothing to record.
+func (w *work) changes(base, now *store.Image) (list []changelog.Change, adopted bool, err error) {
+	if base == nil || base.Gone {
+		return w.appeared(now)
+	}
+	undelete := w.dit.Dead(now.ID)
+	attrs := base.Attrs
+	if base.Parent != now.Parent || base.RDN != now.RDN {
+		c := changelog.Change{Op: changelog.OpModDN, ID: now.ID, Undelete: undelete}
+		if base.Parent != now.Parent {
+			c.Moved, c.Superior = true, now.Parent
+		}
+		if base.RDN != now.RDN {
+			c.RDN = now.RDN
+			c.DeleteOldRDN = !w.keepsOldName(base, now)
+			if attrs, err = w.renamed(base, now.RDN, c.DeleteOldRDN); err != nil {
+				return nil, false, err
+			}
+		}
+		list, undelete = append(list, c), false
+	}
+	if mods := w.rules.Diff(toDIT(attrs), toDIT(now.Attrs)); len(mods) > 0 {
+		list = append(list, changelog.Change{Op: changelog.OpModify, ID: now.ID, Mods: mods, Undelete: undelete})
+	}
+	return list, false, nil
+}
+
+// appeared returns the changes for an entry that the directory did not hold
+// before. While a server that joins with data is matched to the room, the room
+// wins for entries it knows.
+func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
+	if !w.dit.Known(now.ID) {
+		c := changelog.Change{Op: changelog.OpAdd, ID: now.ID, RDN: now.RDN, Superior: now.Parent}
+		c.Mods = w.rules.Diff(nil, toDIT(now.Attrs))
+		for i := range c.Mods {
+			c.Mods[i].Op = changelog.ModAdd
+		}
+		return []changelog.Change{c}, false, nil
+	}
+	if !w.r.Identity().Adopted {
+		return nil, true, w.adopt(now)
+	}
+	c := changelog.Change{Op: changelog.OpModDN, ID: now.ID, RDN: now.RDN, DeleteOldRDN: true,
+		Superior: now.Parent, Moved: true, Undelete: w.dit.Dead(now.ID)}
+	m := changelog.Change{Op: changelog.OpModify, ID: now.ID}
+	for _, a := range now.Attrs {
+		m.Mods = append(m.Mods, changelog.Mod{Op: changelog.ModReplace, Attr: a.Name, Values: a.Values})
+	}
+	return []changelog.Change{c, m}, false, nil
+}
+
+// keepsOldName reports whether the naming values of base are still there.
+func (w *work) keepsOldName(base, now *store.Image) bool {
+	old, err := dn.ParseRDN(base.RDN)
+	if err != nil {
+		return false
+	}
+	attrs := w.byKey(now.Attrs)
+	current, err := dn.ParseRDN(now.RDN)
+	if err != nil {
+		return false
+	}
+	for _, ava := range old {
+		name, key := w.rules.Schema.Canonical(ava.Attr), w.rules.Schema.Normalise(ava.Attr, ava.Value)
+		if w.isNaming(current, name, key) {
+			continue
+		}
+		if !slices.Contains(attrs[name], key) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *work) isNaming(rdn dn.RDN, name, key string) bool {
+	return slices.ContainsFunc(rdn, func(a dn.AVA) bool {
+		return w.rules.Schema.Canonical(a.Attr) == name && w.rules.Schema.Normalise(a.Attr, a.Value) == key
+	})
+}
+
+// byKey returns the normal forms of the values by canonical attribute name.
+func (w *work) byKey(attrs []directory.Attribute) map[string][]string {
+	m := map[string][]string{}
+	for _, a := range attrs {
+		name := w.rules.Schema.Canonical(a.Name)
+		for _, v := range a.Values {
+			m[name] = append(m[name], w.rules.Schema.Normalise(a.Name, v))
+		}
+	}
+	return m
+}
+
+// renamed returns the attributes that a rename of an image leaves (RFC 4511
+// section 4.9): the new naming values are there, and with deleteOld the old
+// ones are not.
+func (w *work) renamed(m *store.Image, newRDN string, deleteOld bool) ([]directory.Attribute, error) {
+	oldRDN, err := dn.ParseRDN(m.RDN)
+	if err != nil {
+		return nil, err
+	}
+	next, err := dn.ParseRDN(newRDN)
+	if err != nil {
+		return nil, err
+	}
+	s := w.rules.Schema
+	var out []directory.Attribute
+	for _, a := range m.Attrs {
+		name := s.Canonical(a.Name)
+		var values []string
+		for _, v := range a.Values {
+			key := s.Normalise(a.Name, v)
+			if deleteOld && w.isNaming(oldRDN, name, key) && !w.isNaming(next, name, key) {
+				continue
+			}
+			values = append(values, v)
+		}
+		out = append(out, directory.Attribute{Name: a.Name, Values: values})
+	}
+	for _, ava := range next {
+		out = w.withValue(out, ava)
+	}
+	return slices.DeleteFunc(out, func(a directory.Attribute) bool { return len(a.Values) == 0 }), nil
+}
+
+// withValue returns attrs with a naming value, if it is not among them.
+func (w *work) withValue(attrs []directory.Attribute, ava dn.AVA) []directory.Attribute {
+	s := w.rules.Schema
+	name, key := s.Canonical(ava.Attr), s.Normalise(ava.Attr, ava.Value)
+	for i, a := range attrs {
+		if s.Canonical(a.Name) != name {
+			continue
+		}
+		for _, v := range a.Values {
+			if s.Normalise(a.Name, v) == key {
+				return attrs
+			}
+		}
+		attrs[i].Values = append(slices.Clone(a.Values), ava.Value)
+		return attrs
+	}
+	return append(attrs, directory.Attribute{Name: ava.Attr, Values: []string{ava.Value}})
+}
+
+// spell returns the DN of an image, for people.
+func (w *work) spell(m *store.Image) string {
+	above, ok := w.nameOf(m.Parent)
+	if !ok {
+		return m.RDN
+	}
+	if len(above) == 0 {
+		return m.RDN
+	}
+	return m.RDN + "," + above.String()
+}
+
+// toDIT hands attributes to package dit, which has its own type for them.
+func toDIT(attrs []directory.Attribute) []dit.Attribute {
+	out := make([]dit.Attribute, len(attrs))
+	for i, a := range attrs {
+		out[i] = dit.Attribute{Name: a.Name, Values: a.Values}
+	}
+	return out
+}

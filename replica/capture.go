@@ -1,0 +1,315 @@
+package replica
+
+import (
+	"fmt"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dn"
+	"ldapsync/store"
+)
+
+// capture takes a run of the directory's reports into the store: what differs
+// from the images, and is not our own write coming back, becomes changes of
+// this server. All reports of one call stand in one transaction.
+type capture struct {
+	r *Replica
+	// refreshing is true from RefreshBegin to RefreshEnd, resumed when the
+	// directory reports only what changed since the cookie.
+	refreshing, resumed bool
+}
+
+// report handles the next events in order. RefreshBegin and RefreshEnd come
+// alone.
+func (c *capture) report(events []directory.Event) error {
+	c.r.applying.Lock()
+	defer c.r.applying.Unlock()
+	switch first := events[0]; first.Kind {
+	case directory.RefreshBegin:
+		c.refreshing, c.resumed = true, first.Resumed
+		return c.r.update(func(w *work) error { return w.ResetRefresh() })
+	case directory.RefreshEnd:
+		return c.endRefresh(first)
+	}
+	return c.r.update(func(w *work) error {
+		for _, e := range events {
+			if err := c.event(w, e); err != nil {
+				return err
+			}
+		}
+		if c.refreshing {
+			return nil
+		}
+		return c.retryDelayed(w, 500)
+	})
+}
+
+func (c *capture) event(w *work, e directory.Event) error {
+	if len(e.Cookie) > 0 && !c.refreshing {
+		if err := w.SetCookie(e.Cookie); err != nil {
+			return err
+		}
+	}
+	switch e.Kind {
+	case directory.Present:
+		for _, id := range e.IDs {
+			if err := w.SeeEntry(id); err != nil {
+				return err
+			}
+		}
+	case directory.Gone:
+		for _, id := range e.IDs {
+			if err := c.gone(w, id); err != nil {
+				return err
+			}
+		}
+	case directory.State:
+		return c.state(w, e.Entry)
+	}
+	return nil
+}
+
+// state handles the reported state of an entry, or keeps it for later when its
+// superior is not certain yet: in a refresh the superior may be reported after
+// it, under a name that meanwhile was another's.
+func (c *capture) state(w *work, e *directory.Entry) error {
+	name, err := dn.Parse(e.DN)
+	if err != nil {
+		return fmt.Errorf("report of %s: %w", e.ID, err)
+	}
+	if c.refreshing {
+		if err := w.SeeEntry(e.ID); err != nil {
+			return err
+		}
+	}
+	parent, ok := c.locate(w, name)
+	if !ok || c.refreshing && c.resumed {
+		return w.Delay(len(name), e)
+	}
+	return c.place(w, e, parent, name[0])
+}
+
+// locate finds the superior of a name among the images.
+func (c *capture) locate(w *work, name dn.DN) (parent changelog.ID, ok bool) {
+	above := len(name) - len(w.rules.Suffix)
+	if above < 0 {
+		return parent, false
+	}
+	for i := above; i > 0; i-- {
+		parent = w.Named(parent, name[i].Key(w.rules.Schema))
+		if parent.IsZero() || c.refreshing && !c.resumed && !w.EntrySeen(parent) {
+			return parent, false
+		}
+	}
+	return parent, true
+}
+
+func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, rdn dn.RDN) error {
+	now := &store.Image{
+		ID: e.ID, Parent: parent, RDN: rdn.String(), RDNKey: rdn.Key(w.rules.Schema),
+		CSN: e.CSN, Confirmed: true, Attrs: e.Attrs,
+	}
+	old, err := w.Image(e.ID)
+	if err != nil {
+		return err
+	}
+	if old != nil && !old.CSN.IsZero() {
+		switch order := e.CSN.Compare(old.CSN); {
+		case order == 0 && w.same(old, now):
+			return w.confirm(old)
+		case order <= 0 && !c.refreshing:
+			return nil
+		case order < 0:
+			return w.rolledBack(old, now)
+		}
+	}
+	base, err := w.base(old, now)
+	if err != nil {
+		return err
+	}
+	if w.same(base, now) {
+		now.Newest = base.Newest
+		return w.putAndSettle(now)
+	}
+	return w.author(base, now)
+}
+
+// confirm notes that the entryCSN of an image is that of exactly its state.
+func (w *work) confirm(m *store.Image) error {
+	if m.Confirmed {
+		return nil
+	}
+	m.Confirmed = true
+	return w.PutImage(m)
+}
+
+// rolledBack takes over the state of an entry that is older than what the
+// directory had before: it was restored from a backup. The view is written
+// over it again; nothing of it is a change.
+func (w *work) rolledBack(old, now *store.Image) error {
+	w.r.log.Warn("the directory went back to an older state of an entry", "id", now.ID, "csn", now.CSN, "known", old.CSN)
+	if err := w.DropIntent(now.ID); err != nil {
+		return err
+	}
+	return w.putAndSettle(now)
+}
+
+func (w *work) putAndSettle(m *store.Image) error {
+	if err := w.PutImage(m); err != nil {
+		return err
+	}
+	return w.settle(m.ID, m)
+}
+
+// base decides what a reported state is to be compared with: the image, or,
+// where the outcome of our last write is not known, the state that the write
+// was to leave, if that is what the report is closer to.
+func (w *work) base(old, now *store.Image) (*store.Image, error) {
+	in, err := w.Intent(now.ID)
+	if err != nil || in == nil {
+		return old, err
+	}
+	if err := w.DropIntent(now.ID); err != nil {
+		return nil, err
+	}
+	if in.Image.Gone || w.same(old, now) {
+		return old, nil
+	}
+	if !w.same(&in.Image, now) && w.distance(old, now) <= w.distance(&in.Image, now) {
+		return old, nil
+	}
+	return &in.Image, w.SetSeen(now.ID, in.Seen)
+}
+
+// distance counts the modifications that lead from one image to another.
+func (w *work) distance(from, to *store.Image) int {
+	var attrs []directory.Attribute
+	n := 0
+	if from != nil && !from.Gone {
+		attrs = from.Attrs
+		if from.Parent != to.Parent || from.RDN != to.RDN {
+			n++
+		}
+	}
+	return n + len(w.rules.Diff(toDIT(attrs), toDIT(to.Attrs)))
+}
+
+// gone handles the report that an entry was deleted.
+func (c *capture) gone(w *work, id changelog.ID) error {
+	in, err := w.Intent(id)
+	if err != nil {
+		return err
+	}
+	old, err := w.Image(id)
+	if err != nil {
+		return err
+	}
+	if in != nil {
+		if err := w.DropIntent(id); err != nil {
+			return err
+		}
+		if in.Image.Gone {
+			if err := w.SetSeen(id, in.Seen); err != nil {
+				return err
+			}
+			return w.dropAndSettle(id)
+		}
+		if old == nil || old.Gone {
+			old = &in.Image
+		}
+	}
+	if old == nil || old.Gone {
+		return w.DropImage(id)
+	}
+	return w.authorDelete(old)
+}
+
+func (w *work) dropAndSettle(id changelog.ID) error {
+	if err := w.DropImage(id); err != nil {
+		return err
+	}
+	return w.settle(id, nil)
+}
+
+// endRefresh handles what had to wait for the whole refresh, then what it did
+// not report and therefore is gone, in transactions of bounded size. Only then
+// is the cookie stored: after a crash the refresh begins again.
+func (c *capture) endRefresh(end directory.Event) error {
+	c.refreshing = false
+	for more := true; more; {
+		err := c.r.update(func(w *work) error {
+			before := w.DelayedCount()
+			if err := c.retryDelayed(w, 500); err != nil {
+				return err
+			}
+			more = w.DelayedCount() > 0 && w.DelayedCount() < before
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if end.Complete {
+		if err := c.sweep(); err != nil {
+			return err
+		}
+	}
+	return c.r.update(func(w *work) error {
+		if len(end.Cookie) > 0 {
+			return w.SetCookie(end.Cookie)
+		}
+		return nil
+	})
+}
+
+// retryDelayed places the states whose superiors are known by now.
+func (c *capture) retryDelayed(w *work, max int) error {
+	list, err := w.TakeDelayed(max)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		name, err := dn.Parse(e.DN)
+		if err != nil {
+			return fmt.Errorf("report of %s: %w", e.ID, err)
+		}
+		parent, ok := c.locate(w, name)
+		if !ok {
+			err = w.Delay(len(name), e)
+		} else {
+			err = c.place(w, e, parent, name[0])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep handles every image that the refresh did not report.
+func (c *capture) sweep() error {
+	var after changelog.ID
+	for done := false; !done; {
+		err := c.r.update(func(w *work) error {
+			images, err := w.Images(after, 500)
+			if err != nil {
+				return err
+			}
+			done = len(images) == 0
+			for _, m := range images {
+				after = m.ID
+				if w.EntrySeen(m.ID) {
+					continue
+				}
+				if err := c.gone(w, m.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,300 @@
+package replica_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/directory/memory"
+	"ldapsync/dit"
+	"ldapsync/dn"
+	"ldapsync/replica"
+	"ldapsync/roles"
+	"ldapsync/schema"
+	"ldapsync/store"
+)
+
+const suffix = "dc=example,dc=org"
+
+// cluster is some replicas over directories in memory, joined by function calls.
+type cluster struct {
+	t     *testing.T
+	nodes []*node
+	mu    sync.Mutex
+	cut   bool
+}
+
+type node struct {
+	*replica.Replica
+	c         *cluster
+	name      string
+	dir       *memory.Directory
+	store     *store.Store
+	path      string
+	role      roles.Role
+	cancel    context.CancelFunc
+	done      chan error
+	published int
+}
+
+func newCluster(t *testing.T, n int) *cluster {
+	c := &cluster{t: t}
+	for i := range n {
+		name := fmt.Sprintf("ldap%d@x/ldapsync", i+1)
+		nd := &node{c: c, name: name, path: filepath.Join(t.TempDir(), "state.db"), role: roles.Master}
+		nd.dir = memory.New(mustDN(suffix), schema.Standard(), time.Now, newIDs(byte(i+1)))
+		c.nodes = append(c.nodes, nd)
+	}
+	t.Cleanup(func() {
+		for _, nd := range c.nodes {
+			nd.stop()
+		}
+	})
+	return c
+}
+
+// newIDs returns ids that no other node draws.
+func newIDs(node byte) func() changelog.ID {
+	n := byte(0)
+	return func() changelog.ID {
+		n++
+		return changelog.ID{0: node, 15: n}
+	}
+}
+
+func mustDN(s string) dn.DN {
+	d, err := dn.Parse(s)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// start brings one node up; the first one founds the room.
+func (nd *node) start(sid changelog.SID) {
+	t := nd.c.t
+	t.Helper()
+	var err error
+	if nd.store, err = store.Open(nd.path); err != nil {
+		t.Fatal(err)
+	}
+	err = nd.store.Update(func(tx *store.Tx) error {
+		id, err := tx.Identity()
+		if err == nil && id.Install == "" {
+			err = tx.SetIdentity(store.Identity{Suffix: suffix, JID: nd.name, Install: nd.name, Epoch: 1})
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	level := slog.LevelError
+	if os.Getenv("DEBUG") != "" {
+		level = slog.LevelDebug
+	}
+	nd.Replica, err = replica.New(context.Background(), replica.Config{
+		Suffix: mustDN(suffix), Store: nd.store, Directory: nd.dir, Network: nd,
+		Rules: func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, mustDN(suffix)) },
+		Now:   time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", nd.name),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nd.SetRole(nd.role); err != nil {
+		t.Fatal(err)
+	}
+	if err := nd.TakeSID(sid); err != nil {
+		t.Fatal(err)
+	}
+	if nd == nd.c.nodes[0] {
+		if err := nd.Found(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var ctx context.Context
+	ctx, nd.cancel = context.WithCancel(context.Background())
+	nd.done = make(chan error, 1)
+	go func() { nd.done <- nd.Run(ctx) }()
+	go nd.follow(ctx)
+}
+
+func (nd *node) stop() {
+	if nd.cancel == nil {
+		return
+	}
+	nd.cancel()
+	if err := <-nd.done; err != nil {
+		nd.c.t.Errorf("%s: %v", nd.name, err)
+	}
+	nd.cancel = nil
+	nd.store.Close()
+}
+
+// follow shows the node the vectors of the others, as presence does.
+func (nd *node) follow(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := nd.SetPeers(nd.c.peersOf(nd)); err != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (c *cluster) peersOf(nd *node) (out []replica.Peer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cut {
+		return nil
+	}
+	for _, o := range c.nodes {
+		if o == nd || o.cancel == nil || !o.Identity().SID.Valid() {
+			continue
+		}
+		v, err := o.Vector()
+		if err != nil {
+			continue
+		}
+		out = append(out, replica.Peer{JID: o.name, SID: o.Identity().SID, Install: o.Identity().Install, Role: o.role, State: o.State(), Vector: v})
+	}
+	return out
+}
+
+func (c *cluster) partition(cut bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cut = cut
+}
+
+func (c *cluster) isCut() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cut
+}
+
+// Publish implements replica.Network.
+func (nd *node) Publish(_ context.Context, changes []changelog.Change) (uint64, error) {
+	if nd.c.isCut() {
+		return 0, replica.ErrOffline
+	}
+	nd.published += len(changes)
+	for _, o := range nd.c.nodes {
+		if o == nd || o.cancel == nil {
+			continue
+		}
+		if _, err := o.Receive(replica.Delivery{Relay: nd.Identity().SID, RelayRole: nd.role, Changes: changes}); err != nil {
+			return 0, err
+		}
+	}
+	return changes[len(changes)-1].Seq, nil
+}
+
+// Pull implements replica.Network.
+func (nd *node) Pull(_ context.Context, peer string, have changelog.Seqs) ([]changelog.Change, bool, error) {
+	if nd.c.isCut() {
+		return nil, false, replica.ErrOffline
+	}
+	for _, o := range nd.c.nodes {
+		if o.name == peer {
+			return o.Serve(have)
+		}
+	}
+	return nil, false, replica.ErrOffline
+}
+
+// eventually waits until ok, or fails with what it says.
+func (c *cluster) eventually(ok func() string) {
+	c.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		why := ok()
+		if why == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatal(why)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// settled waits until all running nodes hold the same, with nothing to do.
+func (c *cluster) settled() {
+	c.t.Helper()
+	c.eventually(func() string {
+		want := c.nodes[0].dir.Dump()
+		v0, _ := c.nodes[0].Vector()
+		for _, nd := range c.nodes {
+			if nd.cancel == nil {
+				continue
+			}
+			s, err := nd.Status()
+			if err != nil {
+				return err.Error()
+			}
+			if s.Publish+s.Apply+s.ParkedCount > 0 || s.State == "catching-up" || s.State == "waiting" {
+				return fmt.Sprintf("%s is at work: %+v", nd.name, s)
+			}
+			if v0.String() != s.Vector.String() {
+				return fmt.Sprintf("vectors differ: %s %s", v0, s.Vector)
+			}
+			if diff := cmp.Diff(want, nd.dir.Dump()); diff != "" {
+				return nd.name + " differs:\n" + diff
+			}
+		}
+		return ""
+	})
+}
+
+func (nd *node) do(writes ...directory.Write) {
+	nd.c.t.Helper()
+	if err := nd.dir.Do(writes...); err != nil {
+		nd.c.t.Fatalf("%s: %v", nd.name, err)
+	}
+}
+
+func addEntry(name string, attrs ...string) directory.Write {
+	w := directory.Write{Op: directory.Add, DN: name}
+	byName := map[string]int{}
+	for i := 0; i+1 < len(attrs); i += 2 {
+		if j, ok := byName[attrs[i]]; ok {
+			w.Attrs[j].Values = append(w.Attrs[j].Values, attrs[i+1])
+			continue
+		}
+		byName[attrs[i]] = len(w.Attrs)
+		w.Attrs = append(w.Attrs, directory.Attribute{Name: attrs[i], Values: []string{attrs[i+1]}})
+	}
+	return w
+}
+
+func modify(name string, mods ...changelog.Mod) directory.Write {
+	return directory.Write{Op: directory.Modify, DN: name, Mods: mods}
+}
+
+func replace(attr string, values ...string) changelog.Mod {
+	return changelog.Mod{Op: changelog.ModReplace, Attr: attr, Values: values}
+}
+
+func base() []directory.Write {
+	return []directory.Write{
+		addEntry(suffix, "objectClass", "top", "objectClass", "dcObject", "objectClass", "organization", "o", "Example", "dc", "example"),
+		addEntry("ou=people,"+suffix, "objectClass", "organizationalUnit"),
+		addEntry("ou=groups,"+suffix, "objectClass", "organizationalUnit"),
+	}
+}
+
+func person(uid string, more ...string) directory.Write {
+	attrs := append([]string{"objectClass", "inetOrgPerson", "cn", "Person " + uid, "sn", uid, "userPassword", "secret"}, more...)
+	return addEntry("uid="+uid+",ou=people,"+suffix, attrs...)
+}

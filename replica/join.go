@@ -1,0 +1,262 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dn"
+	"ldapsync/ldif"
+	"ldapsync/store"
+)
+
+// The words by which presence says what a server is doing.
+const (
+	stateWaiting  = "waiting"
+	stateCatching = "catching-up"
+	stateReady    = "ready"
+	stateReadOnly = "read-only"
+	stateBusy     = "busy"
+	stateRefused  = "refused"
+)
+
+// Found says that this server is the first of its room: what its directory
+// holds is where the suffix begins.
+func (r *Replica) Found() error {
+	r.mu.Lock()
+	r.founder = true
+	r.mu.Unlock()
+	if r.Identity().Joined {
+		return nil
+	}
+	r.log.Info("this server is the first of the room")
+	return r.setIdentity(func(id *store.Identity) { id.Joined, id.Adopted = true, true })
+}
+
+// TakeSID gives this server its number, once: the wanted one, or, where that is
+// 0, the lowest that no server of the room has ever used.
+func (r *Replica) TakeSID(wanted changelog.SID) error {
+	if r.Identity().SID != 0 {
+		return nil
+	}
+	members, err := r.members()
+	if err != nil {
+		return err
+	}
+	v, err := r.Vector()
+	if err != nil {
+		return err
+	}
+	used := func(sid changelog.SID) bool {
+		_, member := members[sid]
+		_, known := v[sid]
+		return member || known
+	}
+	for sid := changelog.SID(1); wanted == 0 && sid <= changelog.MaxSID; sid++ {
+		if !used(sid) {
+			wanted = sid
+		}
+	}
+	if wanted == 0 {
+		return errors.New("every sid is taken")
+	}
+	r.log.Info("this server has a number", "sid", uint16(wanted))
+	if err := r.setIdentity(func(id *store.Identity) { id.SID = wanted }); err != nil {
+		return err
+	}
+	return r.resetClock()
+}
+
+// members returns every other server the store or the peers' vectors know of.
+func (r *Replica) members() (map[changelog.SID]bool, error) {
+	out := map[changelog.SID]bool{}
+	for _, p := range r.Peers() {
+		out[p.SID] = true
+		for sid := range p.Vector {
+			out[sid] = true
+		}
+	}
+	err := r.cfg.Store.View(func(t *store.Tx) error {
+		m, err := t.Members()
+		for sid := range m {
+			out[sid] = true
+		}
+		return err
+	})
+	return out, err
+}
+
+// join waits until this server has a number and may speak for its directory:
+// it founded the room, or has caught up with a server that is ready and found
+// nothing in its directory that stands in the way.
+func (r *Replica) join(ctx context.Context) error {
+	for {
+		id := r.Identity()
+		if id.Joined && id.SID.Valid() && r.Fault() == "" {
+			return nil
+		}
+		if !id.Joined && id.SID.Valid() && r.caughtUp() && !r.lastingFault() {
+			switch err := r.match(ctx); {
+			case err == nil:
+				r.clearFault()
+				return r.setIdentity(func(id *store.Identity) { id.Joined = true })
+			case errors.Is(err, errMismatch):
+				r.refuse(err.Error(), false)
+			case ctx.Err() == nil:
+				r.setDirectoryError(err)
+			}
+		}
+		if !r.wait(ctx, r.joinRetry(), r.changed) {
+			return ctx.Err()
+		}
+	}
+}
+
+// joinRetry is how long to wait before looking again whether to join; matching
+// reads the whole directory.
+func (r *Replica) joinRetry() time.Duration {
+	if r.Fault() != "" {
+		return 30 * time.Second
+	}
+	return time.Second
+}
+
+func (r *Replica) lastingFault() (lasting bool) {
+	err := r.cfg.Store.View(func(t *store.Tx) error {
+		lasting = t.Fault() != ""
+		return nil
+	})
+	return lasting || err != nil
+}
+
+func (r *Replica) clearFault() {
+	r.mu.Lock()
+	r.fault = ""
+	r.mu.Unlock()
+}
+
+// caughtUp reports whether a server that is ready is online and no peer has
+// anything more for us.
+func (r *Replica) caughtUp() bool {
+	v, err := r.Vector()
+	if err != nil {
+		return false
+	}
+	if _, more := r.bestPeer(v); more {
+		return false
+	}
+	return slices.ContainsFunc(r.Peers(), func(p Peer) bool {
+		return p.State == stateReady || p.State == stateBusy || p.State == stateReadOnly
+	})
+}
+
+var (
+	errMismatch = errors.New("this directory cannot join as it is")
+	errMatched  = errors.New("matched")
+)
+
+// match reads the whole directory and compares it with the room's state before
+// anything is written anywhere. Entries are the same by entryUUID only: it
+// returns an error that wraps errMismatch when a name is held by another entry
+// in the room, or when the room has deleted an entry that is still here, since
+// joining never deletes.
+func (r *Replica) match(ctx context.Context) error {
+	var m matching
+	err := r.cfg.Directory.Watch(ctx, nil, func(e directory.Event) error {
+		switch e.Kind {
+		case directory.RefreshEnd:
+			return errMatched
+		case directory.State:
+			return r.view(func(w *work) error { return m.compare(w, e.Entry) })
+		}
+		return nil
+	})
+	if !errors.Is(err, errMatched) {
+		return fmt.Errorf("read the directory before joining: %w", err)
+	}
+	return m.verdict()
+}
+
+type matching struct {
+	entries, others, deleted int
+	other, dead              string
+}
+
+func (m *matching) compare(w *work, e *directory.Entry) error {
+	m.entries++
+	name, err := dn.Parse(e.DN)
+	if err != nil {
+		return fmt.Errorf("report of %s: %w", e.ID, err)
+	}
+	if w.dit.Dead(e.ID) {
+		m.deleted++
+		m.dead = e.DN
+		return nil
+	}
+	if id, ok := w.dit.Lookup(name); ok && id != e.ID {
+		m.others++
+		if m.other == "" {
+			m.other = fmt.Sprintf("%s is entry %s here and %s in the room", e.DN, e.ID, id)
+		}
+	}
+	return nil
+}
+
+func (m *matching) verdict() error {
+	switch {
+	case m.others > 0:
+		return fmt.Errorf("%w: %d of its %d entries have names that other entries hold in the room (%s); "+
+			"empty the directory, or load it with slapadd from a slapcat of a server of the room, and start again", errMismatch, m.others, m.entries, m.other)
+	case m.deleted > 0:
+		return fmt.Errorf("%w: %d of its %d entries were deleted in the room (%s), and joining never deletes; "+
+			"delete them here, or load a newer copy, and start again", errMismatch, m.deleted, m.entries, m.dead)
+	}
+	return nil
+}
+
+// adopt takes over an entry that both the directory and the room hold. The
+// room's state wins; where the directory's differs, it is first written to an
+// LDIF file beside the state file.
+func (w *work) adopt(now *store.Image) error {
+	shown, err := w.dit.View(now.ID)
+	if err != nil {
+		return err
+	}
+	want, err := w.wanted(shown)
+	if err != nil {
+		return err
+	}
+	if !w.same(want, now) {
+		if err := w.keep(now); err != nil {
+			return err
+		}
+	} else {
+		now.Newest = want.Newest
+	}
+	return w.putAndSettle(now)
+}
+
+// keep appends the state of an entry to the file of replaced entries.
+func (w *work) keep(now *store.Image) error {
+	path := w.r.cfg.Store.Path() + ".replaced.ldif"
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("keep what joining replaces: %w", err)
+	}
+	out := ldif.NewWriter(f)
+	rec := &ldif.Record{DN: w.spell(now)}
+	for _, a := range now.Attrs {
+		rec.Attrs = append(rec.Attrs, ldif.Attribute{Name: a.Name, Values: a.Values})
+	}
+	w.r.log.Warn("an entry differs from the room's; its state here is kept in a file and replaced", "dn", rec.DN, "file", path)
+	err = errors.Join(out.Write(rec), out.Flush(), f.Sync(), f.Close())
+	if err != nil {
+		return fmt.Errorf("keep what joining replaces: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,337 @@
+package replica
+
+import (
+	"slices"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dn"
+	"ldapsync/schema"
+	"ldapsync/store"
+)
+
+// unit is what makes one entry of the directory equal to its view.
+type unit struct {
+	id  changelog.ID
+	gen uint64
+	// have is the entry's image, nil where the directory does not hold it;
+	// want is what its view asks for, nil where it is not to be held.
+	have, want *store.Image
+	// rdn is the name of want, oldRDN that of have.
+	rdn, oldRDN dn.RDN
+	// writes are what the unit came to when it was placed.
+	writes []directory.Write
+	// aside is a unit that only gives its entry a temporary name; moved is the
+	// unit of that entry later in the same group.
+	aside, moved bool
+}
+
+// kind tells which operation the unit needs first.
+func (u *unit) kind() directory.WriteOp {
+	switch {
+	case u.have == nil:
+		return directory.Add
+	case u.want == nil:
+		return directory.Delete
+	case u.have.Parent != u.want.Parent || u.have.RDN != u.want.RDN:
+		return directory.ModDN
+	}
+	return directory.Modify
+}
+
+// plan is a batch of units in an order in which the directory can take them.
+// Groups are atomic: a refused batch is split between them only.
+type plan struct {
+	groups [][]*unit
+	// blocked are units that cannot be placed for now, with what stands in the
+	// way.
+	blocked []blocked
+	// unconfirmed are entries whose last write the directory has not reported
+	// yet; they wait for it.
+	unconfirmed []changelog.ID
+}
+
+type blocked struct {
+	u   *unit
+	why string
+}
+
+func (p *plan) empty() bool { return len(p.groups) == 0 }
+
+func (p *plan) units() (out []*unit) {
+	for _, g := range p.groups {
+		out = append(out, g...)
+	}
+	return out
+}
+
+// batchSize is the number of marks that one batch begins with.
+const batchSize = 500
+
+// planner builds a plan within one transaction.
+type planner struct {
+	w     *work
+	units map[changelog.ID]*unit
+	order []*unit
+	plan  plan
+}
+
+// makePlan plans the oldest marks, clears those that have nothing to write,
+// and stores the intents of the rest. Held entries are left out.
+func (w *work) makePlan(held map[changelog.ID]bool) (*plan, error) {
+	p := &planner{w: w, units: map[changelog.ID]*unit{}}
+	if err := p.gather(held); err != nil {
+		return nil, err
+	}
+	if err := p.complete(held); err != nil {
+		return nil, err
+	}
+	l := newLayout(w)
+	if err := p.schedule(l); err != nil {
+		return nil, err
+	}
+	for _, u := range p.plan.units() {
+		if err := w.intend(u); err != nil {
+			return nil, err
+		}
+	}
+	return &p.plan, nil
+}
+
+// gather takes marks until the batch is full.
+func (p *planner) gather(held map[changelog.ID]bool) error {
+	var gen uint64
+	for len(p.order) < batchSize {
+		marks, err := p.w.DirtyAfter(gen, batchSize)
+		if err != nil || len(marks) == 0 {
+			return err
+		}
+		for _, d := range marks {
+			gen = d.Gen
+			if held[d.ID] {
+				continue
+			}
+			if err := p.take(d); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// take adds the unit of a marked entry, if there is anything to write for it.
+func (p *planner) take(d store.Dirty) error {
+	if p.units[d.ID] != nil {
+		return nil
+	}
+	u, err := p.w.unit(d)
+	if err != nil {
+		return err
+	}
+	if p.w.same(u.have, u.want) {
+		return p.w.ClearDirty(d.ID)
+	}
+	if u.have != nil && !u.have.Confirmed {
+		p.plan.unconfirmed = append(p.plan.unconfirmed, d.ID)
+		return nil
+	}
+	p.units[d.ID] = u
+	p.order = append(p.order, u)
+	return nil
+}
+
+func (w *work) unit(d store.Dirty) (*unit, error) {
+	u := &unit{id: d.ID, gen: d.Gen}
+	have, err := w.Image(d.ID)
+	if err != nil {
+		return nil, err
+	}
+	if have != nil && !have.Gone {
+		u.have = have
+		if u.oldRDN, err = dn.ParseRDN(have.RDN); err != nil {
+			return nil, err
+		}
+	}
+	shown, err := w.dit.View(d.ID)
+	if err != nil {
+		return nil, err
+	}
+	if shown != nil {
+		u.rdn = shown.RDN
+	}
+	u.want, err = w.wanted(shown)
+	return u, err
+}
+
+// complete adds the marked entries that the units of the batch depend on:
+// superiors that are to be added, children that are to leave, and entries that
+// hold a name that is to be given to another.
+func (p *planner) complete(held map[changelog.ID]bool) error {
+	for i := 0; i < len(p.order) && i < 4*batchSize; i++ {
+		u := p.order[i]
+		var needs []changelog.ID
+		if u.want != nil {
+			needs = append(needs, u.want.Parent, p.w.Named(u.want.Parent, u.want.RDNKey))
+		} else {
+			needs = p.w.Children(u.id, batchSize)
+		}
+		for _, id := range needs {
+			if id.IsZero() || held[id] || p.units[id] != nil {
+				continue
+			}
+			if err := p.takeIfMarked(id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *planner) takeIfMarked(id changelog.ID) error {
+	if _, parked, err := p.w.Parked(id); err != nil || parked {
+		return err
+	}
+	d, err := p.w.Dirty(id)
+	if err != nil || d == nil {
+		return err
+	}
+	return p.take(*d)
+}
+
+// intend stores what a unit is about to make of its entry.
+func (w *work) intend(u *unit) error {
+	in := store.Intent{Gen: u.gen, Seen: w.seen, Image: store.Image{ID: u.id, Gone: true}}
+	if u.want != nil {
+		in.Image = *u.want
+	}
+	if u.have != nil {
+		in.Image.CSN = u.have.CSN
+	}
+	in.Image.Confirmed = false
+	return w.PutIntent(&in)
+}
+
+// write fills in the writes of a unit as the directory will be when the writes
+// before it are done.
+func (u *unit) write(w *work, l *layout) error {
+	switch u.kind() {
+	case directory.Add:
+		u.writes = []directory.Write{{Op: directory.Add, ID: u.id, DN: l.below(u.want.Parent, u.rdn).String(), Attrs: u.want.Attrs}}
+	case directory.Delete:
+		u.writes = []directory.Write{{Op: directory.Delete, ID: u.id, DN: l.name(u.id).String()}}
+	case directory.ModDN:
+		return u.writeMove(w, l)
+	case directory.Modify:
+		u.modify(w, l.name(u.id).String(), u.have.Attrs)
+	}
+	u.guard()
+	return nil
+}
+
+// guard makes the first write of a unit depend on the state the unit starts
+// from; the later ones follow in the same transaction.
+func (u *unit) guard() {
+	if u.have != nil && !u.moved && len(u.writes) > 0 {
+		u.writes[0].IfCSN = u.have.CSN
+	}
+}
+
+func (u *unit) writeMove(w *work, l *layout) error {
+	attrs := u.have.Attrs
+	if needsClass(u.rdn, attrs) {
+		u.writes = append(u.writes, addClass(u.id, l.name(u.id).String()))
+		attrs = withClass(attrs)
+	}
+	m := directory.Write{Op: directory.ModDN, ID: u.id, DN: l.name(u.id).String(), NewRDN: u.rdn.String()}
+	m.DeleteOldRDN = !w.keepsOldName(u.have, u.want)
+	if l.placeOf(u.id).parent != u.want.Parent {
+		m.NewSuperior = l.nameOrSuffix(u.want.Parent)
+	}
+	u.writes = append(u.writes, m)
+	attrs, err := w.renamed(&store.Image{RDN: u.have.RDN, Attrs: attrs}, m.NewRDN, m.DeleteOldRDN)
+	if err != nil {
+		return err
+	}
+	u.modify(w, l.below(u.want.Parent, u.rdn).String(), attrs)
+	u.guard()
+	return nil
+}
+
+// modify adds the write that turns attrs into those of the view. The stamps of
+// the last modification are always written, or the directory sets its own.
+func (u *unit) modify(w *work, name string, attrs []directory.Attribute) {
+	mods := w.mods(attrs, u.want.Attrs)
+	if len(mods) == 0 {
+		return
+	}
+	u.writes = append(u.writes, directory.Write{Op: directory.Modify, ID: u.id, DN: name, Mods: mods})
+}
+
+// stamps are the attributes that a directory sets by itself at every write.
+var stamps = []string{"modifiersname", "modifytimestamp"}
+
+// mods returns the modifications that turn from into to, octet for octet.
+func (w *work) mods(from, to []directory.Attribute) []changelog.Mod {
+	old, next := w.byName(from), w.byName(to)
+	var out []changelog.Mod
+	for _, a := range to {
+		name := w.rules.Schema.Canonical(a.Name)
+		if len(a.Values) == 0 || slices.Equal(old[name], next[name]) && !slices.Contains(stamps, name) {
+			continue
+		}
+		out = append(out, w.attrMods(a, old[name])...)
+	}
+	for _, a := range from {
+		if name := w.rules.Schema.Canonical(a.Name); len(a.Values) > 0 && len(next[name]) == 0 {
+			out = append(out, changelog.Mod{Op: changelog.ModReplace, Attr: a.Name})
+		}
+	}
+	return out
+}
+
+// attrMods turns the old values of an attribute into those of a: value by
+// value where some stay and the attribute's values can be compared.
+func (w *work) attrMods(a directory.Attribute, old []string) []changelog.Mod {
+	var add, del []string
+	for _, v := range a.Values {
+		if !slices.Contains(old, v) {
+			add = append(add, v)
+		}
+	}
+	for _, v := range old {
+		if !slices.Contains(a.Values, v) {
+			del = append(del, v)
+		}
+	}
+	s := w.rules.Schema
+	if len(del) == len(old) || !s.HasEquality(a.Name) || s.SingleValue(a.Name) {
+		return []changelog.Mod{{Op: changelog.ModReplace, Attr: a.Name, Values: a.Values}}
+	}
+	var out []changelog.Mod
+	if len(del) > 0 {
+		out = append(out, changelog.Mod{Op: changelog.ModDelete, Attr: a.Name, Values: del})
+	}
+	if len(add) > 0 {
+		out = append(out, changelog.Mod{Op: changelog.ModAdd, Attr: a.Name, Values: add})
+	}
+	return out
+}
+
+// needsClass reports whether a name holds the value of a lost name conflict
+// and the entry has not yet the class that allows it.
+func needsClass(rdn dn.RDN, attrs []directory.Attribute) bool {
+	conflict := slices.ContainsFunc(rdn, func(a dn.AVA) bool { return equalFold(a.Attr, schema.ConflictID) })
+	return conflict && !slices.ContainsFunc(attrs, func(a directory.Attribute) bool {
+		return equalFold(a.Name, "objectClass") && slices.ContainsFunc(a.Values, func(v string) bool { return equalFold(v, schema.ConflictClass) })
+	})
+}
+
+func withClass(attrs []directory.Attribute) []directory.Attribute {
+	out := slices.Clone(attrs)
+	for i, a := range out {
+		if equalFold(a.Name, "objectClass") {
+			out[i].Values = append(slices.Clone(a.Values), schema.ConflictClass)
+		}
+	}
+	return out
+}

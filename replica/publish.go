@@ -1,0 +1,186 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/store"
+)
+
+// pageChanges and pageBytes bound what one step of publish or one page of a
+// pull takes out of the log.
+const (
+	pageChanges = 2000
+	pageBytes   = 1 << 20
+)
+
+// Unpublished returns the next of our own changes that the XMPP server has not
+// acknowledged, in order and of bounded size.
+func (r *Replica) Unpublished() ([]changelog.Change, error) {
+	sid := r.Identity().SID
+	var page page
+	err := r.cfg.Store.View(func(t *store.Tx) error {
+		return t.Log.After(sid, t.Published(), page.add)
+	})
+	return page.changes, err
+}
+
+// Acknowledged notes that the XMPP server has our changes up to seq.
+func (r *Replica) Acknowledged(seq uint64) error {
+	return r.cfg.Store.Update(func(t *store.Tx) error {
+		if seq <= t.Published() {
+			return nil
+		}
+		r.counters.Published.Add(seq - t.Published())
+		return t.SetPublished(seq)
+	})
+}
+
+// publish is one step of the publish pump: it hands the network what waits.
+// It returns false when nothing waited.
+func (r *Replica) publish(ctx context.Context) (bool, error) {
+	if !r.Role().Writes() || r.Fault() != "" {
+		return false, nil
+	}
+	changes, err := r.Unpublished()
+	if err != nil || len(changes) == 0 {
+		return false, err
+	}
+	acked, err := r.cfg.Network.Publish(ctx, changes)
+	if acked > 0 {
+		if err := r.Acknowledged(acked); err != nil {
+			return false, fmt.Errorf("store what was published: %w", err)
+		}
+	}
+	return err == nil, err
+}
+
+// Serve returns a page of the changes that a copy reaching as far as have
+// lacks; more says that there are further ones. It returns an error that wraps
+// changelog.ErrGap when the log no longer reaches back far enough.
+func (r *Replica) Serve(have changelog.Seqs) (changes []changelog.Change, more bool, err error) {
+	var page page
+	err = r.cfg.Store.View(func(t *store.Tx) error { return t.Log.Since(have, page.add) })
+	return page.changes, page.full, err
+}
+
+// page collects changes up to the bounds.
+type page struct {
+	changes []changelog.Change
+	bytes   int
+	full    bool
+}
+
+func (p *page) add(c *changelog.Change) bool {
+	if p.full = len(p.changes) >= pageChanges || p.bytes >= pageBytes; p.full {
+		return false
+	}
+	p.changes = append(p.changes, *c)
+	p.bytes += 100 + len(c.DN)
+	for _, m := range c.Mods {
+		for _, v := range m.Values {
+			p.bytes += len(v) + 10
+		}
+	}
+	return true
+}
+
+// pull is one step of catching up: a page from the best peer. It returns false
+// when no peer has anything we lack and may take.
+func (r *Replica) pull(ctx context.Context) (bool, error) {
+	if r.Fault() != "" {
+		return false, nil
+	}
+	v, err := r.Vector()
+	if err != nil {
+		return false, err
+	}
+	peer, ok := r.bestPeer(v)
+	r.setCatching(ok)
+	if !ok {
+		return false, nil
+	}
+	r.log.Debug("pulling", "peer", peer.JID, "have", v.String(), "offered", peer.Vector.String())
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	changes, more, err := r.cfg.Network.Pull(ctx, peer.JID, v.Seqs())
+	if err != nil {
+		return false, fmt.Errorf("pull from %s: %w", peer.JID, err)
+	}
+	got, err := r.Receive(Delivery{Relay: peer.SID, RelayRole: peer.Role, Changes: changes})
+	if err != nil {
+		return false, err
+	}
+	if got.New == 0 && !more {
+		return false, nil
+	}
+	return got.New > 0, nil
+}
+
+func (r *Replica) setCatching(on bool) {
+	r.mu.Lock()
+	change := r.catching != on
+	r.catching = on
+	r.mu.Unlock()
+	if change {
+		r.changed.raise()
+	}
+}
+
+// bestPeer returns the peer that offers the most of what v lacks and we may
+// take from it, one that is not busy first.
+func (r *Replica) bestPeer(v changelog.Vector) (best Peer, ok bool) {
+	var most uint64
+	for _, p := range r.Peers() {
+		gain := r.gain(v, p)
+		if gain == 0 || p.State == stateWaiting {
+			continue
+		}
+		if p.State != stateBusy {
+			gain += 1 << 62
+		}
+		if gain > most || gain == most && p.JID < best.JID {
+			best, most, ok = p, gain, true
+		}
+	}
+	return best, ok
+}
+
+// gain counts the changes that v lacks and p may hand over.
+func (r *Replica) gain(v changelog.Vector, p Peer) (n uint64) {
+	self := r.Identity().SID
+	err := r.view(func(w *work) error {
+		for sid, m := range p.Vector {
+			if m.Seq <= v[sid].Seq || sid == self {
+				continue
+			}
+			ok, err := w.allowed(sid, Delivery{Relay: p.SID, RelayRole: p.Role})
+			if err != nil {
+				return err
+			}
+			if ok {
+				n += m.Seq - v[sid].Seq
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		r.log.Error("compare vectors", "error", err)
+	}
+	return n
+}
+
+// Vector returns how far our copy reaches.
+func (r *Replica) Vector() (v changelog.Vector, err error) {
+	err = r.cfg.Store.View(func(t *store.Tx) error {
+		v, err = t.Log.Vector()
+		return err
+	})
+	return v, err
+}
+
+// offline reports whether an error is only that the room is away.
+func offline(err error) bool { return errors.Is(err, ErrOffline) }

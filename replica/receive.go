@@ -1,0 +1,335 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/roles"
+	"ldapsync/store"
+)
+
+// maxAhead is how far ahead of our clock a change may be and still be merged
+// at once.
+const maxAhead = 24 * time.Hour
+
+// Delivery is a run of changes as they arrived, by whatever way.
+type Delivery struct {
+	// Relay is the server that handed them over, 0 when it is not known, and
+	// RelayRole its role in the room.
+	Relay     changelog.SID
+	RelayRole roles.Role
+	Changes   []changelog.Change
+}
+
+// Receipt says what became of a delivery.
+type Receipt struct {
+	New, Known, Denied int
+	// Gap is set when a change was beyond the next of its server.
+	Gap bool
+}
+
+// Receive stores and merges, in one transaction, the changes that are next in
+// the order of their authors and allowed by their roles. Known ones are
+// dropped, those beyond a gap left to a pull, and denied ones kept apart.
+func (r *Replica) Receive(d Delivery) (Receipt, error) {
+	var got Receipt
+	if r.Fault() != "" {
+		return got, nil
+	}
+	var fault string
+	err := r.update(func(w *work) error {
+		got, fault = Receipt{}, ""
+		for i := range d.Changes {
+			why, err := w.receive(&d.Changes[i], d, &got)
+			if err != nil {
+				return err
+			}
+			if why != "" {
+				fault = why
+				return nil
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("receive changes: %w", err)
+	}
+	if fault != "" {
+		r.refuse(fault, true)
+	}
+	r.tally(got)
+	return got, nil
+}
+
+func (r *Replica) tally(got Receipt) {
+	r.counters.Received.Add(uint64(got.New))
+	r.counters.Duplicates.Add(uint64(got.Known))
+	r.counters.Denied.Add(uint64(got.Denied))
+	if got.New > 0 {
+		r.toApply.raise()
+	}
+	if got.Gap {
+		r.toPull.raise()
+	}
+	if got.New > 0 || got.Denied > 0 {
+		r.changed.raise()
+	}
+}
+
+func (w *work) receive(c *changelog.Change, d Delivery, got *Receipt) (fault string, err error) {
+	if c.SID() == w.r.Identity().SID {
+		return w.receiveOwn(c, got)
+	}
+	if allowed, err := w.allowed(c.SID(), d); err != nil || !allowed {
+		if err == nil {
+			err = w.deny(c, got)
+		}
+		return "", err
+	}
+	switch err := w.Log.Append(c); {
+	case errors.Is(err, changelog.ErrKnown):
+		got.Known++
+		return "", nil
+	case errors.Is(err, changelog.ErrGap):
+		got.Gap = true
+		return "", nil
+	case errors.Is(err, changelog.ErrChange):
+		w.r.counters.Rejected.Add(1)
+		w.r.log.Warn("rejected a change", "error", err)
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	got.New++
+	if err := w.AllowAgain(c.SID(), c.Seq); err != nil {
+		return "", err
+	}
+	if c.CSN.When().After(w.r.cfg.Now().Add(maxAhead)) {
+		w.r.log.Warn("a change from the future is kept aside until its time comes", "csn", c.CSN, "dn", c.DN)
+		return "", w.Postpone(c)
+	}
+	return "", w.merge(c)
+}
+
+// receiveOwn looks at a change of our own coming back. One that we never made
+// shows that another copy of this state file speaks under our number.
+func (w *work) receiveOwn(c *changelog.Change, got *Receipt) (fault string, err error) {
+	mark, err := w.Log.Mark(c.SID())
+	if err != nil {
+		return "", err
+	}
+	if c.Seq > mark.Seq {
+		return cloned(c.SID(), c.Seq, mark.Seq), nil
+	}
+	mine, err := w.Log.Get(c.SID(), c.Seq)
+	if err != nil {
+		return "", err
+	}
+	if mine != nil && mine.CSN != c.CSN {
+		return cloned(c.SID(), c.Seq, mark.Seq), nil
+	}
+	got.Known++
+	return "", nil
+}
+
+func cloned(sid changelog.SID, seq, ours uint64) string {
+	if ours == 0 {
+		return fmt.Sprintf("sid %d was used in this room before by another state file, up to change %d: give this server another sid, "+
+			"or leave 'sid' out of its configuration so that it takes a free one, remove its state file and start again", sid, seq)
+	}
+	return fmt.Sprintf("the room holds change %d of sid %d, which this server never made (it has made %d): "+
+		"the state file was restored from a backup or copied; stop the copy, or move the state file away and run 'ldapsync init' to join anew",
+		seq, sid, ours)
+}
+
+// allowed applies the roles to a change of author that d hands over.
+func (w *work) allowed(author changelog.SID, d Delivery) (bool, error) {
+	role, known, err := w.roleOf(author)
+	if err != nil {
+		return false, err
+	}
+	return roles.Accepts(role, known, d.RelayRole, d.Relay == author), nil
+}
+
+// roleOf returns the role of the server with a sid: of one that is online from
+// the room, else as last seen.
+func (w *work) roleOf(sid changelog.SID) (roles.Role, bool, error) {
+	if p, ok := w.r.peerBySID(sid); ok {
+		return p.Role, true, nil
+	}
+	m, ok, err := w.Member(sid)
+	if err != nil || !ok {
+		return roles.None, false, err
+	}
+	role, err := roles.ParseRole(m.Role)
+	if err != nil {
+		return roles.None, true, nil
+	}
+	return role, true, nil
+}
+
+func (w *work) deny(c *changelog.Change, got *Receipt) error {
+	mark, err := w.Log.Mark(c.SID())
+	if err != nil {
+		return err
+	}
+	if c.Seq <= mark.Seq || w.Denied(c.SID(), c.Seq) {
+		got.Known++
+		return nil
+	}
+	if w.DeniedCount() >= maxDenied {
+		w.r.counters.Rejected.Add(1)
+		return nil
+	}
+	got.Denied++
+	w.r.log.Warn("a change of a server that is not master is kept as denied, not merged", "sid", c.SID(), "seq", c.Seq, "dn", c.DN)
+	return w.Deny(c)
+}
+
+// maxDenied bounds what servers without the right to write can make us keep.
+const maxDenied = 100_000
+
+// mergeDue merges the postponed changes whose time has come near.
+func (r *Replica) mergeDue() error {
+	n := 0
+	err := r.update(func(w *work) error {
+		due, err := w.Due(r.cfg.Now().Add(maxAhead), 500)
+		if err != nil {
+			return err
+		}
+		n = len(due)
+		for _, c := range due {
+			if err := w.merge(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if n > 0 {
+		r.toApply.raise()
+	}
+	return err
+}
+
+// SetPeers replaces what is known of the other servers of the room, and
+// remembers it. A server that shows our own number is a reason to step back:
+// see clash.
+func (r *Replica) SetPeers(peers []Peer) error {
+	next, err := r.trusted(peers)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.peers = next
+	r.mu.Unlock()
+	if err := r.rememberPeers(r.Peers()); err != nil {
+		return err
+	}
+	for _, p := range peers {
+		r.clash(p)
+	}
+	r.toPull.raise()
+	r.changed.raise()
+	return nil
+}
+
+// trusted returns the peers that may speak under their number: it belongs to
+// the account that first showed it.
+func (r *Replica) trusted(peers []Peer) (map[string]Peer, error) {
+	next := make(map[string]Peer, len(peers))
+	err := r.cfg.Store.View(func(t *store.Tx) error {
+		for _, p := range peers {
+			m, known, err := t.Member(p.SID)
+			if err != nil {
+				return err
+			}
+			if known && bare(m.JID) != bare(p.JID) {
+				r.Reject()
+				r.log.Debug("a server shows the number of another", "jid", p.JID, "sid", p.SID, "owner", m.JID)
+				continue
+			}
+			if p.State != stateRefused {
+				next[p.JID] = p
+			}
+		}
+		return nil
+	})
+	return next, err
+}
+
+// bare cuts the resource off a JID (RFC 7622 section 3.1).
+func bare(address string) string {
+	b, _, _ := strings.Cut(address, "/")
+	return b
+}
+
+func (r *Replica) rememberPeers(peers []Peer) error {
+	var news []Peer
+	err := r.cfg.Store.View(func(t *store.Tx) error {
+		for _, p := range peers {
+			m, ok, err := t.Member(p.SID)
+			if err != nil {
+				return err
+			}
+			if p.SID.Valid() && p.SID != r.Identity().SID && (!ok || m.JID != p.JID || m.Install != p.Install || m.Role != p.Role.String()) {
+				news = append(news, p)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(news) == 0 {
+		return err
+	}
+	return r.cfg.Store.Update(func(t *store.Tx) error {
+		for _, p := range news {
+			if err := t.Log.Know(p.SID); err != nil {
+				return err
+			}
+			err := t.SetMember(p.SID, store.Member{JID: p.JID, Install: p.Install, Role: p.Role.String(), Seen: p.LastSeen})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Peers returns the other servers of the room.
+func (r *Replica) Peers() []Peer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]Peer, 0, len(r.peers))
+	for _, p := range r.peers {
+		out = append(out, p)
+	}
+	return out
+}
+
+func (r *Replica) peerBySID(sid changelog.SID) (Peer, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.peers {
+		if p.SID == sid {
+			return p, true
+		}
+	}
+	return Peer{}, false
+}
+
+// clash refuses to go on under a number that another install uses. Of two, the
+// one that the room has heard of stays: the other one has published nothing
+// the room accepted.
+func (r *Replica) clash(p Peer) {
+	id := r.Identity()
+	if p.SID != id.SID || !p.SID.Valid() || p.Install == id.Install {
+		return
+	}
+	if id.Joined && (p.State == stateWaiting || p.State == stateRefused) {
+		return
+	}
+	r.refuse(fmt.Sprintf("sid %d is in use by %s (install %s, this one is %s): give this server another sid in its configuration, "+
+		"or leave 'sid' out so that it takes a free one, remove its state file and start again", p.SID, p.JID, p.Install, id.Install), false)
+}

@@ -1,0 +1,256 @@
+// Package replica is one suffix on one server: the store and the four pumps
+// around it, capture, publish, receive and apply. It knows the directory and
+// the network as ports only; every step of a pump is a function of the store
+// and of what is handed in, so that the pumps can also be stepped one by one.
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dit"
+	"ldapsync/dn"
+	"ldapsync/roles"
+	"ldapsync/schema"
+	"ldapsync/store"
+)
+
+// Network is the room as a replica sees it. Errors that wrap ErrOffline are
+// temporary.
+type Network interface {
+	// Publish publishes our own consecutive changes and returns the last
+	// sequence number up to which the XMPP server has acknowledged them all,
+	// 0 for none.
+	Publish(ctx context.Context, changes []changelog.Change) (acked uint64, err error)
+	// Pull asks a peer, by its full JID, for a page of changes beyond have;
+	// more says that the peer holds further ones.
+	Pull(ctx context.Context, peer string, have changelog.Seqs) (changes []changelog.Change, more bool, err error)
+}
+
+// ErrOffline says that the room cannot be reached at the moment.
+var ErrOffline = errors.New("not in the room")
+
+// Peer is another server of the room as its presence shows it.
+type Peer struct {
+	// JID is the real full JID that the room vouches for.
+	JID     string
+	SID     changelog.SID
+	Install string
+	Role    roles.Role
+	// State is the word of its presence: ready, busy, catching-up, ...
+	State  string
+	Vector changelog.Vector
+	Schema string
+	// Service and Node are where it publishes, "" while it does not.
+	Service, Node string
+	// LastSeen is when its last presence arrived.
+	LastSeen time.Time
+}
+
+// Config is what a replica is made of.
+type Config struct {
+	Suffix    dn.DN
+	Store     *store.Store
+	Directory directory.Directory
+	Network   Network
+	// Rules returns the rules of the view under a schema.
+	Rules func(*schema.Schema) dit.Rules
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// Replica is one suffix on one server. Its methods are safe for concurrent use.
+type Replica struct {
+	cfg Config
+	log *slog.Logger
+
+	// applying is held from the moment a batch is sent to the directory until
+	// its outcome is stored; capture takes it too, so that it never compares a
+	// report with an image that is about to change.
+	applying sync.Mutex
+	// live is true while the directory's reports are complete and flowing.
+	live     atomic.Bool
+	counters Counters
+
+	captured, toApply, toPublish, toPull, changed signal
+	// resync asks the capture pump to read the whole directory again.
+	resync signal
+
+	mu       sync.Mutex
+	identity store.Identity
+	role     roles.Role
+	rules    dit.Rules
+	clock    *changelog.Clock
+	peers    map[string]Peer
+	fault    string
+	founder  bool
+	catching bool
+	dirErr   error
+	stale    map[changelog.ID]int
+	tries    map[changelog.ID]int
+	ready    chan struct{}
+}
+
+// Counters count what the pumps have done since the start.
+type Counters struct {
+	Captured, Published, Received, Applied, Denied, Duplicates, Rejected atomic.Uint64
+}
+
+// New returns the replica of a store that has an identity. It reads the
+// directory's schema, so the directory must be up.
+func New(ctx context.Context, cfg Config) (*Replica, error) {
+	r := &Replica{
+		cfg: cfg, log: cfg.Log,
+		captured: newSignal(), toApply: newSignal(), toPublish: newSignal(), toPull: newSignal(),
+		changed: newSignal(), resync: newSignal(),
+		peers: map[string]Peer{}, stale: map[changelog.ID]int{}, tries: map[changelog.ID]int{},
+		ready: make(chan struct{}),
+	}
+	s, err := cfg.Directory.Schema(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read schema: %w", err)
+	}
+	err = cfg.Store.View(func(t *store.Tx) error {
+		r.identity, err = t.Identity()
+		r.fault = t.Fault()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.role, err = roles.ParseRole(r.identity.Role); err != nil {
+		r.role = roles.None
+	}
+	if err := r.resetClock(); err != nil {
+		return nil, err
+	}
+	return r, r.useSchema(s)
+}
+
+func (r *Replica) resetClock() error {
+	return r.cfg.Store.View(func(t *store.Tx) error {
+		last, err := t.Clock()
+		if err != nil {
+			return err
+		}
+		r.clock = changelog.NewClock(r.identity.SID, r.cfg.Now, last)
+		return nil
+	})
+}
+
+// useSchema takes a schema into use; under a new one the keys of the facts are
+// made anew and every entry set aside gets another chance.
+func (r *Replica) useSchema(s *schema.Schema) error {
+	r.mu.Lock()
+	r.rules = r.cfg.Rules(s)
+	same := r.identity.SchemaDigest == s.Digest()
+	first := r.identity.SchemaDigest == ""
+	r.identity.SchemaDigest = s.Digest()
+	id := r.identity
+	r.mu.Unlock()
+	if same {
+		return nil
+	}
+	r.log.Info("schema in use", "digest", s.Digest())
+	err := r.update(func(w *work) error {
+		if !first {
+			if err := w.dit.Rebuild(); err != nil {
+				return fmt.Errorf("rebuild under the new schema: %w", err)
+			}
+			if err := w.markAllImages(); err != nil {
+				return err
+			}
+		}
+		if err := w.unparkAll(func(store.Parked) bool { return true }); err != nil {
+			return err
+		}
+		return w.SetIdentity(id)
+	})
+	r.toApply.raise()
+	r.changed.raise()
+	return err
+}
+
+// Identity returns whose replica this is.
+func (r *Replica) Identity() store.Identity {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.identity
+}
+
+// setIdentity changes the identity and stores it.
+func (r *Replica) setIdentity(change func(*store.Identity)) error {
+	r.mu.Lock()
+	change(&r.identity)
+	id := r.identity
+	r.mu.Unlock()
+	r.changed.raise()
+	return r.cfg.Store.Update(func(t *store.Tx) error { return t.SetIdentity(id) })
+}
+
+// Role returns the role the room grants this server, as far as it knows.
+func (r *Replica) Role() roles.Role {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.role
+}
+
+// SetRole takes note of the role the room grants this server.
+func (r *Replica) SetRole(role roles.Role) error {
+	if r.Role() == role {
+		return nil
+	}
+	r.log.Info("role", "role", role.String())
+	r.mu.Lock()
+	r.role = role
+	r.mu.Unlock()
+	r.toPublish.raise()
+	return r.setIdentity(func(id *store.Identity) { id.Role = role.String() })
+}
+
+// Changed is raised whenever something that status or presence shows changes.
+func (r *Replica) Changed() <-chan struct{} { return r.changed }
+
+// Fault returns why the replica takes no part, "" when it does.
+func (r *Replica) Fault() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fault
+}
+
+// refuse stops the replica from taking part. Lasting faults survive a restart.
+func (r *Replica) refuse(why string, lasting bool) {
+	r.mu.Lock()
+	news := r.fault != why
+	r.fault = why
+	r.mu.Unlock()
+	if !news {
+		return
+	}
+	r.log.Error("this server takes no part", "reason", why)
+	if lasting {
+		if err := r.cfg.Store.Update(func(t *store.Tx) error { return t.SetFault(why) }); err != nil {
+			r.log.Error("store the reason", "error", err)
+		}
+	}
+	r.changed.raise()
+}
+
+// signal wakes one waiter; raising it again before it is taken does nothing.
+type signal chan struct{}
+
+func newSignal() signal { return make(signal, 1) }
+
+func (s signal) raise() {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,219 @@
+package replica_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/replica"
+	"ldapsync/roles"
+)
+
+func TestTwoMastersFollowEachOther(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	for i := range 20 {
+		a.do(person(fmt.Sprintf("u%d", i)))
+	}
+	b.start(2)
+	c.settled()
+	ann := "uid=u1,ou=people," + suffix
+	b.do(modify(ann, replace("mail", "ann@example.org"), changelog.Mod{Op: changelog.ModAdd, Attr: "description", Values: []string{"one", "two"}}))
+	c.settled()
+	a.do(modify(ann, changelog.Mod{Op: changelog.ModDelete, Attr: "description", Values: []string{"one"}}))
+	a.do(directory.Write{Op: directory.ModDN, DN: ann, NewRDN: "uid=anna", DeleteOldRDN: true})
+	c.settled()
+	b.do(directory.Write{Op: directory.ModDN, DN: "ou=people," + suffix, NewRDN: "ou=staff", DeleteOldRDN: true})
+	b.do(addEntry("ou=people,"+suffix, "objectClass", "organizationalUnit"))
+	b.do(directory.Write{Op: directory.ModDN, DN: "uid=anna,ou=staff," + suffix, NewRDN: "uid=anna", NewSuperior: "ou=people," + suffix})
+	c.settled()
+	a.do(directory.Write{Op: directory.Delete, DN: "uid=u2,ou=staff," + suffix})
+	c.settled()
+	if n := len(b.dir.Dump()); n != 23 {
+		t.Errorf("%d entries, want 23", n)
+	}
+}
+
+func TestNobodyWritesNothingIsPublished(t *testing.T) {
+	c := newCluster(t, 3)
+	c.nodes[0].start(1)
+	c.nodes[0].do(base()...)
+	c.nodes[0].do(person("ann"))
+	c.nodes[1].start(2)
+	c.nodes[2].start(3)
+	c.settled()
+	c.nodes[1].do(modify("uid=ann,ou=people,"+suffix, replace("mail", "x@x")))
+	c.settled()
+	before := []int{c.nodes[0].published, c.nodes[1].published, c.nodes[2].published}
+	time.Sleep(300 * time.Millisecond)
+	for i, nd := range c.nodes {
+		if nd.published != before[i] {
+			t.Errorf("%s published %d changes of nobody", nd.name, nd.published-before[i])
+		}
+	}
+	if c.nodes[1].published != 1 || c.nodes[2].published != 0 {
+		t.Errorf("published %d and %d changes, want 1 and 0", c.nodes[1].published, c.nodes[2].published)
+	}
+}
+
+func TestBothSidesWriteDuringAPartition(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	a.do(person("ann"), person("bob"), person("cy"))
+	b.start(2)
+	c.settled()
+	c.partition(true)
+	people := "ou=people," + suffix
+	a.do(modify("uid=ann,"+people, replace("mail", "a@a")), person("dan", "description", "from a"))
+	b.do(modify("uid=ann,"+people, replace("telephoneNumber", "1")), person("dan", "description", "from b"))
+	// names swapped on one side, the entries changed on the other
+	a.do(directory.Write{Op: directory.ModDN, DN: "uid=bob," + people, NewRDN: "uid=tmp", DeleteOldRDN: true},
+		directory.Write{Op: directory.ModDN, DN: "uid=cy," + people, NewRDN: "uid=bob", DeleteOldRDN: true},
+		directory.Write{Op: directory.ModDN, DN: "uid=tmp," + people, NewRDN: "uid=cy", DeleteOldRDN: true})
+	b.do(modify("uid=bob,"+people, replace("title", "was bob")), modify("uid=cy,"+people, replace("title", "was cy")))
+	// a container deleted while the other side fills it
+	a.do(directory.Write{Op: directory.Delete, DN: "ou=groups," + suffix})
+	b.do(addEntry("cn=g,ou=groups,"+suffix, "objectClass", "groupOfNames", "member", "uid=ann,"+people))
+	c.partition(false)
+	c.settled()
+	// resolved by hand: the loser of the name gets another one, the glue goes with its child
+	b.do(directory.Write{Op: directory.Delete, DN: "cn=g,ou=groups," + suffix})
+	c.settled()
+	if n := len(a.dir.Dump()); n != 7 {
+		t.Errorf("%d entries, want 7: %v", n, a.dir.Dump())
+	}
+	a.do(directory.Write{Op: directory.Delete, DN: "uid=dan," + people})
+	c.settled()
+	if n := len(a.dir.Dump()); n != 6 {
+		t.Errorf("%d entries, want 6", n)
+	}
+}
+
+func TestRefusedEntryIsParkedAndAppliedWhenTheSchemaKnowsIt(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	a.do(person("ann"), person("bob"))
+	b.start(2)
+	c.settled()
+	b.dir.SetRefuse(func(w directory.Write) error {
+		if w.DN == "uid=ann,ou=people,"+suffix {
+			return &directory.RefusedError{Code: 17, Text: "attribute type undefined"}
+		}
+		return nil
+	})
+	a.do(modify("uid=ann,ou=people,"+suffix, replace("mail", "a@a")), modify("uid=bob,ou=people,"+suffix, replace("mail", "b@b")))
+	c.eventually(func() string {
+		s, err := b.Status()
+		if err != nil || s.ParkedCount != 1 || s.Parked[0].Code != 17 || s.Apply != 0 {
+			return fmt.Sprintf("status %+v, %v", s, err)
+		}
+		return ""
+	})
+	b.dir.SetRefuse(nil)
+	if n, err := b.RetryParked(changelog.ID{}); n != 1 || err != nil {
+		t.Errorf("retried %d, %v", n, err)
+	}
+	c.settled()
+}
+
+func TestReadOnlyServerIsPutBack(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	b.role = roles.ReadOnly
+	a.start(1)
+	a.do(base()...)
+	a.do(person("ann"), person("bob"))
+	b.start(2)
+	c.settled()
+	b.do(modify("uid=ann,ou=people,"+suffix, replace("mail", "b@b")), directory.Write{Op: directory.Delete, DN: "uid=bob,ou=people," + suffix}, person("eve"))
+	c.settled()
+	s, err := b.Status()
+	if err != nil || s.Denied != 3 || len(b.dir.Dump()) != 5 || b.published != 0 {
+		t.Errorf("denied %d, %d entries, published %d, %v", s.Denied, len(b.dir.Dump()), b.published, err)
+	}
+}
+
+func TestChangesOfANonMasterAreMergedByNobody(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	a.do(person("ann"))
+	b.start(2)
+	c.settled()
+	b.role = roles.ReadOnly // the room has demoted b; b has not heard of it yet
+	b.do(modify("uid=ann,ou=people,"+suffix, replace("mail", "b@b")))
+	c.eventually(func() string {
+		s, err := a.Status()
+		if err != nil || s.Denied != 1 {
+			return fmt.Sprintf("denied %d, %v", s.Denied, err)
+		}
+		return ""
+	})
+	if v, _ := a.Vector(); v[2].Seq != 0 {
+		t.Errorf("vector of a covers the denied change: %s", v)
+	}
+}
+
+func TestRestartWhileClientsWrite(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	a.do(person("ann"), person("bob"))
+	b.start(2)
+	c.settled()
+	a.stop()
+	a.do(modify("uid=ann,ou=people,"+suffix, replace("mail", "a@a")), directory.Write{Op: directory.Delete, DN: "uid=bob,ou=people," + suffix}, person("cy"))
+	b.do(modify("uid=ann,ou=people,"+suffix, replace("title", "t")))
+	a.start(1)
+	c.settled()
+	if n := len(b.dir.Dump()); n != 5 {
+		t.Errorf("%d entries, want 5", n)
+	}
+}
+
+func TestJoinWithOtherEntriesIsRefused(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	other := addEntry(suffix, "objectClass", "dcObject", "objectClass", "organization", "o", "Other", "dc", "example")
+	other.ID = changelog.ID{0xee}
+	b.do(other)
+	before := b.dir.Dump()
+	b.start(2)
+	c.eventually(func() string {
+		if b.Fault() == "" {
+			return "b was not refused"
+		}
+		return ""
+	})
+	if got := b.dir.Dump(); fmt.Sprint(got) != fmt.Sprint(before) {
+		t.Errorf("b's directory was changed: %v", got)
+	}
+}
+
+func TestCloneIsFoundOut(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	b.start(2)
+	c.settled()
+	alien := changelog.Change{Seq: 99, CSN: changelog.CSN{Time: time.Now().UnixMicro(), SID: 1}, Op: changelog.OpDelete, ID: changelog.ID{1}}
+	if _, err := a.Receive(replica.Delivery{Relay: 2, RelayRole: roles.Master, Changes: []changelog.Change{alien}}); err != nil {
+		t.Fatal(err)
+	}
+	if a.Fault() == "" {
+		t.Error("a change under our own number that we never made was not noticed")
+	}
+}

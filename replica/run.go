@@ -1,0 +1,304 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/store"
+)
+
+// Run works until ctx ends and returns nil then. It returns an error when the
+// store fails, since nothing is safe without it.
+func (r *Replica) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.pump(ctx, r.toPull, 5*time.Second, r.pull) })
+	g.Go(func() error {
+		if err := r.join(ctx); err != nil {
+			return nil
+		}
+		close(r.ready)
+		r.changed.raise()
+		g.Go(func() error { return r.watch(ctx) })
+		g.Go(func() error { return r.pump(ctx, r.toPublish, 5*time.Second, r.publish) })
+		g.Go(func() error { return r.applyPump(ctx) })
+		g.Go(func() error { return r.keepTime(ctx) })
+		return nil
+	})
+	return g.Wait()
+}
+
+// pump repeats step while it makes progress, then waits for its signal or for
+// idle. Temporary errors wait as idle does.
+func (r *Replica) pump(ctx context.Context, s signal, idle time.Duration, step func(context.Context) (bool, error)) error {
+	for ctx.Err() == nil {
+		more, err := step(ctx)
+		if err != nil && ctx.Err() == nil && !offline(err) {
+			r.log.Warn("will try again", "error", err)
+		}
+		if err != nil {
+			r.wait(ctx, jitter(idle/5), nil)
+			continue
+		}
+		if !more {
+			r.wait(ctx, idle, s)
+		}
+	}
+	return nil
+}
+
+// wait returns true when the signal was raised or the time has passed, false
+// when ctx has ended.
+func (r *Replica) wait(ctx context.Context, d time.Duration, s <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-s:
+	case <-t.C:
+	}
+	return ctx.Err() == nil
+}
+
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
+
+// watch is the capture pump.
+func (r *Replica) watch(ctx context.Context) error {
+	for delay := 250 * time.Millisecond; ctx.Err() == nil; delay = min(2*delay, 10*time.Second) {
+		if r.Fault() != "" {
+			r.wait(ctx, time.Second, nil)
+			continue
+		}
+		began := time.Now()
+		err := r.watchOnce(ctx)
+		r.live.Store(false)
+		if ctx.Err() != nil {
+			break
+		}
+		var broken *storeError
+		if errors.As(err, &broken) {
+			return broken.error
+		}
+		r.setDirectoryError(err)
+		if time.Since(began) > time.Minute {
+			delay = 250 * time.Millisecond
+		}
+		r.wait(ctx, jitter(delay), nil)
+	}
+	return nil
+}
+
+// storeError marks an error of our own store, which trying again will not mend.
+type storeError struct{ error }
+
+func (e *storeError) Unwrap() error { return e.error }
+
+// errResync ends a watch so that the next one reads the whole directory.
+var errResync = errors.New("directory is to be read anew")
+
+// watchOnce follows the directory until it, or ctx, ends. The reports pass
+// through a short queue, so that those which arrived while the last were stored
+// share one transaction.
+func (r *Replica) watchOnce(ctx context.Context) error {
+	cookie, err := r.cookie()
+	if err != nil {
+		return &storeError{err}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	events := make(chan directory.Event, 256)
+	g.Go(func() error {
+		defer close(events)
+		return r.cfg.Directory.Watch(ctx, cookie, func(e directory.Event) error {
+			select {
+			case events <- e:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	})
+	g.Go(func() error { return r.captureAll(ctx, events) })
+	return g.Wait()
+}
+
+// cookie returns what to resume with, nil after a request to read everything.
+func (r *Replica) cookie() (cookie []byte, err error) {
+	select {
+	case <-r.resync:
+		return nil, nil
+	default:
+	}
+	err = r.view(func(w *work) error {
+		cookie = w.Cookie()
+		return nil
+	})
+	return cookie, err
+}
+
+func (r *Replica) captureAll(ctx context.Context, events <-chan directory.Event) error {
+	c := &capture{r: r}
+	for {
+		select {
+		case <-r.resync:
+			r.resync.raise()
+			return errResync
+		case e, ok := <-events:
+			if !ok {
+				return nil
+			}
+			if err := r.captureRun(c, e, events); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// maxRun is the number of reports that share one transaction.
+const maxRun = 256
+
+// captureRun captures e and whatever waits behind it.
+func (r *Replica) captureRun(c *capture, e directory.Event, events <-chan directory.Event) error {
+	run := []directory.Event{e}
+	var last *directory.Event
+	for last == nil && !border(e) && len(run) < maxRun {
+		select {
+		case next, ok := <-events:
+			if ok && border(next) {
+				last = &next
+			} else if ok {
+				run = append(run, next)
+			}
+			if ok {
+				continue
+			}
+		default:
+		}
+		break
+	}
+	if err := r.captureEvents(c, run); err != nil {
+		return err
+	}
+	if last != nil {
+		return r.captureEvents(c, []directory.Event{*last})
+	}
+	return nil
+}
+
+func border(e directory.Event) bool {
+	return e.Kind == directory.RefreshBegin || e.Kind == directory.RefreshEnd
+}
+
+func (r *Replica) captureEvents(c *capture, run []directory.Event) error {
+	if err := c.report(run); err != nil {
+		return &storeError{err}
+	}
+	if run[0].Kind == directory.RefreshEnd {
+		if err := r.refreshed(); err != nil {
+			return &storeError{err}
+		}
+	}
+	r.releaseHeld()
+	r.captured.raise()
+	r.toPublish.raise()
+	r.toApply.raise()
+	r.changed.raise()
+	return nil
+}
+
+// refreshed notes that the directory's reports are complete.
+func (r *Replica) refreshed() error {
+	r.live.Store(true)
+	r.setDirectoryError(nil)
+	if r.Identity().Adopted {
+		return nil
+	}
+	return r.setIdentity(func(id *store.Identity) { id.Adopted = true })
+}
+
+func (r *Replica) setDirectoryError(err error) {
+	r.mu.Lock()
+	news := (err == nil) != (r.dirErr == nil)
+	r.dirErr = err
+	r.mu.Unlock()
+	if news && err != nil {
+		r.log.Warn("directory is away", "error", err)
+	} else if news {
+		r.log.Info("directory is back")
+	}
+	r.changed.raise()
+}
+
+// applyPump writes marked entries to the directory.
+func (r *Replica) applyPump(ctx context.Context) error {
+	for ctx.Err() == nil {
+		more, unconfirmed, err := r.apply(ctx)
+		switch {
+		case err != nil:
+			if ctx.Err() == nil && !errors.Is(err, directory.ErrUnavailable) {
+				r.log.Warn("apply will try again", "error", err)
+			}
+			r.wait(ctx, jitter(time.Second), nil)
+		case len(unconfirmed) > 0:
+			r.awaitReport(ctx, unconfirmed)
+		case !more:
+			r.wait(ctx, time.Second, r.toApply)
+			r.releaseHeld()
+		}
+	}
+	return nil
+}
+
+func (r *Replica) awaitReport(ctx context.Context, ids []changelog.ID) {
+	t := time.NewTimer(time.Second)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-r.captured:
+	case <-t.C:
+		if err := r.confirm(ctx, ids); err != nil && ctx.Err() == nil {
+			r.log.Warn("confirm writes", "error", err)
+		}
+	}
+}
+
+// keepTime does what waits for time to pass: parked entries, changes from the
+// future, a changed schema.
+func (r *Replica) keepTime(ctx context.Context) error {
+	for n := 0; r.wait(ctx, time.Second, nil); n++ {
+		if err := errors.Join(r.retryParked(), r.mergeDueIfAny()); err != nil {
+			r.log.Error("timed work", "error", err)
+		}
+		if n%schemaEvery == 0 {
+			r.checkSchema(ctx)
+		}
+	}
+	return nil
+}
+
+// schemaEvery is how many seconds pass between looks at the schema.
+const schemaEvery = 3
+
+func (r *Replica) checkSchema(ctx context.Context) {
+	if !r.live.Load() {
+		return
+	}
+	s, err := r.cfg.Directory.Schema(ctx)
+	if err != nil {
+		return
+	}
+	if s.Digest() == r.Identity().SchemaDigest {
+		return
+	}
+	if err := r.useSchema(s); err != nil {
+		r.log.Error("take the new schema into use", "error", err)
+	}
+}

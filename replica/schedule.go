@@ -1,0 +1,242 @@
+package replica
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dn"
+	"ldapsync/schema"
+)
+
+// place is where an entry stands in the directory.
+type place struct {
+	parent changelog.ID
+	rdn    dn.RDN
+	key    string
+	exists bool
+}
+
+// layout is the tree of the directory as the writes placed so far leave it: the
+// images, with what has changed on top.
+type layout struct {
+	w      *work
+	places map[changelog.ID]place
+	// names overlays the index of names: the zero ID is a name set free.
+	names map[string]changelog.ID
+	// joined holds the entries placed under a superior.
+	joined map[changelog.ID]map[changelog.ID]bool
+}
+
+func newLayout(w *work) *layout {
+	return &layout{
+		w: w, places: map[changelog.ID]place{},
+		names: map[string]changelog.ID{}, joined: map[changelog.ID]map[changelog.ID]bool{},
+	}
+}
+
+func (l *layout) placeOf(id changelog.ID) place {
+	if p, ok := l.places[id]; ok {
+		return p
+	}
+	m, err := l.w.Image(id)
+	if err != nil || m == nil || m.Gone {
+		return place{}
+	}
+	rdn, err := dn.ParseRDN(m.RDN)
+	if err != nil {
+		return place{}
+	}
+	return place{parent: m.Parent, rdn: rdn, key: m.RDNKey, exists: true}
+}
+
+func (l *layout) occupant(parent changelog.ID, key string) changelog.ID {
+	if id, ok := l.names[string(parent[:])+key]; ok {
+		return id
+	}
+	return l.w.Named(parent, key)
+}
+
+// set moves an entry to a new place, or out of the directory.
+func (l *layout) set(id changelog.ID, p place) {
+	if old := l.placeOf(id); old.exists {
+		if l.occupant(old.parent, old.key) == id {
+			l.names[string(old.parent[:])+old.key] = changelog.ID{}
+		}
+		delete(l.joined[old.parent], id)
+	}
+	l.places[id] = p
+	if !p.exists {
+		return
+	}
+	l.names[string(p.parent[:])+p.key] = id
+	if l.joined[p.parent] == nil {
+		l.joined[p.parent] = map[changelog.ID]bool{}
+	}
+	l.joined[p.parent][id] = true
+}
+
+// name returns the DN of an entry at this point.
+func (l *layout) name(id changelog.ID) dn.DN {
+	var name dn.DN
+	for depth := 0; !id.IsZero() && depth < maxDepth; depth++ {
+		p := l.placeOf(id)
+		name = append(name, p.rdn)
+		id = p.parent
+	}
+	return append(name, l.w.rules.Suffix.Parent()...)
+}
+
+// below returns the DN of a name right below a superior.
+func (l *layout) below(parent changelog.ID, rdn dn.RDN) dn.DN {
+	return append(dn.DN{rdn}, l.name(parent)...)
+}
+
+func (l *layout) nameOrSuffix(id changelog.ID) string { return l.name(id).String() }
+
+// inside reports whether id is top or below it.
+func (l *layout) inside(id, top changelog.ID) bool {
+	for depth := 0; !id.IsZero() && depth < maxDepth; depth++ {
+		if id == top {
+			return true
+		}
+		id = l.placeOf(id).parent
+	}
+	return false
+}
+
+// hasChildren reports whether anything stands right below id.
+func (l *layout) hasChildren(id changelog.ID) bool {
+	if len(l.joined[id]) > 0 {
+		return true
+	}
+	for _, c := range l.w.Children(id, 4*batchSize) {
+		if p := l.placeOf(c); p.exists && p.parent == id {
+			return true
+		}
+	}
+	return false
+}
+
+// obstacle returns what keeps a unit from being placed now: "" for nothing. A
+// name held by another entry is reported with that entry.
+func (l *layout) obstacle(u *unit) (why string, holder changelog.ID) {
+	switch u.kind() {
+	case directory.Modify:
+		return "", holder
+	case directory.Delete:
+		if l.hasChildren(u.id) {
+			return "entries below it are still there", holder
+		}
+		return "", holder
+	}
+	if !u.want.Parent.IsZero() && !l.placeOf(u.want.Parent).exists {
+		return "its superior is not in the directory", holder
+	}
+	if u.have != nil && l.inside(u.want.Parent, u.id) {
+		return "its new superior is still below it", holder
+	}
+	if id := l.occupant(u.want.Parent, u.want.RDNKey); !id.IsZero() && id != u.id {
+		return fmt.Sprintf("its name is still held by entry %s", id), id
+	}
+	return "", holder
+}
+
+// schedule orders the units so that each finds its superior there, its name
+// free and nothing below it when it goes. Where names go round in a circle one
+// entry is first given a name of its own; from there on the batch is one group.
+func (p *planner) schedule(l *layout) error {
+	pending := p.order
+	whole := false
+	for len(pending) > 0 {
+		var rest []*unit
+		for _, u := range pending {
+			if why, _ := l.obstacle(u); why != "" {
+				rest = append(rest, u)
+				continue
+			}
+			if err := p.put(u, l, whole); err != nil {
+				return err
+			}
+		}
+		if len(rest) == len(pending) {
+			if !p.stepAside(rest, l) {
+				break
+			}
+			whole = true
+		}
+		pending = rest
+	}
+	for _, u := range pending {
+		why, _ := l.obstacle(u)
+		p.plan.blocked = append(p.plan.blocked, blocked{u, why})
+	}
+	return nil
+}
+
+// put writes a unit and places its entry.
+func (p *planner) put(u *unit, l *layout, whole bool) error {
+	if err := u.write(p.w, l); err != nil {
+		return err
+	}
+	if u.want == nil {
+		l.set(u.id, place{})
+	} else {
+		l.set(u.id, place{parent: u.want.Parent, rdn: u.rdn, key: u.want.RDNKey, exists: true})
+	}
+	if whole && len(p.plan.groups) > 0 {
+		last := len(p.plan.groups) - 1
+		p.plan.groups[last] = append(p.plan.groups[last], u)
+		return nil
+	}
+	p.plan.groups = append(p.plan.groups, []*unit{u})
+	return nil
+}
+
+// stepAside frees a name in a circle of renames: its holder, which waits in
+// this batch too, takes a temporary name. It returns false when no holder
+// waits.
+func (p *planner) stepAside(rest []*unit, l *layout) bool {
+	waiting := map[changelog.ID]*unit{}
+	for _, u := range rest {
+		waiting[u.id] = u
+	}
+	for _, u := range rest {
+		_, holder := l.obstacle(u)
+		if h := waiting[holder]; h != nil && h.have != nil && !h.moved {
+			p.plan.groups = append(p.plan.groups, []*unit{h.stepAside(l)})
+			return true
+		}
+	}
+	return false
+}
+
+// stepAside returns the unit that gives the entry of h a temporary name, which
+// the conflict attribute makes unique and allows for every class of entry.
+func (h *unit) stepAside(l *layout) *unit {
+	old := l.placeOf(h.id)
+	name := l.name(h.id).String()
+	aside := &unit{id: h.id, have: h.have, want: h.want, aside: true}
+	image := *h.have
+	if needsClass(dn.RDN{{Attr: schema.ConflictID}}, image.Attrs) {
+		aside.writes = append(aside.writes, addClass(h.id, name))
+		image.Attrs = withClass(image.Attrs)
+	}
+	rdn := append(append(dn.RDN{}, old.rdn...), dn.AVA{Attr: schema.ConflictID, Value: h.id.String()})
+	aside.writes = append(aside.writes, directory.Write{Op: directory.ModDN, ID: h.id, DN: name, NewRDN: rdn.String()})
+	aside.guard()
+	image.RDN = rdn.String()
+	image.Attrs = append(slices.Clone(image.Attrs), directory.Attribute{Name: schema.ConflictID, Values: []string{h.id.String()}})
+	h.have, h.oldRDN, h.moved = &image, rdn, true
+	l.set(h.id, place{parent: old.parent, rdn: rdn, key: rdn.Key(l.w.rules.Schema), exists: true})
+	return aside
+}
+
+func addClass(id changelog.ID, name string) directory.Write {
+	class := changelog.Mod{Op: changelog.ModAdd, Attr: "objectClass", Values: []string{schema.ConflictClass}}
+	return directory.Write{Op: directory.Modify, ID: id, DN: name, Mods: []changelog.Mod{class}}
+}
+
+func equalFold(a, b string) bool { return strings.EqualFold(a, b) }

@@ -1,0 +1,157 @@
+package replica
+
+import (
+	"fmt"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/roles"
+	"ldapsync/store"
+)
+
+// Status is what a replica knows of itself.
+type Status struct {
+	Identity store.Identity
+	Role     roles.Role
+	// State is the word for presence: waiting, catching-up, ready, read-only or
+	// refused.
+	State string
+	// Fault is why the replica takes no part, Directory why its directory cannot
+	// be reached; "" for neither.
+	Fault, Directory string
+	Vector           changelog.Vector
+	// Publish counts own changes not acknowledged yet, Apply entries to be
+	// written, Withheld entries that wait for their superior's change, Future
+	// changes from the future.
+	Publish, Apply, Withheld, Future int
+	// Entries counts the entries of the directory.
+	Entries     int
+	Parked      []store.Parked
+	ParkedCount int
+	Denied      int
+	Conflicts   int
+	Peers       []PeerStatus
+}
+
+// PeerStatus is another server and how far it is apart from us.
+type PeerStatus struct {
+	Peer
+	Online bool
+	// Behind counts the changes it lacks of what we hold, Ahead those we lack
+	// of what it holds.
+	Behind, Ahead uint64
+}
+
+// shownParked bounds the parked entries that a status lists.
+const shownParked = 100
+
+// Status returns the state of the replica.
+func (r *Replica) Status() (Status, error) {
+	s := Status{Identity: r.Identity(), Role: r.Role(), Fault: r.Fault(), State: r.State()}
+	r.mu.Lock()
+	if r.dirErr != nil {
+		s.Directory = r.dirErr.Error()
+	}
+	r.mu.Unlock()
+	var members map[changelog.SID]store.Member
+	err := r.view(func(w *work) (err error) {
+		if s.Vector, err = w.Log.Vector(); err != nil {
+			return err
+		}
+		if members, err = w.Members(); err != nil {
+			return err
+		}
+		s.Publish = int(s.Vector[s.Identity.SID].Seq - min(w.Published(), s.Vector[s.Identity.SID].Seq))
+		s.ParkedCount = w.ParkedCount()
+		s.Apply = max(w.DirtyCount()-s.ParkedCount, 0)
+		s.Future, s.Denied, s.Entries = w.FutureCount(), w.DeniedCount(), w.ImageCount()
+		s.Withheld = w.dit.Withheld()
+		s.Conflicts = w.dit.Conflicts()
+		s.Parked, err = w.ParkedList(shownParked)
+		return err
+	})
+	if err != nil {
+		return s, fmt.Errorf("read status: %w", err)
+	}
+	s.Peers = r.peerStatus(s.Vector, members)
+	return s, nil
+}
+
+func (r *Replica) peerStatus(v changelog.Vector, members map[changelog.SID]store.Member) []PeerStatus {
+	var out []PeerStatus
+	online := map[changelog.SID]bool{}
+	for _, p := range r.Peers() {
+		online[p.SID] = true
+		ps := PeerStatus{Peer: p, Online: true}
+		for sid, m := range v {
+			ps.Behind += m.Seq - min(m.Seq, p.Vector[sid].Seq)
+		}
+		for sid, m := range p.Vector {
+			ps.Ahead += m.Seq - min(m.Seq, v[sid].Seq)
+		}
+		out = append(out, ps)
+	}
+	for sid, m := range members {
+		if online[sid] || sid == r.Identity().SID {
+			continue
+		}
+		role, err := roles.ParseRole(m.Role)
+		if err != nil {
+			role = roles.None
+		}
+		out = append(out, PeerStatus{Peer: Peer{JID: m.JID, SID: sid, Install: m.Install, Role: role, LastSeen: m.Seen}})
+	}
+	return out
+}
+
+// State returns the word by which presence says what this server is doing.
+func (r *Replica) State() string {
+	id, role := r.Identity(), r.Role()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.fault != "":
+		return stateRefused
+	case !id.Joined && r.catching:
+		return stateCatching
+	case !id.Joined:
+		return stateWaiting
+	case r.catching:
+		return stateCatching
+	case !role.Writes():
+		return stateReadOnly
+	}
+	return stateReady
+}
+
+// Counts returns what the pumps have done since the start, by name.
+func (r *Replica) Counts() map[string]uint64 {
+	c := &r.counters
+	return map[string]uint64{
+		"captured": c.Captured.Load(), "published": c.Published.Load(), "received": c.Received.Load(),
+		"applied": c.Applied.Load(), "denied": c.Denied.Load(), "duplicates": c.Duplicates.Load(), "rejected": c.Rejected.Load(),
+	}
+}
+
+// Reject counts something that arrived and was not fit to be looked at.
+func (r *Replica) Reject() { r.counters.Rejected.Add(1) }
+
+// SchemaDigest returns the digest of the schema in use.
+func (r *Replica) SchemaDigest() string { return r.Identity().SchemaDigest }
+
+// Now returns the replica's time.
+func (r *Replica) Now() time.Time { return r.cfg.Now() }
+
+// mergeDueIfAny merges what has come due, without a transaction when nothing
+// was postponed.
+func (r *Replica) mergeDueIfAny() error {
+	idle := true
+	err := r.cfg.Store.View(func(t *store.Tx) error {
+		idle = t.FutureCount() == 0
+		return nil
+	})
+	if err != nil || idle {
+		return err
+	}
+	return r.mergeDue()
+}

@@ -1,0 +1,202 @@
+package replica
+
+import (
+	"slices"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dit"
+	"ldapsync/dn"
+	"ldapsync/store"
+)
+
+// work is one transaction of a replica.
+type work struct {
+	*store.Tx
+	r     *Replica
+	dit   *dit.State
+	rules dit.Rules
+	// seen is the vector when the transaction began: what the image of an
+	// entry without a mark contains.
+	seen changelog.Seqs
+}
+
+// update runs fn in one transaction that is on disk when it returns nil.
+func (r *Replica) update(fn func(*work) error) error {
+	return r.cfg.Store.Update(func(t *store.Tx) error { return r.work(t, fn) })
+}
+
+// view runs fn in one read-only transaction.
+func (r *Replica) view(fn func(*work) error) error {
+	return r.cfg.Store.View(func(t *store.Tx) error { return r.work(t, fn) })
+}
+
+func (r *Replica) work(t *store.Tx, fn func(*work) error) error {
+	v, err := t.Log.Vector()
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	rules := r.rules
+	r.mu.Unlock()
+	return fn(&work{Tx: t, r: r, dit: dit.Open(t.KV(), rules), rules: rules, seen: v.Seqs()})
+}
+
+// merge adds the facts of a stored change and marks every entry whose view may
+// have changed. What was set aside gets another chance when its view changes.
+func (w *work) merge(c *changelog.Change) error {
+	touched, err := w.dit.Merge(c)
+	if err != nil {
+		return err
+	}
+	for _, id := range touched {
+		if err := w.MarkDirty(id, w.seen); err != nil {
+			return err
+		}
+		if err := w.Unpark(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle clears the mark of an entry whose image equals its view, and marks it
+// when the two differ.
+func (w *work) settle(id changelog.ID, image *store.Image) error {
+	shown, err := w.dit.View(id)
+	if err != nil {
+		return err
+	}
+	want, err := w.wanted(shown)
+	if err != nil {
+		return err
+	}
+	if w.same(want, image) {
+		if err := w.Unpark(id); err != nil {
+			return err
+		}
+		return w.ClearDirty(id)
+	}
+	d, err := w.Dirty(id)
+	if err != nil || d != nil {
+		return err
+	}
+	return w.MarkDirty(id, w.seen)
+}
+
+// wanted returns the image that a view asks for, nil for an entry that is not
+// shown.
+func (w *work) wanted(shown *dit.Shown) (*store.Image, error) {
+	if shown == nil {
+		return nil, nil
+	}
+	m := &store.Image{
+		ID: shown.ID, Parent: shown.Parent,
+		RDN: shown.RDN.String(), RDNKey: shown.RDN.Key(w.rules.Schema),
+		Newest: w.dit.Newest(shown.ID),
+	}
+	for _, a := range shown.Attrs {
+		m.Attrs = append(m.Attrs, directory.Attribute{Name: a.Name, Values: a.Values})
+	}
+	return m, nil
+}
+
+// same reports whether two images show the same: place, name and, octet for
+// octet but in any order, the attributes. Nil and Gone are the same.
+func (w *work) same(a, b *store.Image) bool {
+	aGone, bGone := a == nil || a.Gone, b == nil || b.Gone
+	if aGone || bGone {
+		return aGone == bGone
+	}
+	return a.Parent == b.Parent && a.RDN == b.RDN && w.sameAttrs(a.Attrs, b.Attrs)
+}
+
+func (w *work) sameAttrs(a, b []directory.Attribute) bool {
+	am, bm := w.byName(a), w.byName(b)
+	if len(am) != len(bm) {
+		return false
+	}
+	for name, values := range am {
+		if !slices.Equal(values, bm[name]) {
+			return false
+		}
+	}
+	return true
+}
+
+// byName returns the values by canonical attribute name, sorted by octets;
+// attributes without values are left out.
+func (w *work) byName(attrs []directory.Attribute) map[string][]string {
+	m := make(map[string][]string, len(attrs))
+	for _, a := range attrs {
+		if len(a.Values) == 0 {
+			continue
+		}
+		name := w.rules.Schema.Canonical(a.Name)
+		m[name] = append(m[name], a.Values...)
+	}
+	for _, values := range m {
+		slices.Sort(values)
+	}
+	return m
+}
+
+// nameOf returns the DN an entry has in the directory; false when it, or a
+// superior of it, has no image.
+func (w *work) nameOf(id changelog.ID) (dn.DN, bool) {
+	var name dn.DN
+	for depth := 0; depth < maxDepth; depth++ {
+		if id.IsZero() {
+			return append(name, w.rules.Suffix.Parent()...), true
+		}
+		m, err := w.Image(id)
+		if err != nil || m == nil || m.Gone {
+			return nil, false
+		}
+		rdn, err := dn.ParseRDN(m.RDN)
+		if err != nil {
+			return nil, false
+		}
+		name = append(name, rdn)
+		id = m.Parent
+	}
+	return nil, false
+}
+
+// maxDepth bounds walks up the tree.
+const maxDepth = 1000
+
+// markAllImages marks every entry the directory holds.
+func (w *work) markAllImages() error {
+	var after changelog.ID
+	for {
+		images, err := w.Images(after, 500)
+		if err != nil || len(images) == 0 {
+			return err
+		}
+		for _, m := range images {
+			after = m.ID
+			if err := w.settle(m.ID, m); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// unparkAll lets the entries that were set aside and for which which holds be
+// tried again.
+func (w *work) unparkAll(which func(store.Parked) bool) error {
+	list, err := w.ParkedList(100_000)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		if !which(p) {
+			continue
+		}
+		if err := w.Unpark(p.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
