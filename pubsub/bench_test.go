@@ -51,9 +51,7 @@ func BenchmarkPublish(b *testing.B) {
 func benchmark(b *testing.B, kind string, perItem int) {
 	w := newWorld(b, false)
 	alice, _ := w.login(b, "alice")
-	bob, _ := w.login(b, "bob")
-	in := listen(bob)
-	available(b, bob)
+	bob, in := w.listen(b, "bob")
 	n := must(pubsub.Ensure(b.Context(), alice, w.service(kind), "bench", "a title"))(b)
 	follow(b, n, bob)
 	const items = 40
@@ -86,9 +84,7 @@ func BenchmarkLatency(b *testing.B) {
 		b.Run(kind, func(b *testing.B) {
 			w := newWorld(b, false)
 			alice, _ := w.login(b, "alice")
-			bob, _ := w.login(b, "bob")
-			in := listen(bob)
-			available(b, bob)
+			bob, in := w.listen(b, "bob")
 			n := must(pubsub.Ensure(b.Context(), alice, w.service(kind), "bench", "a title"))(b)
 			follow(b, n, bob)
 			for b.Loop() {

@@ -31,32 +31,54 @@ func newWorld(t testing.TB, stock bool) *world {
 // login starts a session that can be ended before the test does.
 func (w *world) login(t testing.TB, user string) (c *xmpp.Client, logout func()) {
 	t.Helper()
-	c = xmpp.New(xmpp.Config{
+	c = w.client(user)
+	return c, run(t, c)
+}
+
+// listen is login with an inbox that misses nothing.
+func (w *world) listen(t testing.TB, user string) (*xmpp.Client, *inbox) {
+	t.Helper()
+	c := w.client(user)
+	in := &inbox{events: make(chan pubsub.Event, 10_000), others: make(chan *element.Element, 10_000)}
+	pubsub.Events(c, func(e pubsub.Event) { in.events <- e })
+	c.HandleMessage(func(msg *element.Element) bool {
+		in.others <- msg
+		return true
+	})
+	run(t, c)
+	return c, in
+}
+
+func (w *world) client(user string) *xmpp.Client {
+	return xmpp.New(xmpp.Config{
 		JID:      jid.MustParse(user + "@" + w.Domain),
 		Password: func(context.Context) (string, error) { return user, nil },
 		Server:   w.Addr,
 		RootCAs:  w.roots,
 	})
+}
+
+// run returns when c is online; stop returns when it is not any more.
+func run(t testing.TB, c *xmpp.Client) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx) }()
-	online := make(chan struct{})
+	ended, online := make(chan error, 1), make(chan struct{})
 	var once sync.Once
 	c.OnOnline(func(context.Context) { once.Do(func() { close(online) }) })
-	logout = func() {
+	go func() { ended <- c.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		ended <- nil
-	}
-	t.Cleanup(logout)
+	})
+	t.Cleanup(stop)
 	select {
 	case <-online:
 	case err := <-ended:
-		t.Fatal(user, "cannot log in:", err)
+		t.Fatal(c.Addr(), "cannot log in:", err)
 	}
-	return c, logout
+	return stop
 }
 
 // service is where a kind of node is: a pubsub service, or alice's account.
@@ -79,17 +101,6 @@ func kinds(t *testing.T, test func(t *testing.T, w *world, kind string)) {
 type inbox struct {
 	events chan pubsub.Event
 	others chan *element.Element
-}
-
-// listen must be called before the client is available.
-func listen(c *xmpp.Client) *inbox {
-	in := &inbox{events: make(chan pubsub.Event, 10_000), others: make(chan *element.Element, 10_000)}
-	pubsub.Events(c, func(e pubsub.Event) { in.events <- e })
-	c.HandleMessage(func(msg *element.Element) bool {
-		in.others <- msg
-		return true
-	})
-	return in
 }
 
 func (in *inbox) next(t testing.TB) pubsub.Event {
@@ -122,13 +133,6 @@ func (in *inbox) fence(t testing.TB, from, to *xmpp.Client) {
 		case <-timeout:
 			t.Fatal("the fence did not arrive")
 		}
-	}
-}
-
-func available(t testing.TB, c *xmpp.Client) {
-	t.Helper()
-	if err := c.Send(t.Context(), element.New("jabber:client", "presence")); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -176,10 +176,8 @@ func TestPublishEndsWithContext(t *testing.T) {
 // An event is one only if a service sent it, in the form of one.
 func TestEventsIgnoresWhatIsNone(t *testing.T) {
 	w := newWorld(t, true)
-	alice, _ := w.login(t, "alice")
 	mallory, _ := w.login(t, "mallory")
-	in := listen(alice)
-	available(t, alice)
+	alice, in := w.listen(t, "alice")
 	event := func(inner string) string {
 		return `<event xmlns='http://jabber.org/protocol/pubsub#event'>` + inner + `</event>`
 	}

@@ -114,7 +114,8 @@ func Ensure(ctx context.Context, c *xmpp.Client, service jid.JID, node, title st
 
 func (n *Node) ensure(ctx context.Context, want []setting) error {
 	have, err := n.configuration(ctx)
-	if xmpp.IsCondition(err, "item-not-found") {
+	// Prosody answers forbidden also where there is no such node.
+	if xmpp.IsCondition(err, "item-not-found", "forbidden", "not-allowed") {
 		if err := n.create(ctx, want); err != nil {
 			return err
 		}

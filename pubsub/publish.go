@@ -7,7 +7,6 @@ import (
 
 	"mellium.im/xmpp/jid"
 
-	"ldapsync/xmpp"
 	"ldapsync/xmpp/element"
 )
 
@@ -83,7 +82,14 @@ func (n *Node) start(ctx context.Context, item Item) (wait func() error, err err
 	if to.Equal(jid.JID{}) {
 		payload.With(guard())
 	}
-	return begin(ctx, n.c, to, payload)
+	pending, err := n.c.Request(ctx, to, "set", payload)
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		_, err := pending.Wait(ctx)
+		return err
+	}, nil
 }
 
 // guard keeps an account's own service from creating the node, with defaults
@@ -94,13 +100,4 @@ func guard() *element.Element {
 		fieldElement(formType, "http://jabber.org/protocol/pubsub#publish-options"),
 		fieldElement("pubsub#access_model", "whitelist"))
 	return element.New(nsPubsub, "publish-options").With(x)
-}
-
-func begin(ctx context.Context, c *xmpp.Client, to jid.JID, payload *element.Element) (func() error, error) {
-	done := make(chan error, 1)
-	go func() {
-		_, err := c.IQ(ctx, to, "set", payload)
-		done <- err
-	}()
-	return func() error { return <-done }, nil
 }
