@@ -2,9 +2,14 @@ package xmpp
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/x509"
+	"encoding/xml"
+	"fmt"
 	"log/slog"
 	"net"
+	"slices"
+	"sync"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -32,69 +37,215 @@ type Config struct {
 	// one write not taken), BackoffMin (250 ms) and BackoffMax (30 s) have
 	// defaults.
 	PingEvery, ReadTimeout, WriteTimeout, BackoffMin, BackoffMax time.Duration
-	Log                                                          *slog.Logger
+	// Log may be nil.
+	Log *slog.Logger
 	// Dial replaces net.Dialer, for tests.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// Client is one account's supervised session.
-type Client struct{ cfg Config }
+func (cfg *Config) setDefaults() {
+	or := func(d *time.Duration, value time.Duration) {
+		if *d <= 0 {
+			*d = value
+		}
+	}
+	or(&cfg.PingEvery, 30*time.Second)
+	or(&cfg.ReadTimeout, 90*time.Second)
+	or(&cfg.WriteTimeout, 30*time.Second)
+	or(&cfg.BackoffMin, 250*time.Millisecond)
+	or(&cfg.BackoffMax, 30*time.Second)
+	if cfg.Resource == "" {
+		cfg.Resource = "ldapsync"
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Dial == nil {
+		cfg.Dial = new(net.Dialer).DialContext
+	}
+}
+
+type iqHandler func(ctx context.Context, iq *element.Element) (*element.Element, error)
+
+// Client is one account's supervised session. All methods may be called at any
+// time from any goroutine.
+type Client struct {
+	cfg   Config
+	queue *queue
+	// handlers is held, by having put a token in, by each request in work.
+	handlers chan struct{}
+	// quick are the handlers that never wait; they run in the read loop.
+	quick map[xml.Name]iqHandler
+
+	mu       sync.Mutex
+	session  *session
+	addr     jid.JID
+	lastErr  error
+	requests map[xml.Name]iqHandler
+	messages registry[func(*element.Element) bool]
+	presence registry[func(*element.Element) bool]
+
+	// These belong to the dispatcher.
+	onOnline registry[func(context.Context)]
+	onState  registry[func(bool, error)]
+	online   *session
+	running  sync.WaitGroup
+}
 
 // New returns a client that is offline until Run.
-func New(cfg Config) *Client { return &Client{cfg: cfg} }
-
-// Run keeps the session until ctx ends, then returns nil; or returns a
-// *FatalError that no reconnect can heal. Call it once.
-func (c *Client) Run(ctx context.Context) error { return nil }
+func New(cfg Config) *Client {
+	cfg.setDefaults()
+	c := &Client{cfg: cfg, queue: newQueue(), handlers: make(chan struct{}, maxHandlers), requests: map[xml.Name]iqHandler{}, lastErr: ErrOffline}
+	c.addr, _ = cfg.JID.WithResource(cfg.Resource)
+	c.quick = map[xml.Name]iqHandler{
+		{Space: nsPing, Local: "ping"}:        func(context.Context, *element.Element) (*element.Element, error) { return nil, nil },
+		{Space: nsDiscoInfo, Local: "query"}:  c.describe,
+		{Space: nsDiscoItems, Local: "query"}: noItems,
+	}
+	return c
+}
 
 // Online reports whether there is a session.
-func (c *Client) Online() bool { return false }
+func (c *Client) Online() bool { return c.current() != nil }
 
 // Addr returns the full JID: the bound one, before the first login the wanted one.
-func (c *Client) Addr() jid.JID { return jid.JID{} }
+func (c *Client) Addr() jid.JID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.addr
+}
 
 // LastError returns why there is no session, nil while there is one.
-func (c *Client) LastError() error { return nil }
+func (c *Client) LastError() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lastErr
+}
+
+func (c *Client) current() *session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.session
+}
 
 // OnOnline registers fn, called in a goroutine of its own after every
-// (re)connect; its ctx ends with that connection. If there is a session
-// already, fn is called for it at once.
-func (c *Client) OnOnline(fn func(ctx context.Context)) {}
+// (re)connect; its ctx ends with that connection, and fn must return then. If
+// there is a session already, fn is called for it too. Stanzas that arrived on
+// an earlier connection have been handled before fn is called.
+func (c *Client) OnOnline(fn func(ctx context.Context)) (remove func()) {
+	var id int
+	c.queue.call(func() {
+		id = c.onOnline.add(fn)
+		if c.online != nil {
+			c.callOnline(fn)
+		}
+	})
+	return func() { c.queue.call(func() { c.onOnline.remove(id) }) }
+}
 
-// OnState registers fn, called in order with every change of state: true, nil
-// or false and the reason. It must not block.
-func (c *Client) OnState(fn func(online bool, err error)) {}
-
-// Send writes a stanza; a missing id is filled in. It returns ErrOffline when
-// there is no session and ErrTooLarge for a stanza that servers would refuse.
-// A nil error does not mean that the server has it. Once started, a write is
-// not abandoned when ctx ends.
-func (c *Client) Send(ctx context.Context, st *element.Element) error { return nil }
-
-// IQ sends a request (typ get or set; the zero JID means our own account) and
-// returns the whole result. An error reply is a *StanzaError; when the
-// session ends first, the error wraps ErrOffline. Many requests may be
-// outstanding; they leave in the order in which IQ was called.
-func (c *Client) IQ(ctx context.Context, to jid.JID, typ string, payload *element.Element) (*element.Element, error) {
-	return nil, nil
+// OnState registers fn, called with every change of state: true and nil, or
+// false and the reason. It is called as the handlers are, in order with them.
+func (c *Client) OnState(fn func(online bool, err error)) (remove func()) {
+	var id int
+	c.queue.call(func() {
+		id = c.onState.add(fn)
+		if c.online != nil {
+			fn(true, nil)
+		}
+	})
+	return func() { c.queue.call(func() { c.onState.remove(id) }) }
 }
 
 // HandleMessage registers fn for messages. All handlers of a client run one
 // after the other in one goroutine in order of arrival, the first that
-// returns true ends the search. It may be called at any time and returns a
-// function that removes the handler. A handler may call Send, never IQ.
+// returns true ends the search. A handler may call Send, but never wait for an
+// answer. Those registered before Run miss nothing.
 func (c *Client) HandleMessage(fn func(msg *element.Element) bool) (remove func()) {
-	return func() {}
+	return c.handle(&c.messages, fn)
 }
 
 // HandlePresence is HandleMessage for presence.
 func (c *Client) HandlePresence(fn func(p *element.Element) bool) (remove func()) {
-	return func() {}
+	return c.handle(&c.presence, fn)
 }
 
-// HandleIQ registers fn for requests whose payload has this name. Each request
-// runs in a goroutine of its own, a bounded number at a time; ctx ends with
-// the connection. The returned payload, or nil, becomes the result; a
-// *StanzaError is sent as such, any other error as internal-server-error.
+func (c *Client) handle(r *registry[func(*element.Element) bool], fn func(*element.Element) bool) func() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := r.add(fn)
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		r.remove(id)
+	}
+}
+
+// HandleIQ registers fn for requests, get or set, whose payload has this name,
+// and announces the namespace as a feature. Each request runs in a goroutine
+// of its own, a bounded number at a time; ctx ends with the connection. The
+// returned payload, or nil, becomes the result; a *StanzaError is sent as such,
+// any other error as internal-server-error. The sender is in iq's attribute
+// from; it is empty for our own account.
 func (c *Client) HandleIQ(space, local string, fn func(ctx context.Context, iq *element.Element) (*element.Element, error)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.requests[xml.Name{Space: space, Local: local}] = fn
+}
+
+// handlerOf returns the handler of a request, nil if there is none.
+func (c *Client) handlerOf(iq *element.Element) (handler iqHandler, quick bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, payload := range iq.Children {
+		if h := c.requests[payload.Name]; h != nil {
+			return h, false
+		}
+		if h := c.quick[payload.Name]; h != nil {
+			return h, true
+		}
+	}
+	return nil, false
+}
+
+// Send writes a stanza; a missing id is filled in. It returns ErrOffline when
+// there is no session and ErrTooLarge for a stanza that servers would refuse.
+// A nil error does not mean that the server has it. Waiting for other writes
+// ends with ctx; a write that has begun is not abandoned.
+func (c *Client) Send(ctx context.Context, st *element.Element) error {
+	s := c.current()
+	if s == nil {
+		return ErrOffline
+	}
+	if st.Attr("id") == "" {
+		withID := *st
+		withID.Attrs = slices.Clone(st.Attrs)
+		withID.SetAttr("id", rand.Text())
+		st = &withID
+	}
+	b := st.Bytes()
+	if len(b) > MaxStanza {
+		return fmt.Errorf("%w: %d bytes", ErrTooLarge, len(b))
+	}
+	return s.write(ctx, b)
+}
+
+// registry keeps functions in order of registration.
+type registry[F any] struct {
+	next    int
+	entries []entry[F]
+}
+
+type entry[F any] struct {
+	id int
+	fn F
+}
+
+func (r *registry[F]) add(fn F) int {
+	r.next++
+	r.entries = append(slices.Clone(r.entries), entry[F]{r.next, fn})
+	return r.next
+}
+
+func (r *registry[F]) remove(id int) {
+	r.entries = slices.DeleteFunc(slices.Clone(r.entries), func(e entry[F]) bool { return e.id == id })
 }

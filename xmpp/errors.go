@@ -58,3 +58,10 @@ func IsCondition(err error, conditions ...string) bool {
 	}
 	return false
 }
+
+// isReply reports whether err is somebody's answer rather than a failure to get
+// one.
+func isReply(err error) bool {
+	var se *StanzaError
+	return errors.As(err, &se)
+}

@@ -25,14 +25,14 @@ func (s *Server) config() string {
 	line("http_ports = {}; https_ports = {}; s2s_ports = {}; s2s_direct_tls_ports = {}")
 	line(`log = { info = "*console" }`)
 	line("ssl = { certificate = %s; key = %s; cafile = %s }", path("server.crt"), path("server.key"), path("ca.crt"))
-	line("c2s_require_encryption = true")
+	s.option(line, "c2s_require_encryption", "true")
 	modules := `"roster"; "saslauth"; "tls"; "disco"; "posix"; "ping"; "pep"; "blocklist"; "carbons"; "smacks"; "time"; "version"`
 	if s.options.Limits != "" {
 		modules += `; "limits"`
 		line("limits = %s", s.options.Limits)
 	}
 	line("modules_enabled = { %s }", modules)
-	line(`modules_disabled = { "s2s" }`)
+	s.option(line, "modules_disabled", `{ "s2s" }`)
 	if s.options.Hashed {
 		line(`authentication = "internal_hashed"; password_hash = "SHA-256"`)
 	} else {
@@ -42,6 +42,13 @@ func (s *Server) config() string {
 	line("%s", s.options.ExtraConfig)
 	s.hosts(line)
 	return b.String()
+}
+
+// option sets what ExtraConfig does not; Prosody refuses a second value.
+func (s *Server) option(line func(string, ...any), name, value string) {
+	if !strings.Contains(s.options.ExtraConfig, name) {
+		line("%s = %s", name, value)
+	}
 }
 
 func (s *Server) hosts(line func(string, ...any)) {

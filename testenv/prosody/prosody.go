@@ -34,7 +34,8 @@ type Options struct {
 	// Hashed stores the passwords for SCRAM-SHA-256 instead of SCRAM-SHA-1.
 	// AddUser then needs prosodyctl and is slow.
 	Hashed bool
-	// ExtraConfig is appended to the global section, ExtraMUC and ExtraPubSub
+	// ExtraConfig is appended to the global section, where it may replace
+	// c2s_require_encryption and modules_disabled; ExtraMUC and ExtraPubSub
 	// to their component's.
 	ExtraConfig, ExtraMUC, ExtraPubSub string
 }
