@@ -1,0 +1,38 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"ldapsync/config"
+	"ldapsync/daemon"
+)
+
+func newInitCommand(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "init",
+		Short: "Check the directory and the account, and prepare this server",
+		Long: `Init checks that the directory server has what replication needs and that the
+account can log in, gives this installation its identity and, where the room
+lets it in, takes a free sid. It says what comes next. Repeating it changes
+nothing.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := f.load()
+			if err != nil {
+				return err
+			}
+			// What init has to say goes to standard output; the log is for what
+			// goes wrong on the way.
+			quiet := config.Log{Level: "warn", Format: "text"}
+			if cfg.Log.Level == "debug" {
+				quiet.Level = "debug"
+			}
+			log, closeLog, err := newLogger(quiet, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			defer closeLog()
+			return daemon.Init(cmd.Context(), cfg, log, cmd.OutOrStdout())
+		},
+	}
+}
