@@ -60,7 +60,11 @@ func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, er
 		after = append(after, base.Newest)
 	}
 	if c.Op == changelog.OpAdd || c.Moved {
-		after = append(after, w.dit.Newest(c.Superior))
+		superior, err := w.dit.Newest(c.Superior)
+		if err != nil {
+			return false, err
+		}
+		after = append(after, superior)
 	}
 	var at time.Time
 	if !now.CSN.IsZero() {
@@ -123,7 +127,11 @@ func (w *work) changes(base, now *store.Image) (list []changelog.Change, adopted
 	if base == nil || base.Gone {
 		return w.appeared(now)
 	}
-	undelete := w.dit.Dead(now.ID)
+	life, err := w.dit.Life(now.ID)
+	if err != nil {
+		return nil, false, err
+	}
+	undelete := life == dit.Deleted
 	attrs := base.Attrs
 	if base.Parent != now.Parent || base.RDN != now.RDN {
 		c := changelog.Change{Op: changelog.OpModDN, ID: now.ID, Undelete: undelete}
@@ -149,7 +157,11 @@ func (w *work) changes(base, now *store.Image) (list []changelog.Change, adopted
 // before. While a server that joins with data is matched to the room, the room
 // wins for entries it knows.
 func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
-	if !w.dit.Known(now.ID) {
+	life, err := w.dit.Life(now.ID)
+	if err != nil {
+		return nil, false, err
+	}
+	if life == dit.Unborn {
 		c := changelog.Change{Op: changelog.OpAdd, ID: now.ID, RDN: now.RDN, Superior: now.Parent}
 		c.Mods = w.rules.Diff(nil, toDIT(now.Attrs))
 		for i := range c.Mods {
@@ -161,7 +173,7 @@ func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
 		return nil, true, w.adopt(now)
 	}
 	c := changelog.Change{Op: changelog.OpModDN, ID: now.ID, RDN: now.RDN, DeleteOldRDN: true,
-		Superior: now.Parent, Moved: true, Undelete: w.dit.Dead(now.ID)}
+		Superior: now.Parent, Moved: true, Undelete: life == dit.Deleted}
 	m := changelog.Change{Op: changelog.OpModify, ID: now.ID}
 	for _, a := range now.Attrs {
 		m.Mods = append(m.Mods, changelog.Mod{Op: changelog.ModReplace, Attr: a.Name, Values: a.Values})

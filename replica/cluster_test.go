@@ -35,15 +35,47 @@ type cluster struct {
 
 type node struct {
 	*replica.Replica
-	c         *cluster
-	name      string
-	dir       *memory.Directory
-	store     *store.Store
-	path      string
+	c     *cluster
+	name  string
+	dir   *memory.Directory
+	store *store.Store
+	path  string
+	done  chan error
+
+	// guarded by c.mu
 	role      roles.Role
 	cancel    context.CancelFunc
-	done      chan error
 	published int
+}
+
+func (nd *node) running() bool {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
+	return nd.cancel != nil
+}
+
+func (nd *node) setCancel(cancel context.CancelFunc) {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
+	nd.cancel = cancel
+}
+
+func (nd *node) setRole(role roles.Role) {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
+	nd.role = role
+}
+
+func (nd *node) roleNow() roles.Role {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
+	return nd.role
+}
+
+func (nd *node) publishedNow() int {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
+	return nd.published
 }
 
 func newCluster(t *testing.T, n int) *cluster {
@@ -109,7 +141,7 @@ func (nd *node) start(sid changelog.SID) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := nd.SetRole(nd.role); err != nil {
+	if err := nd.SetRole(nd.roleNow()); err != nil {
 		t.Fatal(err)
 	}
 	if err := nd.TakeSID(sid); err != nil {
@@ -120,22 +152,22 @@ func (nd *node) start(sid changelog.SID) {
 			t.Fatal(err)
 		}
 	}
-	var ctx context.Context
-	ctx, nd.cancel = context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	nd.done = make(chan error, 1)
+	nd.setCancel(cancel)
 	go func() { nd.done <- nd.Run(ctx) }()
 	go nd.follow(ctx)
 }
 
 func (nd *node) stop() {
-	if nd.cancel == nil {
+	if !nd.running() {
 		return
 	}
 	nd.cancel()
+	nd.setCancel(nil)
 	if err := <-nd.done; err != nil {
 		nd.c.t.Errorf("%s: %v", nd.name, err)
 	}
-	nd.cancel = nil
 	nd.store.Close()
 }
 
@@ -188,12 +220,14 @@ func (nd *node) Publish(_ context.Context, changes []changelog.Change) (uint64, 
 	if nd.c.isCut() {
 		return 0, replica.ErrOffline
 	}
+	nd.c.mu.Lock()
 	nd.published += len(changes)
+	nd.c.mu.Unlock()
 	for _, o := range nd.c.nodes {
-		if o == nd || o.cancel == nil {
+		if o == nd || !o.running() {
 			continue
 		}
-		if _, err := o.Receive(replica.Delivery{Relay: nd.Identity().SID, RelayRole: nd.role, Changes: changes}); err != nil {
+		if _, err := o.Receive(replica.Delivery{Relay: nd.Identity().SID, RelayRole: nd.roleNow(), Changes: changes}); err != nil {
 			return 0, err
 		}
 	}
@@ -236,7 +270,7 @@ func (c *cluster) settled() {
 		want := c.nodes[0].dir.Dump()
 		v0, _ := c.nodes[0].Vector()
 		for _, nd := range c.nodes {
-			if nd.cancel == nil {
+			if !nd.running() {
 				continue
 			}
 			s, err := nd.Status()

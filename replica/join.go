@@ -10,6 +10,7 @@ import (
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
+	"ldapsync/dit"
 	"ldapsync/dn"
 	"ldapsync/ldif"
 	"ldapsync/store"
@@ -193,18 +194,23 @@ func (m *matching) compare(w *work, e *directory.Entry) error {
 	if err != nil {
 		return fmt.Errorf("report of %s: %w", e.ID, err)
 	}
-	if w.dit.Dead(e.ID) {
+	life, err := w.dit.Life(e.ID)
+	if err != nil {
+		return err
+	}
+	if life == dit.Deleted {
 		m.deleted++
 		m.dead = e.DN
 		return nil
 	}
-	if id, ok := w.dit.Lookup(name); ok && id != e.ID {
+	id, found, err := w.dit.Find(name)
+	if found && id != e.ID {
 		m.others++
 		if m.other == "" {
 			m.other = fmt.Sprintf("%s is entry %s here and %s in the room", e.DN, e.ID, id)
 		}
 	}
-	return nil
+	return err
 }
 
 func (m *matching) verdict() error {
@@ -254,7 +260,7 @@ func (w *work) keep(now *store.Image) error {
 		rec.Attrs = append(rec.Attrs, ldif.Attribute{Name: a.Name, Values: a.Values})
 	}
 	w.r.log.Warn("an entry differs from the room's; its state here is kept in a file and replaced", "dn", rec.DN, "file", path)
-	err = errors.Join(out.Write(rec), out.Flush(), f.Sync(), f.Close())
+	err = errors.Join(out.Write(rec), f.Sync(), f.Close())
 	if err != nil {
 		return fmt.Errorf("keep what joining replaces: %w", err)
 	}

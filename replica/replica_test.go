@@ -48,15 +48,15 @@ func TestNobodyWritesNothingIsPublished(t *testing.T) {
 	c.settled()
 	c.nodes[1].do(modify("uid=ann,ou=people,"+suffix, replace("mail", "x@x")))
 	c.settled()
-	before := []int{c.nodes[0].published, c.nodes[1].published, c.nodes[2].published}
+	before := []int{c.nodes[0].publishedNow(), c.nodes[1].publishedNow(), c.nodes[2].publishedNow()}
 	time.Sleep(300 * time.Millisecond)
 	for i, nd := range c.nodes {
-		if nd.published != before[i] {
-			t.Errorf("%s published %d changes of nobody", nd.name, nd.published-before[i])
+		if nd.publishedNow() != before[i] {
+			t.Errorf("%s published %d changes of nobody", nd.name, nd.publishedNow()-before[i])
 		}
 	}
-	if c.nodes[1].published != 1 || c.nodes[2].published != 0 {
-		t.Errorf("published %d and %d changes, want 1 and 0", c.nodes[1].published, c.nodes[2].published)
+	if c.nodes[1].publishedNow() != 1 || c.nodes[2].publishedNow() != 0 {
+		t.Errorf("published %d and %d changes, want 1 and 0", c.nodes[1].publishedNow(), c.nodes[2].publishedNow())
 	}
 }
 
@@ -127,7 +127,7 @@ func TestRefusedEntryIsParkedAndAppliedWhenTheSchemaKnowsIt(t *testing.T) {
 func TestReadOnlyServerIsPutBack(t *testing.T) {
 	c := newCluster(t, 2)
 	a, b := c.nodes[0], c.nodes[1]
-	b.role = roles.ReadOnly
+	b.setRole(roles.ReadOnly)
 	a.start(1)
 	a.do(base()...)
 	a.do(person("ann"), person("bob"))
@@ -136,8 +136,8 @@ func TestReadOnlyServerIsPutBack(t *testing.T) {
 	b.do(modify("uid=ann,ou=people,"+suffix, replace("mail", "b@b")), directory.Write{Op: directory.Delete, DN: "uid=bob,ou=people," + suffix}, person("eve"))
 	c.settled()
 	s, err := b.Status()
-	if err != nil || s.Denied != 3 || len(b.dir.Dump()) != 5 || b.published != 0 {
-		t.Errorf("denied %d, %d entries, published %d, %v", s.Denied, len(b.dir.Dump()), b.published, err)
+	if err != nil || s.Denied != 3 || len(b.dir.Dump()) != 5 || b.publishedNow() != 0 {
+		t.Errorf("denied %d, %d entries, published %d, %v", s.Denied, len(b.dir.Dump()), b.publishedNow(), err)
 	}
 }
 
@@ -149,7 +149,13 @@ func TestChangesOfANonMasterAreMergedByNobody(t *testing.T) {
 	a.do(person("ann"))
 	b.start(2)
 	c.settled()
-	b.role = roles.ReadOnly // the room has demoted b; b has not heard of it yet
+	b.setRole(roles.ReadOnly) // the room has demoted b; b has not heard of it yet
+	c.eventually(func() string {
+		if p := a.Peers(); len(p) != 1 || p[0].Role != roles.ReadOnly {
+			return fmt.Sprintf("peers of a: %+v", p)
+		}
+		return ""
+	})
 	b.do(modify("uid=ann,ou=people,"+suffix, replace("mail", "b@b")))
 	c.eventually(func() string {
 		s, err := a.Status()

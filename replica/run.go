@@ -217,6 +217,9 @@ func (r *Replica) captureEvents(c *capture, run []directory.Event) error {
 // refreshed notes that the directory's reports are complete.
 func (r *Replica) refreshed() error {
 	r.live.Store(true)
+	r.mu.Lock()
+	r.followed = true
+	r.mu.Unlock()
 	r.setDirectoryError(nil)
 	if r.Identity().Adopted {
 		return nil

@@ -24,7 +24,7 @@ type Status struct {
 	// written, Withheld entries that wait for their superior's change, Future
 	// changes from the future.
 	Publish, Apply, Withheld, Future int
-	// Entries counts the entries of the directory.
+	// Entries counts the entries that are not deleted.
 	Entries     int
 	Parked      []store.Parked
 	ParkedCount int
@@ -64,9 +64,15 @@ func (r *Replica) Status() (Status, error) {
 		s.Publish = int(s.Vector[s.Identity.SID].Seq - min(w.Published(), s.Vector[s.Identity.SID].Seq))
 		s.ParkedCount = w.ParkedCount()
 		s.Apply = max(w.DirtyCount()-s.ParkedCount, 0)
-		s.Future, s.Denied, s.Entries = w.FutureCount(), w.DeniedCount(), w.ImageCount()
-		s.Withheld = w.dit.Withheld()
-		s.Conflicts = w.dit.Conflicts()
+		s.Future, s.Denied = w.FutureCount(), w.DeniedCount()
+		if s.Withheld, err = w.dit.Withheld(); err != nil {
+			return err
+		}
+		counts, err := w.dit.Counts()
+		if err != nil {
+			return err
+		}
+		s.Conflicts, s.Entries = int(counts.Recorded), int(counts.Live)
 		s.Parked, err = w.ParkedList(shownParked)
 		return err
 	})
@@ -116,7 +122,7 @@ func (r *Replica) State() string {
 		return stateCatching
 	case !id.Joined:
 		return stateWaiting
-	case r.catching:
+	case r.catching || !r.followed:
 		return stateCatching
 	case !role.Writes():
 		return stateReadOnly

@@ -90,10 +90,13 @@ func (w *work) wanted(shown *dit.Shown) (*store.Image, error) {
 	if shown == nil {
 		return nil, nil
 	}
+	newest, err := w.dit.Newest(shown.ID)
+	if err != nil {
+		return nil, err
+	}
 	m := &store.Image{
 		ID: shown.ID, Parent: shown.Parent,
-		RDN: shown.RDN.String(), RDNKey: shown.RDN.Key(w.rules.Schema),
-		Newest: w.dit.Newest(shown.ID),
+		RDN: shown.RDN.String(), RDNKey: shown.RDN.Key(w.rules.Schema), Newest: newest,
 	}
 	for _, a := range shown.Attrs {
 		m.Attrs = append(m.Attrs, directory.Attribute{Name: a.Name, Values: a.Values})
