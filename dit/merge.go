@@ -43,7 +43,7 @@ func (s *State) merge(c *changelog.Change) ([]ID, error) {
 	if changed = s.unpend(e) || changed; !changed || s.err != nil {
 		return nil, nil
 	}
-	if before.node == (node{}) || s.alters(c) {
+	if !before.node.known || s.alters(c) {
 		return s.mergeShape(e, c, before), nil
 	}
 	s.save(e)
@@ -111,6 +111,7 @@ func (s *State) reindex(old, new [][]byte) {
 // derive sets the node of e by its facts and its parent in force.
 func (s *State) derive(e *entry, parent ID) {
 	e.node = node{
+		known:   true,
 		created: e.created != nil,
 		live:    e.live(),
 		edged:   len(e.edges) > 0,

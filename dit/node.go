@@ -9,6 +9,8 @@ import (
 // node is what is derived of an entry and must be known without reading its
 // facts. It stands before them in the record.
 type node struct {
+	// known is true of every entry of which there are facts.
+	known bool
 	// created says that the entry's creation has arrived, live that it is not
 	// deleted, container that it may be merged with others of its name.
 	created, live, container bool
@@ -26,17 +28,17 @@ const (
 )
 
 func (n node) append(b []byte) []byte {
-	flags := bit(n.created) | bit(n.live)<<1 | bit(n.container)<<2 | bit(n.placed)<<3 | bit(n.edged)<<4
+	flags := bit(n.created) | bit(n.live)<<1 | bit(n.container)<<2 | bit(n.placed)<<3 | bit(n.edged)<<4 | bit(n.known)<<5
 	return append(append(b, recordVersion, byte(flags)), n.parent[:]...)
 }
 
 // readNode reads the node at the start of a record.
 func readNode(record []byte) (n node, err error) {
-	if len(record) < nodeSize || record[0] != recordVersion || record[1] >= 1<<5 {
+	if len(record) < nodeSize || record[0] != recordVersion || record[1]>>5 != 1 {
 		return node{}, fmt.Errorf("%w: start of record", ErrDamaged)
 	}
 	is := func(i int) bool { return record[1]>>i&1 == 1 }
-	n = node{created: is(0), live: is(1), container: is(2), placed: is(3), edged: is(4)}
+	n = node{created: is(0), live: is(1), container: is(2), placed: is(3), edged: is(4), known: is(5)}
 	copy(n.parent[:], record[2:])
 	return n, nil
 }

@@ -60,11 +60,11 @@ func digestOf(parts ...[]byte) sum {
 }
 
 // count adds delta to the count that an entry of this node belongs to. The zero
-// node, which no stored entry has, belongs to none.
+// node belongs to none.
 func (t *totals) count(n node, delta int64) {
 	t.dirty = true
 	switch {
-	case n == node{}:
+	case !n.known:
 	case !n.created:
 		t.counts.Unknown += uint64(delta)
 	case n.live:

@@ -1,0 +1,382 @@
+package dit_test
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"ldapsync/changelog"
+	"ldapsync/dit"
+	"ldapsync/dn"
+)
+
+// naive is the model once more, written to be obvious: it reads all changes there
+// are and computes everything anew.
+type naive struct {
+	rules   dit.Rules
+	entries map[dit.ID]*plain
+	parent  map[dit.ID]dit.ID
+	skipped map[dit.ID]map[changelog.CSN]bool
+	shown   map[dit.ID]*dit.Shown
+	records map[dit.ID][]dit.Record
+}
+
+// plain is the facts about one entry, each with the change it comes from.
+type plain struct {
+	id                          dit.ID
+	created, deleted, undeleted *changelog.Change
+	parents, names              []*changelog.Change
+	clears                      map[string]*changelog.Change            // by attribute as spelled
+	adds, dels                  map[string]map[string]*changelog.Change // by attribute and value as spelled
+}
+
+var registers = []string{"createTimestamp", "creatorsName", "modifiersName", "modifyTimestamp"}
+
+func isRegister(attr string) bool {
+	return slices.ContainsFunc(registers, func(r string) bool { return strings.EqualFold(r, attr) })
+}
+
+func newNaive(rules dit.Rules, changes []*changelog.Change) *naive {
+	n := &naive{
+		rules: rules, entries: map[dit.ID]*plain{}, parent: map[dit.ID]dit.ID{},
+		skipped: map[dit.ID]map[changelog.CSN]bool{}, shown: map[dit.ID]*dit.Shown{}, records: map[dit.ID][]dit.Record{},
+	}
+	ordered := slices.Clone(changes)
+	slices.SortFunc(ordered, func(a, b *changelog.Change) int { return a.CSN.Compare(b.CSN) })
+	ordered = slices.CompactFunc(ordered, func(a, b *changelog.Change) bool { return a.CSN == b.CSN })
+	for _, c := range ordered {
+		n.add(c)
+	}
+	n.tree()
+	n.names(dit.ID{}, []dit.ID{{}})
+	for id, e := range n.entries {
+		if e.created != nil {
+			n.records[id] = append(n.ownRecords(e), n.records[id]...)
+		}
+	}
+	return n
+}
+
+// add adds the facts of c, which is later than all before.
+func (n *naive) add(c *changelog.Change) {
+	e := n.entries[c.ID]
+	if e == nil {
+		e = &plain{id: c.ID, clears: map[string]*changelog.Change{}, adds: map[string]map[string]*changelog.Change{}, dels: map[string]map[string]*changelog.Change{}}
+	}
+	facts := c.Op != changelog.OpModify || c.Undelete
+	set := func(to map[string]map[string]*changelog.Change, attr, value string) {
+		if to[attr] == nil {
+			to[attr] = map[string]*changelog.Change{}
+		}
+		to[attr][value] = c
+		facts = true
+	}
+	if c.Op == changelog.OpAdd && e.created == nil {
+		e.created = c
+	}
+	if c.Op == changelog.OpAdd || c.Op == changelog.OpModDN && c.Moved {
+		e.parents = append(e.parents, c)
+	}
+	if (c.Op == changelog.OpAdd || c.Op == changelog.OpModDN) && c.RDN != "" {
+		e.names = append(e.names, c)
+	}
+	if c.Op == changelog.OpDelete {
+		e.deleted = c
+	}
+	if c.Undelete {
+		e.undeleted = c
+	}
+	if c.Op == changelog.OpModDN && c.RDN != "" {
+		for _, a := range rdnOf(c) {
+			set(e.adds, a.Attr, a.Value)
+		}
+	}
+	for _, m := range c.Mods {
+		if strings.HasPrefix(strings.ToLower(m.Attr), "ldapsync") {
+			continue
+		}
+		attr := m.Attr
+		if isRegister(attr) {
+			attr = registers[slices.IndexFunc(registers, func(r string) bool { return strings.EqualFold(r, attr) })]
+			if e.clears[attr] != c {
+				e.adds[attr] = nil
+			}
+			e.clears[attr], facts = c, true
+			if m.Op == changelog.ModDelete {
+				continue
+			}
+		}
+		if m.Op == changelog.ModReplace {
+			e.clears[attr], facts = c, true
+		}
+		for _, v := range m.Values {
+			switch {
+			case strings.EqualFold(attr, "objectClass") && strings.EqualFold(v, "ldapsyncConflict"):
+			case m.Op == changelog.ModDelete:
+				set(e.dels, attr, v)
+			default:
+				set(e.adds, attr, v)
+			}
+		}
+	}
+	if facts {
+		n.entries[c.ID] = e
+	}
+}
+
+func rdnOf(c *changelog.Change) dn.RDN {
+	rdn, err := dn.ParseRDN(c.RDN)
+	if err != nil {
+		panic(err)
+	}
+	return slices.DeleteFunc(rdn, func(a dn.AVA) bool { return strings.EqualFold(a.Attr, "ldapsyncConflictId") })
+}
+
+// after returns the later of two changes; nil is before all.
+func after(a, b *changelog.Change) *changelog.Change {
+	if a == nil || b != nil && a.CSN.Before(b.CSN) {
+		return b
+	}
+	return a
+}
+
+func before(a, b *changelog.Change) bool { return b != nil && (a == nil || a.CSN.Before(b.CSN)) }
+
+// knew reports whether the author of c had o.
+func knew(c, o *changelog.Change) bool {
+	if c.SID() == o.SID() {
+		return o.Seq <= c.Seq
+	}
+	return c.Seen.Covers(o.SID(), o.Seq)
+}
+
+func (e *plain) live() bool { return !before(e.undeleted, e.deleted) }
+
+// tree makes all moves in order.
+func (n *naive) tree() {
+	type move struct {
+		e *plain
+		c *changelog.Change
+	}
+	var moves []move
+	for id, e := range n.entries {
+		n.skipped[id] = map[changelog.CSN]bool{}
+		for i, c := range e.parents {
+			if i == 0 {
+				n.parent[id] = c.Superior
+			} else {
+				moves = append(moves, move{e, c})
+			}
+		}
+	}
+	slices.SortFunc(moves, func(a, b move) int { return a.c.CSN.Compare(b.c.CSN) })
+	for _, m := range moves {
+		if n.isAbove(m.e.id, m.c.Superior) {
+			n.skipped[m.e.id][m.c.CSN] = true
+		} else {
+			n.parent[m.e.id] = m.c.Superior
+		}
+	}
+}
+
+// isAbove reports whether the way up from id meets top.
+func (n *naive) isAbove(top, id dit.ID) bool {
+	for seen := map[dit.ID]bool{}; !seen[id]; {
+		if id == top {
+			return true
+		}
+		seen[id] = true
+		up, known := n.parent[id]
+		if !known {
+			return false
+		}
+		id = up
+	}
+	return false
+}
+
+// wanted reports whether e is to be shown for itself or for what is below it.
+func (n *naive) wanted(e *plain, seen map[dit.ID]bool) bool {
+	if e.created == nil || seen[e.id] {
+		return false
+	}
+	if e.live() {
+		return true
+	}
+	seen[e.id] = true
+	for id, child := range n.entries {
+		if up, known := n.parent[id]; known && up == e.id && n.wanted(child, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// arrived reports whether e and all above it were created.
+func (n *naive) arrived(id dit.ID) bool {
+	for seen := map[dit.ID]bool{}; !id.IsZero(); id = n.parent[id] {
+		if e := n.entries[id]; e == nil || e.created == nil || seen[id] {
+			return false
+		}
+		seen[id] = true
+	}
+	return true
+}
+
+func (n *naive) key(e *plain) string { return rdnOf(e.names[len(e.names)-1]).Key(n.rules.Schema) }
+
+// since returns when e took its name in its place.
+func (n *naive) since(e *plain) changelog.CSN {
+	var last changelog.CSN
+	key := ""
+	for _, c := range e.names {
+		if k := rdnOf(c).Key(n.rules.Schema); k != key {
+			key, last = k, c.CSN
+		}
+	}
+	up := e.parents[0].Superior
+	moved := e.parents[0].CSN
+	for _, c := range e.parents[1:] {
+		if !n.skipped[e.id][c.CSN] && c.Superior != up {
+			up, moved = c.Superior, c.CSN
+		}
+	}
+	if last.Before(moved) {
+		return moved
+	}
+	return last
+}
+
+func (n *naive) container(e *plain) bool {
+	for _, class := range n.value(e, "objectclass").shown() {
+		for _, c := range n.rules.Containers {
+			if n.rules.Schema.Normalise("objectclass", c) == class.norm {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// names shows what is below some entries whose children are shown under the
+// first, which is shown itself as display.
+func (n *naive) names(display dit.ID, parents []dit.ID) {
+	groups := map[string][]*plain{}
+	for id, e := range n.entries {
+		up, known := n.parent[id]
+		if !known || !slices.Contains(parents, up) || !n.wanted(e, map[dit.ID]bool{}) {
+			continue
+		}
+		key := n.key(e)
+		if display.IsZero() {
+			key = ""
+		}
+		groups[key] = append(groups[key], e)
+	}
+	for _, g := range groups {
+		slices.SortFunc(g, func(a, b *plain) int {
+			if a.live() != b.live() {
+				if a.live() {
+					return -1
+				}
+				return 1
+			}
+			return cmp.Or(n.since(a).Compare(n.since(b)), a.id.Compare(b.id))
+		})
+		first := g[0]
+		merged := []dit.ID{first.id}
+		for i, e := range g {
+			together := display.IsZero() || n.container(e) && n.container(first)
+			if i > 0 && together {
+				merged = append(merged, e.id)
+			}
+			if i > 0 && together && !e.live() {
+				continue
+			}
+			if i > 0 {
+				n.records[e.id] = append(n.records[e.id], dit.Record{
+					Kind: dit.NameConflict, Entry: e.id, Winner: first.id, Won: dit.Side{Value: rdnOf(e.names[len(e.names)-1]).String()},
+				})
+			}
+			if i > 0 && display.IsZero() {
+				continue
+			}
+			var winner dit.ID
+			if i > 0 {
+				winner = first.id
+			}
+			n.show(e, display, winner)
+			if i > 0 && !together {
+				n.names(e.id, []dit.ID{e.id})
+			}
+		}
+		n.names(first.id, merged)
+	}
+}
+
+func (n *naive) show(e *plain, display, winner dit.ID) {
+	out := &dit.Shown{ID: e.id, Parent: display, RDN: n.rdn(e), ConflictOf: winner, Glue: !e.live()}
+	content := n.content(e)
+	for name := range content {
+		if n.hidden(e, classesOf(content), name) {
+			delete(content, name)
+		}
+	}
+	if out.Glue {
+		content = n.glue(e, content)
+		content["ldapsyncglue"] = append(content["ldapsyncglue"], outcome{raw: "TRUE", name: "ldapsyncGlue", alive: true})
+		n.records[e.id] = append(n.records[e.id], dit.Record{Kind: dit.GlueShown, Entry: e.id, Won: dit.Side{Value: rdnOf(e.names[len(e.names)-1]).String()}})
+	}
+	if !winner.IsZero() {
+		out.RDN = append(slices.Clone(out.RDN), dn.AVA{Attr: "ldapsyncConflictId", Value: e.id.String()})
+		content["ldapsyncconflictid"] = outcomes{{raw: e.id.String(), name: "ldapsyncConflictId", alive: true}}
+		content["ldapsyncconflictof"] = outcomes{{raw: winner.String(), name: "ldapsyncConflictOf", alive: true}}
+	}
+	if out.Glue || !winner.IsZero() {
+		class := outcome{raw: "ldapsyncConflict", norm: n.rules.Schema.Normalise("objectclass", "ldapsyncConflict"), name: "objectClass", alive: true}
+		content["objectclass"] = append(slices.Clone(content["objectclass"]), class)
+		slices.SortFunc(content["objectclass"], func(a, b outcome) int { return strings.Compare(a.norm, b.norm) })
+	}
+	var names []string
+	for name := range content {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		var a dit.Attribute
+		var newest *changelog.Change
+		for _, v := range content[name].shown() {
+			a.Values = append(a.Values, v.raw)
+			if a.Name == "" || !before(v.add, newest) && v.add != nil {
+				a.Name, newest = v.name, v.add
+			}
+		}
+		if len(a.Values) > 0 {
+			out.Attrs = append(out.Attrs, a)
+		}
+	}
+	n.shown[e.id] = out
+}
+
+// withheld counts the entries that wait for something.
+func (n *naive) withheld() int {
+	count := 0
+	for id, e := range n.entries {
+		if e.created == nil {
+			count++
+			continue
+		}
+		if !n.wanted(e, map[dit.ID]bool{}) || n.arrived(id) {
+			continue
+		}
+		// Those that only hang in a circle wait for nothing.
+		for seen := map[dit.ID]bool{}; !seen[id]; id = n.parent[id] {
+			seen[id] = true
+			if up := n.entries[id]; up == nil || up.created == nil {
+				count++
+				break
+			}
+		}
+	}
+	return count
+}

@@ -1,0 +1,328 @@
+package dit_test
+
+import (
+	"slices"
+	"strings"
+
+	"ldapsync/changelog"
+	"ldapsync/dit"
+	"ldapsync/dn"
+)
+
+// outcome is what became of one value; outcomes are those of one attribute.
+type outcome struct {
+	norm, raw, name string
+	add, del        *changelog.Change
+	killer, outdone *changelog.Change
+	alive, naming   bool
+	repaired        bool
+}
+
+type outcomes []outcome
+
+func (o outcomes) shown() outcomes {
+	return slices.DeleteFunc(slices.Clone(o), func(v outcome) bool { return !v.alive })
+}
+
+func (n *naive) rdn(e *plain) dn.RDN {
+	if n.parent[e.id].IsZero() && len(n.rules.Suffix) > 0 {
+		return n.rules.Suffix[0]
+	}
+	return rdnOf(e.names[len(e.names)-1])
+}
+
+// value decides about one attribute, without regard to classes.
+func (n *naive) value(e *plain, attr string) outcomes {
+	sch := n.rules.Schema
+	byNorm := map[string]*outcome{}
+	var clear *changelog.Change
+	for name, c := range e.clears {
+		if sch.Canonical(name) == attr {
+			clear = after(clear, c)
+		}
+	}
+	at := func(raw string) *outcome {
+		norm := sch.Normalise(attr, raw)
+		if byNorm[norm] == nil {
+			byNorm[norm] = &outcome{norm: norm}
+		}
+		return byNorm[norm]
+	}
+	register := sch.SingleValue(attr) || !sch.HasEquality(attr)
+	var newest *changelog.Change
+	for name, values := range e.adds {
+		if sch.Canonical(name) != attr {
+			continue
+		}
+		for raw, c := range values {
+			v := at(raw)
+			newest = after(newest, c)
+			if v.add == nil || before(v.add, c) || v.add == c && (v.raw < raw || v.raw == raw && v.name < name) {
+				v.add, v.raw, v.name = c, raw, name
+			}
+		}
+	}
+	for name, values := range e.dels {
+		if sch.Canonical(name) == attr {
+			for raw, c := range values {
+				v := at(raw)
+				v.del = after(v.del, c)
+			}
+		}
+	}
+	if register {
+		clear = after(clear, newest)
+	}
+	var out outcomes
+	for _, v := range byNorm {
+		if v.add == nil {
+			continue
+		}
+		for _, c := range []*changelog.Change{clear, v.del, n.renamedAway(e, attr, v.norm)} {
+			if before(v.add, c) {
+				v.killer = after(v.killer, c)
+			}
+		}
+		v.alive = v.killer == nil
+		out = append(out, *v)
+	}
+	for _, a := range n.rdn(e) {
+		if sch.Canonical(a.Attr) != attr {
+			continue
+		}
+		norm := sch.Normalise(attr, a.Value)
+		i := slices.IndexFunc(out, func(v outcome) bool { return v.norm == norm })
+		if i < 0 {
+			out = append(out, outcome{norm: norm, raw: a.Value, name: a.Attr, add: e.names[len(e.names)-1]})
+			i = len(out) - 1
+		} else if !out[i].alive {
+			out[i].raw = a.Value
+		}
+		out[i].alive, out[i].naming = true, true
+	}
+	slices.SortFunc(out, func(a, b outcome) int { return strings.Compare(a.norm, b.norm) })
+	if sch.SingleValue(attr) {
+		best := -1
+		for i, v := range out {
+			better := best < 0 || v.naming && !out[best].naming || v.naming == out[best].naming && !before(v.add, out[best].add)
+			if v.alive && better {
+				best = i
+			}
+		}
+		for i := range out {
+			if out[i].alive && i != best {
+				out[i].alive, out[i].outdone = false, out[best].add
+			}
+		}
+	}
+	return out
+}
+
+// renamedAway returns the newest rename that left a value of an older name behind.
+func (n *naive) renamedAway(e *plain, attr, norm string) *changelog.Change {
+	in := func(c *changelog.Change) bool {
+		return slices.ContainsFunc(rdnOf(c), func(a dn.AVA) bool {
+			return n.rules.Schema.Canonical(a.Attr) == attr && n.rules.Schema.Normalise(attr, a.Value) == norm
+		})
+	}
+	var last *changelog.Change
+	for i, c := range e.names {
+		if c.DeleteOldRDN && !in(c) && slices.ContainsFunc(e.names[:i], in) {
+			last = c
+		}
+	}
+	return last
+}
+
+// content decides about all attributes.
+func (n *naive) content(e *plain) map[string]outcomes {
+	sch := n.rules.Schema
+	names := map[string]bool{"objectclass": true}
+	for name := range e.adds {
+		names[sch.Canonical(name)] = true
+	}
+	for _, a := range n.rdn(e) {
+		names[sch.Canonical(a.Attr)] = true
+	}
+	out := map[string]outcomes{}
+	for name := range names {
+		out[name] = n.value(e, name)
+	}
+	repair(out["objectclass"])
+	for _, must := range sch.Must(classesOf(out)) {
+		repair(out[must])
+	}
+	return out
+}
+
+func classesOf(content map[string]outcomes) []string {
+	var classes []string
+	for _, v := range content["objectclass"].shown() {
+		classes = append(classes, v.raw)
+	}
+	return classes
+}
+
+// repair revives the value that died last where none is alive.
+func repair(values outcomes) {
+	if len(values.shown()) > 0 {
+		return
+	}
+	last := -1
+	for i, v := range values {
+		if last < 0 || !before(v.killer, values[last].killer) {
+			last = i
+		}
+	}
+	if last >= 0 {
+		values[last].alive, values[last].repaired = true, true
+	}
+}
+
+// hidden reports whether no class allows an attribute any more.
+func (n *naive) hidden(e *plain, classes []string, attr string) bool {
+	sch := n.rules.Schema
+	if attr == "objectclass" || isRegister(attr) || len(classes) == 0 {
+		return false
+	}
+	for _, c := range classes {
+		if sch.Class(c) == nil {
+			return false
+		}
+	}
+	for _, a := range n.rdn(e) {
+		if sch.Canonical(a.Attr) == attr {
+			return false
+		}
+	}
+	t := sch.Attribute(attr)
+	return t != nil && !t.Operational && !sch.Allows(classes, attr)
+}
+
+// glue leaves what a deleted entry shows.
+func (n *naive) glue(e *plain, content map[string]outcomes) map[string]outcomes {
+	sch := n.rules.Schema
+	out := map[string]outcomes{}
+	for _, v := range content["objectclass"].shown() {
+		if !slices.Contains(sch.Must([]string{v.raw}), "userpassword") {
+			out["objectclass"] = append(out["objectclass"], v)
+		}
+	}
+	if len(out["objectclass"]) == 0 {
+		out["objectclass"] = content["objectclass"]
+	}
+	must := sch.Must(classesOf(out))
+	for name, values := range content {
+		naming := slices.ContainsFunc(n.rdn(e), func(a dn.AVA) bool { return sch.Canonical(a.Attr) == name })
+		if name != "userpassword" && (naming || isRegister(name) || slices.Contains(must, name)) && name != "objectclass" {
+			out[name] = values
+		}
+	}
+	return out
+}
+
+// ownRecords returns the records that follow from the entry's facts alone.
+func (n *naive) ownRecords(e *plain) []dit.Record {
+	content := n.content(e)
+	var out []dit.Record
+	for attr, values := range content {
+		if isRegister(attr) {
+			continue
+		}
+		added := func(by *changelog.Change) string {
+			for _, v := range values.shown() {
+				if v.add == by {
+					return v.raw
+				}
+			}
+			return ""
+		}
+		for _, v := range values {
+			by := v.killer
+			if by == nil {
+				by = v.outdone
+			}
+			if by != nil && !knew(by, v.add) {
+				out = append(out, dit.Record{
+					Kind: dit.ValueSuperseded, Attribute: attr, Lost: dit.Side{CSN: v.add.CSN, Value: v.raw}, Won: dit.Side{CSN: by.CSN, Value: added(by)},
+				})
+			}
+			if v.repaired && e.live() {
+				out = append(out, dit.Record{
+					Kind: dit.MustRepaired, Attribute: attr, Lost: dit.Side{CSN: v.killer.CSN}, Won: dit.Side{CSN: v.add.CSN, Value: v.raw},
+				})
+			}
+			if v.alive && e.live() && n.hidden(e, classesOf(content), attr) {
+				out = append(out, dit.Record{Kind: dit.HiddenNoClass, Attribute: attr, Lost: dit.Side{CSN: v.add.CSN, Value: v.raw}})
+			}
+		}
+	}
+	last := e.names[len(e.names)-1]
+	for _, c := range e.names {
+		if !knew(last, c) {
+			out = append(out, dit.Record{
+				Kind: dit.RenameSuperseded, Lost: dit.Side{CSN: c.CSN, Value: rdnOf(c).String()}, Won: dit.Side{CSN: last.CSN, Value: rdnOf(last).String()},
+			})
+		}
+	}
+	won := e.parents[0]
+	for _, c := range e.parents {
+		if !n.skipped[e.id][c.CSN] {
+			won = c
+		}
+	}
+	for _, c := range e.parents {
+		r := dit.Record{Lost: dit.Side{CSN: c.CSN, Parent: c.Superior}, Won: dit.Side{CSN: won.CSN, Parent: won.Superior}}
+		switch {
+		case n.skipped[e.id][c.CSN]:
+			r.Kind = dit.MoveSkipped
+		case before(c, won) && c.Superior != won.Superior && !knew(won, c):
+			r.Kind = dit.MoveSuperseded
+		default:
+			continue
+		}
+		out = append(out, r)
+	}
+	out = append(out, n.lifeRecords(e)...)
+	for i := range out {
+		out[i].Entry = e.id
+	}
+	return out
+}
+
+func (n *naive) lifeRecords(e *plain) []dit.Record {
+	var out []dit.Record
+	if e.live() {
+		if e.deleted != nil && !knew(e.undeleted, e.deleted) {
+			out = append(out, dit.Record{Kind: dit.DeleteSuperseded, Lost: dit.Side{CSN: e.deleted.CSN}, Won: dit.Side{CSN: e.undeleted.CSN}})
+		}
+		return out
+	}
+	facts := append([]*changelog.Change{e.created}, e.parents...)
+	facts = append(facts, e.names...)
+	if e.undeleted != nil {
+		facts = append(facts, e.undeleted)
+	}
+	for name, c := range e.clears {
+		if !isRegister(name) {
+			facts = append(facts, c)
+		}
+	}
+	for _, sets := range []map[string]map[string]*changelog.Change{e.adds, e.dels} {
+		for name, values := range sets {
+			for _, c := range values {
+				if !isRegister(name) {
+					facts = append(facts, c)
+				}
+			}
+		}
+	}
+	lost := map[changelog.CSN]bool{}
+	for _, c := range facts {
+		if !knew(e.deleted, c) && !lost[c.CSN] {
+			lost[c.CSN] = true
+			out = append(out, dit.Record{Kind: dit.ChangeOnDeleted, Lost: dit.Side{CSN: c.CSN}, Won: dit.Side{CSN: e.deleted.CSN}})
+		}
+	}
+	return out
+}
