@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func parts(t *testing.T, sid changelog.SID, seq, size int) (changelog.Change, []
 func TestAssemblerAnyOrder(t *testing.T) {
 	c, items := parts(t, 1, 5, 30_000)
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 50 {
+	for range 20 {
 		var a protocol.Assembler
 		order := append(slices.Clone(items[1:]), items[2:]...)
 		random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
@@ -68,7 +69,7 @@ func TestAssemblerKeepsSourcesApart(t *testing.T) {
 // newest change still comes through.
 func TestAssemblerBounds(t *testing.T) {
 	var a protocol.Assembler
-	for seq := 1; seq <= 200; seq++ {
+	for seq := 1; seq <= 40; seq++ {
 		_, items := parts(t, 2, seq, 10_000)
 		if _, ok, err := a.Add("attacker", items[0].Payload); ok || err != nil {
 			t.Fatal(ok, err)
@@ -85,6 +86,36 @@ func TestAssemblerBounds(t *testing.T) {
 		if _, ok, err := a.Add("peer", it.Payload); err != nil || ok != (i == len(items)-1) {
 			t.Errorf("part %d: %v %v", i+1, ok, err)
 		}
+	}
+}
+
+// However many sources begin changes, what is held stays bounded.
+func TestAssemblerBoundsTheWhole(t *testing.T) {
+	c := person(1, 1)
+	c.DN = noise(100_000)
+	items, _, err := protocol.Pack(suffix, 1, 3, []changelog.Change{c}, protocol.MaxItem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a protocol.Assembler
+	for source := range 1500 {
+		if _, ok, err := a.Add(strconv.Itoa(source), items[0].Payload); ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	complete := func(source int) bool {
+		done := false
+		for _, it := range items[1:] {
+			_, ok, _ := a.Add(strconv.Itoa(source), it.Payload)
+			done = done || ok
+		}
+		return done
+	}
+	if complete(0) {
+		t.Error("the oldest change was kept")
+	}
+	if !complete(1499) {
+		t.Error("the newest change was not kept")
 	}
 }
 

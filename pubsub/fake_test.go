@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"mellium.im/xmpp/jid"
+
 	"ldapsync/pubsub"
 	"ldapsync/xmpp"
 	"ldapsync/xmpp/element"
@@ -20,6 +22,9 @@ type fakeService struct {
 	// settings is the configuration, as field, value pairs.
 	settings []string
 
+	// owner, if set, answers what the owner asks but for the configuration.
+	owner func(request *element.Element, set bool) (*element.Element, error)
+
 	mu sync.Mutex
 	// published are the ids of the items that have arrived.
 	published []string
@@ -30,7 +35,12 @@ type fakeService struct {
 func newFakeService(t *testing.T, w *world, settings ...string) *fakeService {
 	c, _ := w.login(t, "mallory")
 	f := &fakeService{Client: c, settings: settings, answer: func(string, int) error { return nil }}
-	c.HandleIQ(nsOwner, "pubsub", func(context.Context, *element.Element) (*element.Element, error) {
+	c.HandleIQ(nsOwner, "pubsub", func(_ context.Context, iq *element.Element) (*element.Element, error) {
+		request := iq.Child(nsOwner, "pubsub").Children[0]
+		if f.owner != nil && request.Name.Local != "configure" {
+			reply, err := f.owner(request, iq.Attr("type") == "set")
+			return element.New(nsOwner, "pubsub").With(reply), err
+		}
 		x := element.New("jabber:x:data", "x", "type", "form")
 		for i := 0; i+1 < len(f.settings); i += 2 {
 			x.With(element.New("jabber:x:data", "field", "var", f.settings[i]).
@@ -195,5 +205,33 @@ func TestEventsIgnoresWhatIsNone(t *testing.T) {
 	in.fence(t, mallory, alice)
 	if len(in.events) > 0 {
 		t.Errorf("got %+v", <-in.events)
+	}
+}
+
+// A service that cannot end a subscription, or not even say whether there is
+// one, must not pass for one that did.
+func TestRevokeCannotUnsubscribe(t *testing.T) {
+	unsupported := &xmpp.StanzaError{Type: "cancel", Condition: "feature-not-implemented"}
+	for _, listed := range []bool{true, false} {
+		f, n := safeNode(t)
+		affiliation := "member"
+		f.owner = func(request *element.Element, set bool) (*element.Element, error) {
+			reply := element.New(nsOwner, request.Name.Local)
+			switch {
+			case request.Name.Local == "affiliations" && set:
+				affiliation = "none"
+			case request.Name.Local == "affiliations":
+				reply.With(element.New(nsOwner, "affiliation", "jid", "bob@xmpp.test", "affiliation", affiliation))
+			case listed && !set:
+				reply.With(element.New(nsOwner, "subscription", "jid", "bob@xmpp.test", "subscription", "subscribed"))
+			default:
+				return reply, unsupported
+			}
+			return reply, nil
+		}
+		err := n.Revoke(t.Context(), jid.MustParse("bob@xmpp.test"))
+		if !errors.Is(err, pubsub.ErrStillSubscribed) || affiliation != "none" {
+			t.Errorf("listed %v: %v, affiliation %s", listed, err, affiliation)
+		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"ldapsync/xmpp/element"
 )
 
-// ErrStillSubscribed means that an account was revoked and yet the service
-// goes on sending it events. Only deleting the node ends that.
+// ErrStillSubscribed means that an account was revoked and yet the service may
+// go on sending it events. Only deleting the node ends that.
 var ErrStillSubscribed = errors.New("pubsub: still subscribed after revocation")
 
 // Member is an account that has an affiliation with a node or a subscription.
@@ -30,48 +30,59 @@ type Member struct {
 // Members returns who may read the node and who gets its events, by address.
 // A service that does not list subscriptions shows none.
 func (n *Node) Members(ctx context.Context) ([]Member, error) {
-	found := map[string]*Member{}
-	member := func(address string) (*Member, jid.JID, error) {
-		j, err := jid.Parse(address)
-		if err != nil {
-			return nil, j, fmt.Errorf("members of %s: %w", n.name, err)
-		}
-		bare := j.Bare()
-		if found[bare.String()] == nil {
-			found[bare.String()] = &Member{JID: bare, Affiliation: "none"}
-		}
-		return found[bare.String()], j, nil
-	}
+	members, _, err := n.members(ctx)
+	return members, err
+}
+
+// members is Members; listed reports whether the service lists subscriptions.
+func (n *Node) members(ctx context.Context) (members []Member, listed bool, err error) {
 	affiliations, err := n.list(ctx, "affiliations", "affiliation")
 	if err != nil {
-		return nil, err
-	}
-	for _, a := range affiliations {
-		m, _, err := member(a.Attr("jid"))
-		if err != nil {
-			return nil, err
-		}
-		m.Affiliation = a.Attr("affiliation")
+		return nil, false, err
 	}
 	subscriptions, err := n.list(ctx, "subscriptions", "subscription")
-	if err != nil && !xmpp.IsCondition(err, "feature-not-implemented") {
-		return nil, err
+	listed = !xmpp.IsCondition(err, "feature-not-implemented")
+	if err != nil && listed {
+		return nil, false, err
+	}
+	all := roster{}
+	for _, a := range affiliations {
+		m, _, err := all.member(a.Attr("jid"))
+		if err != nil {
+			return nil, false, fmt.Errorf("affiliations of %s: %w", n.name, err)
+		}
+		m.Affiliation = a.Attr("affiliation")
 	}
 	for _, s := range subscriptions {
 		if s.Attr("subscription") == "none" {
 			continue
 		}
-		m, address, err := member(s.Attr("jid"))
+		m, address, err := all.member(s.Attr("jid"))
 		if err != nil {
-			return nil, err
+			return nil, false, fmt.Errorf("subscriptions of %s: %w", n.name, err)
 		}
 		m.Subscribed = append(m.Subscribed, address)
 	}
-	out := make([]Member, 0, len(found))
-	for _, key := range slices.Sorted(maps.Keys(found)) {
-		out = append(out, *found[key])
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		members = append(members, *all[key])
 	}
-	return out, nil
+	return members, listed, nil
+}
+
+// roster holds members by bare JID.
+type roster map[string]*Member
+
+// member returns the member with this address, added if need be.
+func (r roster) member(address string) (*Member, jid.JID, error) {
+	j, err := jid.Parse(address)
+	if err != nil {
+		return nil, j, err
+	}
+	bare := j.Bare()
+	if r[bare.String()] == nil {
+		r[bare.String()] = &Member{JID: bare, Affiliation: "none"}
+	}
+	return r[bare.String()], j, nil
 }
 
 // list reads the owner's list of that name (XEP-0060 sections 8.8 and 8.9).
@@ -98,47 +109,54 @@ const rounds = 3
 // Revoke ends an account's subscriptions and then its membership: services go
 // on delivering to a subscriber that is no member any more. The outcome is
 // read back, as a refusal does not mean that nothing was done (Prosody 0.12).
-// ErrStillSubscribed is wrapped where the service cannot end a subscription.
+// ErrStillSubscribed is wrapped where the service cannot end subscriptions, or
+// cannot show that there is none.
 func (n *Node) Revoke(ctx context.Context, bare jid.JID) error {
 	bare = bare.Bare()
-	var last error
-	for range rounds {
-		m, err := n.member(ctx, bare)
-		if err != nil {
-			return fmt.Errorf("revoke %s: %w", bare, err)
-		}
-		allowed := m.Affiliation != "none" && m.Affiliation != "outcast"
-		if !allowed && len(m.Subscribed) == 0 {
-			return nil
-		}
-		last = n.unsubscribe(ctx, m.Subscribed)
-		if allowed {
-			last = errors.Join(last, n.affiliate(ctx, bare, "none"))
-		}
-	}
-	m, err := n.member(ctx, bare)
-	switch {
-	case err != nil:
-		return fmt.Errorf("revoke %s: %w", bare, err)
-	case len(m.Subscribed) > 0:
-		return fmt.Errorf("revoke %s from %s: %w: %w", bare, n.name, ErrStillSubscribed, last)
-	case m.Affiliation != "none" && m.Affiliation != "outcast":
-		return fmt.Errorf("revoke %s from %s: still %s: %w", bare, n.name, m.Affiliation, last)
+	if err := n.revoke(ctx, bare); err != nil {
+		return fmt.Errorf("revoke %s from %s: %w", bare, n.name, err)
 	}
 	return nil
 }
 
-func (n *Node) member(ctx context.Context, bare jid.JID) (Member, error) {
-	members, err := n.Members(ctx)
-	if err != nil {
-		return Member{}, err
+func (n *Node) revoke(ctx context.Context, bare jid.JID) error {
+	m, listed, err := n.member(ctx, bare)
+	if err != nil || !m.reads() {
+		return err
 	}
-	for _, m := range members {
-		if m.JID.Equal(bare) {
-			return m, nil
+	var refused error
+	for round := 0; round < rounds && m.reads(); round++ {
+		refused = n.unsubscribe(ctx, m.Subscribed)
+		if m.allowed() {
+			refused = errors.Join(refused, n.affiliate(ctx, bare, "none"))
+		}
+		if m, listed, err = n.member(ctx, bare); err != nil {
+			return err
 		}
 	}
-	return Member{JID: bare, Affiliation: "none"}, nil
+	switch {
+	case m.allowed():
+		return errors.Join(fmt.Errorf("the affiliation is still %s", m.Affiliation), refused)
+	case len(m.Subscribed) > 0:
+		return errors.Join(ErrStillSubscribed, refused)
+	case !listed:
+		return fmt.Errorf("%w: the service does not list subscriptions", ErrStillSubscribed)
+	}
+	return nil
+}
+
+// allowed reports whether m may subscribe.
+func (m Member) allowed() bool { return m.Affiliation != "none" && m.Affiliation != "outcast" }
+
+// reads reports whether m gets events or may come to.
+func (m Member) reads() bool { return m.allowed() || len(m.Subscribed) > 0 }
+
+func (n *Node) member(ctx context.Context, bare jid.JID) (m Member, listed bool, err error) {
+	members, listed, err := n.members(ctx)
+	if i := slices.IndexFunc(members, func(m Member) bool { return m.JID.Equal(bare) }); i >= 0 {
+		return members[i], listed, err
+	}
+	return Member{JID: bare, Affiliation: "none"}, listed, err
 }
 
 func (n *Node) affiliate(ctx context.Context, bare jid.JID, affiliation string) error {
