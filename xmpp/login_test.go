@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"mellium.im/xmpp/jid"
 
@@ -108,11 +109,13 @@ func TestLaterLoginFailureIsOnlyReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.await(t, false)
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
 	for !errors.Is(c.LastError(), xmpp.ErrNotAuthorized) {
 		select {
 		case err := <-c.ended:
 			t.Fatal(err)
-		default:
+		case <-poll.C:
 		}
 	}
 	if err := s.AddUser("ann", "ann"); err != nil {
