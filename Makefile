@@ -1,0 +1,46 @@
+# The commands people type; each is a script that can be run by itself.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+SHELL   := /bin/bash
+
+export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+export GOFLAGS ?= -buildvcs=false
+
+.PHONY: help
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+.PHONY: demo
+demo: ## install what is missing, then show two servers replicate
+	scripts/install-deps
+	$(GO) run ./cmd/ldapsync demo
+
+.PHONY: test
+test: ## install what is missing, then check and test everything
+	scripts/install-deps --test
+	scripts/lint
+	scripts/test
+
+.PHONY: lint
+lint: ## gofmt, go vet and staticcheck
+	scripts/lint
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities (asks vuln.go.dev)
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
+.PHONY: bench
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz every target for FUZZTIME (10s) each
+	scripts/fuzz
+
+.PHONY: build
+build: ## build bin/ldapsync
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X ldapsync/daemon.Version=$(VERSION)' -o bin/ldapsync ./cmd/ldapsync
+
+.PHONY: clean
+clean: ## remove what build made
+	rm -rf bin
