@@ -1,11 +1,10 @@
 package changelog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // Errors of Log.Append.
@@ -16,56 +15,47 @@ var (
 	ErrGap = errors.New("changes are missing before this one")
 )
 
-var (
-	bucketLog    = []byte("log")
-	bucketVector = []byte("vector")
-)
+// Bucket is an ordered store of keys within one transaction.
+type Bucket interface {
+	// Get returns the value of key, nil when there is none. It is valid until
+	// the next Put or Delete and must not be changed.
+	Get(key []byte) []byte
+	// Put sets the value of key. Neither may be changed before the transaction
+	// ends.
+	Put(key, value []byte) error
+	// Delete removes key; it is no error when there is none.
+	Delete(key []byte) error
+	// Scan calls fn for the keys that begin with prefix and are not before from
+	// (nil: from the first), in ascending order of bytes, until fn returns
+	// false. What fn is given is valid until the next write; fn must not write.
+	Scan(prefix, from []byte, fn func(key, value []byte) bool)
+}
 
-// Log is the durable log of the changes of all servers, within one bbolt
+// Log is the durable log of the changes of all servers, within one
 // transaction: every change stored, per server in the order of its sequence
 // numbers, and the vector that covers them. It is valid only while the
 // transaction is open.
 type Log struct {
-	changes, vector *bolt.Bucket
+	changes, vector Bucket
 }
 
-// OpenLog opens the log of a transaction. In a writable transaction it is
-// created when missing; in a read-only one it must exist.
-func OpenLog(tx *bolt.Tx) (*Log, error) {
-	l := &Log{changes: tx.Bucket(bucketLog), vector: tx.Bucket(bucketVector)}
-	if l.changes != nil && l.vector != nil {
-		return l, nil
-	}
-	if !tx.Writable() {
-		return nil, errors.New("open change log: state file has none")
-	}
-	var err error
-	if l.changes, err = tx.CreateBucketIfNotExists(bucketLog); err != nil {
-		return nil, fmt.Errorf("create change log: %w", err)
-	}
-	if l.vector, err = tx.CreateBucketIfNotExists(bucketVector); err != nil {
-		return nil, fmt.Errorf("create vector: %w", err)
-	}
-	return l, nil
-}
+// NewLog returns the log that two buckets of its own hold.
+func NewLog(changes, vector Bucket) *Log { return &Log{changes: changes, vector: vector} }
 
 // Vector returns how far the log reaches, including known servers of which
 // nothing is stored.
 func (l *Log) Vector() (Vector, error) {
 	v := Vector{}
-	err := l.vector.ForEach(func(k, raw []byte) error {
-		if len(k) != 2 || len(raw) != 8+CSNKeySize {
-			return fmt.Errorf("read vector: damaged record of %d+%d bytes", len(k), len(raw))
+	var err error
+	l.vector.Scan(nil, nil, func(k, raw []byte) bool {
+		var m Mark
+		if len(k) != 2 {
+			err = fmt.Errorf("read vector: damaged key of %d bytes", len(k))
+			return false
 		}
-		m := Mark{Seq: binary.BigEndian.Uint64(raw)}
-		if m.Seq > 0 {
-			var err error
-			if m.CSN, err = CSNFromKey(raw[8:]); err != nil {
-				return fmt.Errorf("read vector: %w", err)
-			}
-		}
+		m, err = readMark(raw)
 		v[SID(binary.BigEndian.Uint16(k))] = m
-		return nil
+		return err == nil
 	})
 	return v, err
 }
@@ -73,19 +63,23 @@ func (l *Log) Vector() (Vector, error) {
 // Mark returns how far the log reaches in the changes of one server.
 func (l *Log) Mark(sid SID) (Mark, error) {
 	raw := l.vector.Get(sidKey(sid))
-	switch {
-	case raw == nil:
+	if raw == nil {
 		return Mark{}, nil
-	case len(raw) != 8+CSNKeySize:
-		return Mark{}, fmt.Errorf("read vector: damaged record of %d bytes", len(raw))
 	}
-	m := Mark{Seq: binary.BigEndian.Uint64(raw)}
-	if m.Seq == 0 {
+	return readMark(raw)
+}
+
+func readMark(raw []byte) (m Mark, err error) {
+	if len(raw) != 8+CSNKeySize {
+		return m, fmt.Errorf("read vector: damaged record of %d bytes", len(raw))
+	}
+	if m.Seq = binary.BigEndian.Uint64(raw); m.Seq == 0 {
 		return m, nil
 	}
-	var err error
-	m.CSN, err = CSNFromKey(raw[8:])
-	return m, err
+	if m.CSN, err = CSNFromKey(raw[8:]); err != nil {
+		return m, fmt.Errorf("read vector: %w", err)
+	}
+	return m, nil
 }
 
 // Know puts a server into the vector without any change of it.
@@ -143,27 +137,29 @@ func (l *Log) Get(sid SID, seq uint64) (*Change, error) {
 // First returns the sequence number of the oldest change of sid that is still
 // stored, 0 when there is none.
 func (l *Log) First(sid SID) uint64 {
-	k, _ := l.changes.Cursor().Seek(logKey(sid, 0))
-	if len(k) != 10 || SID(binary.BigEndian.Uint16(k)) != sid {
-		return 0
-	}
-	return binary.BigEndian.Uint64(k[2:])
+	var first uint64
+	l.changes.Scan(sidKey(sid), nil, func(k, _ []byte) bool {
+		if len(k) == 10 {
+			first = binary.BigEndian.Uint64(k[2:])
+		}
+		return false
+	})
+	return first
 }
 
 // After calls fn with the changes of sid beyond seq, in order, until fn
 // returns false.
 func (l *Log) After(sid SID, seq uint64, fn func(*Change) bool) error {
-	cur := l.changes.Cursor()
-	for k, raw := cur.Seek(logKey(sid, seq+1)); len(k) == 10 && SID(binary.BigEndian.Uint16(k)) == sid; k, raw = cur.Next() {
+	var err error
+	l.changes.Scan(sidKey(sid), logKey(sid, seq+1), func(k, raw []byte) bool {
 		c := new(Change)
-		if err := c.UnmarshalBinary(raw); err != nil {
-			return fmt.Errorf("read change %s/%d: %w", sid, binary.BigEndian.Uint64(k[2:]), err)
+		if e := c.UnmarshalBinary(raw); e != nil {
+			err = fmt.Errorf("read change %s, key %x: %w", sid, k, e)
+			return false
 		}
-		if !fn(c) {
-			return nil
-		}
-	}
-	return nil
+		return fn(c)
+	})
+	return err
 }
 
 // Since calls fn with every change that a copy reaching as far as have lacks,
@@ -193,17 +189,20 @@ func (l *Log) Since(have Seqs, fn func(*Change) bool) error {
 // Trim removes the changes of sid up to and including seq, at most max of
 // them, and returns how many it removed. The vector stays.
 func (l *Log) Trim(sid SID, seq uint64, max int) (int, error) {
-	n := 0
-	for cur := l.changes.Cursor(); n < max; n++ {
-		k, _ := cur.Seek(logKey(sid, 0))
-		if len(k) != 10 || SID(binary.BigEndian.Uint16(k)) != sid || binary.BigEndian.Uint64(k[2:]) > seq {
-			break
+	var old [][]byte
+	l.changes.Scan(sidKey(sid), nil, func(k, _ []byte) bool {
+		if len(old) >= max || len(k) == 10 && binary.BigEndian.Uint64(k[2:]) > seq {
+			return false
 		}
-		if err := cur.Delete(); err != nil {
+		old = append(old, bytes.Clone(k))
+		return true
+	})
+	for n, k := range old {
+		if err := l.changes.Delete(k); err != nil {
 			return n, fmt.Errorf("trim change log: %w", err)
 		}
 	}
-	return n, nil
+	return len(old), nil
 }
 
 func sidKey(sid SID) []byte { return binary.BigEndian.AppendUint16(nil, uint16(sid)) }

@@ -6,10 +6,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	bolt "go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
 	"ldapsync/changelog"
+	"ldapsync/store"
 )
 
 func anyChange(t *rapid.T) changelog.Change {
@@ -75,27 +75,28 @@ func FuzzUnmarshalChange(f *testing.F) {
 	})
 }
 
-func openDB(t *testing.T) *bolt.DB {
+// onEach runs a test on a store in a file and on one in memory.
+func onEach(t *testing.T, test func(*testing.T, *store.Store)) {
 	t.Helper()
-	db, err := bolt.Open(filepath.Join(t.TempDir(), "log.db"), 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
+	for name, open := range map[string]func() (*store.Store, error){
+		"file":   func() (*store.Store, error) { return store.Open(filepath.Join(t.TempDir(), "log.db")) },
+		"memory": store.NewMemory().Open,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			test(t, s)
+		})
 	}
-	t.Cleanup(func() { db.Close() })
-	return db
 }
 
 // inLog runs fn on the log of a transaction that is committed.
-func inLog(t *testing.T, db *bolt.DB, fn func(*changelog.Log)) {
+func inLog(t *testing.T, s *store.Store, fn func(*changelog.Log)) {
 	t.Helper()
-	err := db.Update(func(tx *bolt.Tx) error {
-		l, err := changelog.OpenLog(tx)
-		if err == nil {
-			fn(l)
-		}
-		return err
-	})
-	if err != nil {
+	if err := s.Update(func(tx *store.Tx) error { fn(tx.Log); return nil }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -104,8 +105,10 @@ func change(sid changelog.SID, seq uint64) *changelog.Change {
 	return &changelog.Change{Seq: seq, CSN: changelog.CSN{Time: int64(seq), SID: sid}, Op: changelog.OpDelete, ID: changelog.ID{byte(sid)}}
 }
 
-func TestLogIsGapless(t *testing.T) {
-	inLog(t, openDB(t), func(l *changelog.Log) {
+func TestLogIsGapless(t *testing.T) { onEach(t, logIsGapless) }
+
+func logIsGapless(t *testing.T, s *store.Store) {
+	inLog(t, s, func(l *changelog.Log) {
 		for _, step := range []struct {
 			sid  changelog.SID
 			seq  uint64
@@ -127,8 +130,9 @@ func TestLogIsGapless(t *testing.T) {
 	})
 }
 
-func TestLogSinceAndTrim(t *testing.T) {
-	db := openDB(t)
+func TestLogSinceAndTrim(t *testing.T) { onEach(t, logSinceAndTrim) }
+
+func logSinceAndTrim(t *testing.T, db *store.Store) {
 	inLog(t, db, func(l *changelog.Log) {
 		for seq := uint64(1); seq <= 5; seq++ {
 			for sid := changelog.SID(1); sid <= 3; sid++ {

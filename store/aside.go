@@ -51,15 +51,20 @@ func (t *Tx) Unpark(id changelog.ID) error { return t.bucket(bucketParked).Delet
 // ParkedList returns up to max entries set aside, in the order of their ids.
 func (t *Tx) ParkedList(max int) ([]Parked, error) {
 	var out []Parked
-	c := t.bucket(bucketParked).Cursor()
-	for k, raw := c.First(); k != nil && len(out) < max; k, raw = c.Next() {
+	var err error
+	t.bucket(bucketParked).Scan(nil, nil, func(k, raw []byte) bool {
+		if len(out) >= max {
+			return false
+		}
 		var p Parked
-		if err := json.Unmarshal(raw, &p); err != nil {
-			return nil, fmt.Errorf("read parked %x: %w", k, err)
+		if e := json.Unmarshal(raw, &p); e != nil {
+			err = fmt.Errorf("read parked %x: %w", k, e)
+			return false
 		}
 		out = append(out, p)
-	}
-	return out, nil
+		return true
+	})
+	return out, err
 }
 
 // ParkedCount returns the number of entries set aside.
@@ -113,8 +118,8 @@ func (t *Tx) Postpone(c *changelog.Change) error {
 // given, earliest first, and forgets that they were postponed.
 func (t *Tx) Due(until time.Time, max int) ([]*changelog.Change, error) {
 	var out []*changelog.Change
-	c := t.bucket(bucketFuture).Cursor()
-	for k, ref := c.First(); k != nil && len(out) < max; k, ref = c.First() {
+	b := t.bucket(bucketFuture)
+	for k, ref := first(b); k != nil && len(out) < max; k, ref = first(b) {
 		csn, err := changelog.CSNFromKey(k)
 		if err != nil || len(ref) != 10 {
 			return nil, fmt.Errorf("read postponed change %x: damaged", k)
@@ -129,7 +134,7 @@ func (t *Tx) Due(until time.Time, max int) ([]*changelog.Change, error) {
 		if change != nil {
 			out = append(out, change)
 		}
-		if err := c.Delete(); err != nil {
+		if err := b.Delete(k); err != nil {
 			return nil, err
 		}
 	}

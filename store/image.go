@@ -128,10 +128,12 @@ func (t *Tx) Named(parent changelog.ID, rdnKey string) (id changelog.ID) {
 // Children returns up to max entries right below parent in the directory.
 func (t *Tx) Children(parent changelog.ID, max int) []changelog.ID {
 	var out []changelog.ID
-	c := t.bucket(bucketNames).Cursor()
-	for k, v := c.Seek(parent[:]); bytes.HasPrefix(k, parent[:]) && len(out) < max; k, v = c.Next() {
-		out = append(out, toID(v))
-	}
+	t.bucket(bucketNames).Scan(parent[:], nil, func(_, v []byte) bool {
+		if len(out) < max {
+			out = append(out, toID(v))
+		}
+		return len(out) < max
+	})
 	return out
 }
 
@@ -139,19 +141,22 @@ func (t *Tx) Children(parent changelog.ID, max int) []changelog.ID {
 // the given one.
 func (t *Tx) Images(after changelog.ID, max int) ([]*Image, error) {
 	var out []*Image
-	c := t.bucket(bucketImages).Cursor()
-	k, raw := c.Seek(after[:])
-	if bytes.Equal(k, after[:]) {
-		k, raw = c.Next()
-	}
-	for ; k != nil && len(out) < max; k, raw = c.Next() {
-		m, err := decodeImage(toID(k), raw)
-		if err != nil {
-			return nil, err
+	var err error
+	t.bucket(bucketImages).Scan(nil, after[:], func(k, raw []byte) bool {
+		if len(out) >= max {
+			return false
+		}
+		if bytes.Equal(k, after[:]) {
+			return true
+		}
+		var m *Image
+		if m, err = decodeImage(toID(k), raw); err != nil {
+			return false
 		}
 		out = append(out, m)
-	}
-	return out, nil
+		return true
+	})
+	return out, err
 }
 
 // ImageCount returns the number of images, those of entries we deleted included.

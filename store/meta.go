@@ -99,9 +99,11 @@ func (t *Tx) SetFault(why string) error { return t.bucket(bucketMeta).Put(keyFau
 
 // Member is what is remembered of another server of the room.
 type Member struct {
-	JID     string    `json:"jid"`
-	Install string    `json:"install"`
-	Role    string    `json:"role"`
+	JID     string `json:"jid"`
+	Install string `json:"install"`
+	Role    string `json:"role"`
+	// Service is where it publishes.
+	Service string    `json:"service"`
 	Seen    time.Time `json:"seen"`
 }
 
@@ -121,13 +123,15 @@ func (t *Tx) Member(sid changelog.SID) (Member, bool, error) {
 // Members returns every server remembered.
 func (t *Tx) Members() (map[changelog.SID]Member, error) {
 	out := map[changelog.SID]Member{}
-	err := t.bucket(bucketMembers).ForEach(func(k, raw []byte) error {
+	var err error
+	t.bucket(bucketMembers).Scan(nil, nil, func(k, raw []byte) bool {
 		var m Member
-		if err := json.Unmarshal(raw, &m); err != nil || len(k) != 2 {
-			return fmt.Errorf("read member %x: %w", k, err)
+		if e := json.Unmarshal(raw, &m); e != nil || len(k) != 2 {
+			err = fmt.Errorf("read member %x: %w", k, e)
+			return false
 		}
 		out[changelog.SID(binary.BigEndian.Uint16(k))] = m
-		return nil
+		return true
 	})
 	return out, err
 }

@@ -11,10 +11,10 @@ import (
 
 // ResetRefresh forgets what an earlier refresh of the directory had reported.
 func (t *Tx) ResetRefresh() error {
-	if err := t.empty(bucketSeen); err != nil {
+	if err := t.bucket(bucketSeen).Clear(); err != nil {
 		return err
 	}
-	return t.empty(bucketDelayed)
+	return t.bucket(bucketDelayed).Clear()
 }
 
 // SeeEntry notes that the refresh has reported an entry.
@@ -39,8 +39,8 @@ func (t *Tx) Delay(depth int, e *directory.Entry) error {
 // TakeDelayed returns and forgets up to max delayed states, superiors first.
 func (t *Tx) TakeDelayed(max int) ([]*directory.Entry, error) {
 	var out []*directory.Entry
-	c := t.bucket(bucketDelayed).Cursor()
-	for k, raw := c.First(); k != nil && len(out) < max; k, raw = c.First() {
+	b := t.bucket(bucketDelayed)
+	for k, raw := first(b); k != nil && len(out) < max; k, raw = first(b) {
 		r := octets.NewReader(raw)
 		e := &directory.Entry{ID: changelog.ReadID(r), DN: r.String(), CSN: changelog.ReadCSN(r)}
 		for n := r.Count(2); n > 0; n-- {
@@ -50,7 +50,7 @@ func (t *Tx) TakeDelayed(max int) ([]*directory.Entry, error) {
 			return nil, fmt.Errorf("read delayed entry %x: %w", k, err)
 		}
 		out = append(out, e)
-		if err := c.Delete(); err != nil {
+		if err := b.Delete(k); err != nil {
 			return nil, err
 		}
 	}

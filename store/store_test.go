@@ -17,14 +17,22 @@ import (
 	"ldapsync/store"
 )
 
-func open(t *testing.T) *store.Store {
+// onEach runs a test on a store in a file and on one in memory.
+func onEach(t *testing.T, test func(*testing.T, *store.Store)) {
 	t.Helper()
-	s, err := store.Open(filepath.Join(t.TempDir(), "state.db"))
-	if err != nil {
-		t.Fatal(err)
+	for name, open := range map[string]func() (*store.Store, error){
+		"file":   func() (*store.Store, error) { return store.Open(filepath.Join(t.TempDir(), "state.db")) },
+		"memory": store.NewMemory().Open,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			test(t, s)
+		})
 	}
-	t.Cleanup(func() { s.Close() })
-	return s
 }
 
 func update(t *testing.T, s *store.Store, fn func(*store.Tx) error) {
@@ -123,8 +131,9 @@ func image(n byte, parent changelog.ID, name string) *store.Image {
 	}
 }
 
-func TestImagesKeepTheIndexOfNames(t *testing.T) {
-	s := open(t)
+func TestImagesKeepTheIndexOfNames(t *testing.T) { onEach(t, imagesKeepTheIndexOfNames) }
+
+func imagesKeepTheIndexOfNames(t *testing.T, s *store.Store) {
 	root := changelog.ID{}
 	update(t, s, func(tx *store.Tx) error {
 		a, b := image(1, root, "cn=a"), image(2, root, "cn=b")
@@ -166,7 +175,10 @@ func TestImagesKeepTheIndexOfNames(t *testing.T) {
 }
 
 func TestMarksKeepTheirOrderAndWhatWasSeen(t *testing.T) {
-	s := open(t)
+	onEach(t, marksKeepTheirOrderAndWhatWasSeen)
+}
+
+func marksKeepTheirOrderAndWhatWasSeen(t *testing.T, s *store.Store) {
 	update(t, s, func(tx *store.Tx) error {
 		for i := byte(1); i <= 3; i++ {
 			if err := tx.MarkDirty(changelog.ID{i}, changelog.Seqs{1: uint64(i)}); err != nil {
@@ -198,8 +210,9 @@ func TestMarksKeepTheirOrderAndWhatWasSeen(t *testing.T) {
 	})
 }
 
-func TestIntentRoundTrip(t *testing.T) {
-	s := open(t)
+func TestIntentRoundTrip(t *testing.T) { onEach(t, intentRoundTrip) }
+
+func intentRoundTrip(t *testing.T, s *store.Store) {
 	update(t, s, func(tx *store.Tx) error {
 		want := &store.Intent{Image: *image(1, changelog.ID{7}, "cn=a"), Gen: 12, Seen: changelog.Seqs{1: 5, 4095: 1 << 40}}
 		if err := tx.PutIntent(want); err != nil {
@@ -213,8 +226,9 @@ func TestIntentRoundTrip(t *testing.T) {
 	})
 }
 
-func TestDueGivesPostponedChangesOnce(t *testing.T) {
-	s := open(t)
+func TestDueGivesPostponedChangesOnce(t *testing.T) { onEach(t, dueGivesPostponedChangesOnce) }
+
+func dueGivesPostponedChangesOnce(t *testing.T, s *store.Store) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	update(t, s, func(tx *store.Tx) error {
 		for i := range uint64(3) {
@@ -231,8 +245,9 @@ func TestDueGivesPostponedChangesOnce(t *testing.T) {
 	})
 }
 
-func TestDelayedStatesComeSuperiorsFirst(t *testing.T) {
-	s := open(t)
+func TestDelayedStatesComeSuperiorsFirst(t *testing.T) { onEach(t, delayedStatesComeSuperiorsFirst) }
+
+func delayedStatesComeSuperiorsFirst(t *testing.T, s *store.Store) {
 	update(t, s, func(tx *store.Tx) error {
 		deep := &directory.Entry{ID: changelog.ID{1}, DN: "cn=a,ou=b,dc=x", CSN: changelog.CSN{Time: 1}, Attrs: []directory.Attribute{{Name: "cn", Values: []string{"a"}}}}
 		high := &directory.Entry{ID: changelog.ID{2}, DN: "ou=b,dc=x"}

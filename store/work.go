@@ -90,21 +90,23 @@ func (t *Tx) ClearDirty(id changelog.ID) error {
 // beginning after the mark gen, without those that are parked.
 func (t *Tx) DirtyAfter(gen uint64, max int) ([]Dirty, error) {
 	var out []Dirty
-	c := t.bucket(bucketQueue).Cursor()
-	for k, v := c.Seek(genKey(gen + 1)); k != nil && len(out) < max; k, v = c.Next() {
+	var err error
+	parked := t.bucket(bucketParked)
+	t.bucket(bucketQueue).Scan(nil, genKey(gen+1), func(_, v []byte) bool {
+		if len(out) >= max {
+			return false
+		}
 		id := toID(v)
-		if t.bucket(bucketParked).Get(id[:]) != nil {
-			continue
+		if parked.Get(id[:]) != nil {
+			return true
 		}
-		d, err := t.Dirty(id)
-		if err != nil {
-			return nil, err
-		}
-		if d != nil {
+		var d *Dirty
+		if d, err = t.Dirty(id); d != nil {
 			out = append(out, *d)
 		}
-	}
-	return out, nil
+		return err == nil
+	})
+	return out, err
 }
 
 // DirtyCount returns the number of marks, those of parked entries included.
@@ -151,15 +153,19 @@ func decodeIntent(id changelog.ID, raw []byte) (*Intent, error) {
 // Intents returns up to max intents.
 func (t *Tx) Intents(max int) ([]*Intent, error) {
 	var out []*Intent
-	c := t.bucket(bucketIntents).Cursor()
-	for k, raw := c.First(); k != nil && len(out) < max; k, raw = c.Next() {
-		in, err := decodeIntent(toID(k), raw)
-		if err != nil {
-			return nil, err
+	var err error
+	t.bucket(bucketIntents).Scan(nil, nil, func(k, raw []byte) bool {
+		if len(out) >= max {
+			return false
+		}
+		var in *Intent
+		if in, err = decodeIntent(toID(k), raw); err != nil {
+			return false
 		}
 		out = append(out, in)
-	}
-	return out, nil
+		return true
+	})
+	return out, err
 }
 
 // DropIntent removes the intent for an entry.

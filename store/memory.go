@@ -1,0 +1,191 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
+
+	"ldapsync/dit"
+)
+
+// Memory is the content of a state file that lives in memory, for simulations
+// and tests. It outlives the stores opened on it, as a file does.
+type Memory struct {
+	mu    sync.RWMutex
+	parts [numParts]memoryBucket
+	guard func(commit func()) error
+}
+
+// NewMemory returns what an empty file is.
+func NewMemory() *Memory {
+	m := new(Memory)
+	for p := range m.parts {
+		m.parts[p] = memoryBucket{keys: dit.NewMemory()}
+	}
+	return m
+}
+
+// Copy returns what a copy of the file would hold: every transaction that was
+// committed.
+func (m *Memory) Copy() *Memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := new(Memory)
+	for p := range m.parts {
+		c.parts[p] = memoryBucket{keys: m.parts[p].keys.Clone(), sequence: m.parts[p].sequence}
+	}
+	return c
+}
+
+// SetGuard makes every transaction that would be committed call fn instead,
+// which may or may not commit it; its error becomes that of Update. So a
+// process can be made to die before or after any durable step.
+func (m *Memory) SetGuard(fn func(commit func()) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.guard = fn
+}
+
+// Open returns a store on m. The one before, if any, must not be used any more.
+func (m *Memory) Open() (*Store, error) {
+	meta := m.parts[bucketMeta].keys
+	if v := meta.Get(keyVersion); len(v) == 8 && binary.BigEndian.Uint64(v) > Version {
+		return nil, fmt.Errorf("open store in memory: %w", ErrNewer)
+	}
+	if err := meta.Put(keyVersion, binary.BigEndian.AppendUint64(nil, Version)); err != nil {
+		return nil, err
+	}
+	return &Store{b: m}, nil
+}
+
+func (m *Memory) path() string { return "" }
+
+func (m *Memory) close() error { return nil }
+
+func (m *Memory) view(fn func(transaction) error) error {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return fn(&memoryTx{m: m})
+}
+
+func (m *Memory) update(fn func(transaction) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := &memoryTx{m: m, writable: true}
+	for p := range m.parts {
+		t.sequences[p] = m.parts[p].sequence
+	}
+	if err := fn(t); err != nil {
+		t.rollback()
+		return err
+	}
+	if m.guard == nil {
+		return nil
+	}
+	committed := false
+	err := m.guard(func() { committed = true })
+	if !committed {
+		t.rollback()
+	}
+	return err
+}
+
+// memoryTx is a transaction on a Memory. It writes in place and remembers how
+// to undo that.
+type memoryTx struct {
+	m         *Memory
+	writable  bool
+	sequences [numParts]uint64
+	undo      []undo
+}
+
+// undo is what a key was before it was written to; a nil value is no key.
+type undo struct {
+	keys       *dit.Memory
+	key, value []byte
+}
+
+func (t *memoryTx) rollback() {
+	for _, u := range slices.Backward(t.undo) {
+		if u.value == nil {
+			_ = u.keys.Delete(u.key) // never fails
+		} else {
+			_ = u.keys.Put(u.key, u.value)
+		}
+	}
+	for p := range t.m.parts {
+		t.m.parts[p].sequence = t.sequences[p]
+	}
+}
+
+func (t *memoryTx) bucket(p part) bucket {
+	b := &t.m.parts[p]
+	return memoryTxBucket{memoryBucket: b, t: t}
+}
+
+// memoryBucket is a part of a Memory.
+type memoryBucket struct {
+	keys     *dit.Memory
+	sequence uint64
+}
+
+// memoryTxBucket is a part within a transaction.
+type memoryTxBucket struct {
+	*memoryBucket
+	t *memoryTx
+}
+
+func (b memoryTxBucket) Get(key []byte) []byte { return b.keys.Get(key) }
+
+func (b memoryTxBucket) Put(key, value []byte) error {
+	if err := b.remember(key); err != nil {
+		return err
+	}
+	return b.keys.Put(bytes.Clone(key), append([]byte{}, value...))
+}
+
+func (b memoryTxBucket) Delete(key []byte) error {
+	if err := b.remember(key); err != nil {
+		return err
+	}
+	return b.keys.Delete(key)
+}
+
+func (b memoryTxBucket) remember(key []byte) error {
+	if !b.t.writable {
+		return fmt.Errorf("write to store in memory: %w", errReadOnly)
+	}
+	b.t.undo = append(b.t.undo, undo{keys: b.keys, key: bytes.Clone(key), value: b.keys.Get(key)})
+	return nil
+}
+
+func (b memoryTxBucket) Scan(prefix, from []byte, fn func(key, value []byte) bool) {
+	b.keys.Scan(prefix, from, fn)
+}
+
+func (b memoryTxBucket) NextSequence() (uint64, error) {
+	if !b.t.writable {
+		return 0, fmt.Errorf("write to store in memory: %w", errReadOnly)
+	}
+	b.sequence++
+	return b.sequence, nil
+}
+
+func (b memoryTxBucket) Count() int { return b.keys.Len() }
+
+func (b memoryTxBucket) Clear() error {
+	var keys [][]byte
+	b.keys.Scan(nil, nil, func(k, _ []byte) bool {
+		keys = append(keys, k)
+		return true
+	})
+	for _, k := range keys {
+		if err := b.Delete(k); err != nil {
+			return err
+		}
+	}
+	b.sequence = 0
+	return nil
+}
