@@ -44,12 +44,13 @@ var mayImport = map[string]string{
 	"testenv/cluster":  "control testenv/netproxy testenv/openldap testenv/prosody",
 	"testenv/netproxy": "", "testenv/prosody": "", "testenv/prosody/cmd": "testenv/prosody",
 	"testenv/openldap": "directory/openldap/schema",
+	"bench":            "*",
 }
 
 // onlyIn names, for modules of others, the folders that may know them.
 var onlyIn = map[string][]string{
 	"mellium.im/":         {"xmpp", "muc", "pubsub", "config", "daemon", "cmd"},
-	"github.com/go-ldap/": {"directory/openldap"},
+	"github.com/go-ldap/": {"directory/openldap", "bench"},
 	"go.etcd.io/bbolt":    {"changelog", "store"},
 	"github.com/spf13/":   {"cmd"},
 	"go.yaml.in/":         {"config"},
