@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,24 +20,30 @@ import (
 // Directory is one server holding one suffix. It is safe for concurrent use.
 type Directory struct {
 	suffix dn.DN
+	now    func() time.Time
 
 	mu     sync.Mutex
 	schema *schema.Schema
-	state  state
+	tree   *tree
 	clock  *changelog.Clock
-	// history holds, per commit, what it reported; a cookie counts commits.
+	// history holds what every write reported; a cookie counts those events.
 	history []directory.Event
-	wake    chan struct{}
-	refuse  func(directory.Write) error
-	down    bool
-	newID   func() changelog.ID
+	// generation counts the times the content was replaced by a backup.
+	generation int
+	// presents says that a resumed search names what did not change, instead of
+	// what was deleted.
+	presents bool
+	wake     chan struct{}
+	refuse   func(directory.Write) error
+	down     bool
+	newID    func() changelog.ID
 }
 
 // New returns an empty directory. Its own entryCSNs carry sid 0; entries that
 // clients add get their entryUUID from newID.
 func New(suffix dn.DN, s *schema.Schema, now func() time.Time, newID func() changelog.ID) *Directory {
 	return &Directory{
-		suffix: suffix, schema: s, state: newState(),
+		suffix: suffix, now: now, schema: s, tree: newTree(),
 		clock: changelog.NewClock(0, now, changelog.CSN{}), newID: newID, wake: make(chan struct{}),
 	}
 }
@@ -48,6 +53,44 @@ func (d *Directory) SetSchema(s *schema.Schema) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.schema = s
+	renamed := newTree()
+	renamed.serial = d.tree.serial
+	for id, old := range d.tree.entries {
+		e := *old
+		e.key = e.rdn.Key(s)
+		renamed.set(id, &e)
+	}
+	renamed.commit()
+	d.tree = renamed
+}
+
+// SetPresents makes resumed searches name the entries that did not change
+// (slapd without a session log) instead of those that were deleted (with one).
+func (d *Directory) SetPresents(on bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.presents = on
+}
+
+// Backup is the content of a directory at one time.
+type Backup struct{ tree *tree }
+
+// Backup returns the present content.
+func (d *Directory) Backup() Backup {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return Backup{d.tree.clone()}
+}
+
+// Restore replaces the content, by that of this or another directory: as
+// slapadd does, with entryUUIDs, entryCSNs and all. Searches end, and none can
+// be resumed with an older cookie.
+func (d *Directory) Restore(b Backup) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tree, d.history = b.tree.clone(), nil
+	d.generation++
+	d.signal()
 }
 
 // SetRefuse makes the directory ask fn about every write of Apply; an error is
@@ -100,18 +143,15 @@ func (d *Directory) Apply(_ context.Context, writes []directory.Write) error {
 
 // commit makes all writes or none.
 func (d *Directory) commit(writes []directory.Write, relax bool) error {
-	t := txn{d: d, state: d.state.clone(), relax: relax}
-	for _, w := range writes {
-		if relax && d.refuse != nil {
-			if err := d.refuse(w); err != nil {
-				return err
-			}
-		}
-		if err := t.write(w); err != nil {
-			return fmt.Errorf("%s: %w", w.DN, err)
+	t := txn{d: d, tree: d.tree, relax: relax}
+	for i, w := range writes {
+		err := t.writeUnlessRefused(w)
+		if err != nil {
+			d.tree.rollback()
+			return &directory.WriteError{Index: i, Err: fmt.Errorf("%s: %w", w.DN, err)}
 		}
 	}
-	d.state = t.state
+	d.tree.commit()
 	d.history = append(d.history, t.events...)
 	d.signal()
 	return nil
@@ -126,7 +166,7 @@ func (d *Directory) Read(_ context.Context, ids []changelog.ID) ([]directory.Ent
 	}
 	var out []directory.Entry
 	for _, id := range ids {
-		if d.state.entries[id] != nil {
+		if d.tree.entries[id] != nil {
 			out = append(out, *d.report(id))
 		}
 	}
@@ -143,58 +183,21 @@ func (d *Directory) Schema(context.Context) (*schema.Schema, error) {
 	return d.schema, nil
 }
 
-// Since returns what Watch would report to a holder of cookie that looks once:
-// a refresh when the cookie is nil, else what happened since. It returns the
-// next cookie.
-func (d *Directory) Since(cookie []byte) ([]directory.Event, []byte) {
+// IDs returns the entries in the order in which they were added.
+func (d *Directory) IDs() []changelog.ID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := []byte(strconv.Itoa(len(d.history)))
-	at, err := strconv.Atoi(string(cookie))
-	if err == nil && at >= 0 && at <= len(d.history) {
-		events := slices.Clone(d.history[at:])
-		for i := range events {
-			events[i].Cookie = []byte(strconv.Itoa(at + i + 1))
-		}
-		return events, now
-	}
-	events := []directory.Event{{Kind: directory.RefreshBegin}}
-	for _, id := range d.state.order() {
-		events = append(events, directory.Event{Kind: directory.State, Entry: d.report(id)})
-	}
-	return append(events, directory.Event{Kind: directory.RefreshEnd, Complete: true, Cookie: now}), now
+	return d.tree.ids()
 }
 
-// Watch implements directory.Directory.
-func (d *Directory) Watch(ctx context.Context, cookie []byte, report func(directory.Event) error) error {
-	if len(cookie) > 0 {
-		if err := report(directory.Event{Kind: directory.RefreshBegin, Resumed: true}); err != nil {
-			return err
-		}
-		if err := report(directory.Event{Kind: directory.RefreshEnd}); err != nil {
-			return err
-		}
+// Entry returns one entry, nil when there is none.
+func (d *Directory) Entry(id changelog.ID) *directory.Entry {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.tree.entries[id] == nil {
+		return nil
 	}
-	for {
-		d.mu.Lock()
-		wake, down := d.wake, d.down
-		d.mu.Unlock()
-		if down {
-			return directory.ErrUnavailable
-		}
-		events, next := d.Since(cookie)
-		for _, e := range events {
-			if err := report(e); err != nil {
-				return err
-			}
-		}
-		cookie = next
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-wake:
-		}
-	}
+	return d.report(id)
 }
 
 // Dump returns every entry as sorted text, one string per entry, without
@@ -203,7 +206,7 @@ func (d *Directory) Dump() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var out []string
-	for id := range d.state.entries {
+	for id := range d.tree.entries {
 		e := d.report(id)
 		lines := []string{}
 		for _, a := range e.Attrs {
@@ -219,4 +222,4 @@ func (d *Directory) Dump() []string {
 }
 
 // report returns an entry as its directory reports it.
-func (d *Directory) report(id changelog.ID) *directory.Entry { return d.state.report(id, d.suffix) }
+func (d *Directory) report(id changelog.ID) *directory.Entry { return d.tree.report(id, d.suffix) }

@@ -2,8 +2,8 @@ package memory
 
 import (
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"ldapsync/changelog"
@@ -11,55 +11,11 @@ import (
 	"ldapsync/dn"
 )
 
-// entry is immutable once stored.
-type entry struct {
-	parent changelog.ID
-	rdn    dn.RDN
-	csn    changelog.CSN
-	attrs  []directory.Attribute
-	serial uint64
-}
-
-// state is the tree.
-type state struct {
-	entries map[changelog.ID]*entry
-	serial  uint64
-}
-
-func newState() state { return state{entries: map[changelog.ID]*entry{}} }
-
-func (s state) clone() state { return state{entries: maps.Clone(s.entries), serial: s.serial} }
-
-// order returns the ids in the order in which the entries were added.
-func (s state) order() []changelog.ID {
-	return slices.SortedFunc(maps.Keys(s.entries), func(a, b changelog.ID) int {
-		return int(s.entries[a].serial) - int(s.entries[b].serial)
-	})
-}
-
-func (s state) name(id changelog.ID, suffix dn.DN) dn.DN {
-	var name dn.DN
-	for !id.IsZero() {
-		e := s.entries[id]
-		name = append(name, e.rdn)
-		id = e.parent
-	}
-	return append(name, suffix.Parent()...)
-}
-
-func (s state) report(id changelog.ID, suffix dn.DN) *directory.Entry {
-	e := s.entries[id]
-	out := &directory.Entry{ID: id, DN: s.name(id, suffix).String(), CSN: e.csn}
-	for _, a := range e.attrs {
-		out.Attrs = append(out.Attrs, directory.Attribute{Name: a.Name, Values: slices.Clone(a.Values)})
-	}
-	return out
-}
-
 // txn is a transaction in the making.
 type txn struct {
-	d      *Directory
-	state  state
+	d    *Directory
+	tree *tree
+	// relax lets the writer set what a directory sets by itself.
 	relax  bool
 	events []directory.Event
 }
@@ -70,6 +26,15 @@ func refused(code int, format string, args ...any) error {
 
 func stale(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", directory.ErrStale, fmt.Sprintf(format, args...))
+}
+
+func (t *txn) writeUnlessRefused(w directory.Write) error {
+	if t.relax && t.d.refuse != nil {
+		if err := t.d.refuse(w); err != nil {
+			return err
+		}
+	}
+	return t.write(w)
 }
 
 func (t *txn) write(w directory.Write) error {
@@ -84,7 +49,8 @@ func (t *txn) write(w directory.Write) error {
 	if !ok {
 		return stale("no such object")
 	}
-	e := *t.state.entries[id]
+	e := *t.tree.entries[id]
+	e.attrs = slices.Clone(e.attrs)
 	if !w.IfCSN.IsZero() && w.IfCSN != e.csn {
 		return stale("assertion failed")
 	}
@@ -99,35 +65,16 @@ func (t *txn) write(w directory.Write) error {
 	if err != nil {
 		return err
 	}
-	return t.put(id, e)
+	return t.put(id, e, w.Mods)
 }
 
-// find resolves a name in the tree as the transaction has left it so far.
-func (t *txn) find(name dn.DN) (id changelog.ID, ok bool) {
-	above := len(name) - len(t.d.suffix)
-	for i := above; i >= 0; i-- {
-		if id, ok = t.child(id, name[i]); !ok {
-			return id, false
-		}
-	}
-	return id, above >= 0
-}
-
-func (t *txn) child(parent changelog.ID, rdn dn.RDN) (changelog.ID, bool) {
-	key := rdn.Key(t.d.schema)
-	for id, e := range t.state.entries {
-		if e.parent == parent && e.rdn.Key(t.d.schema) == key {
-			return id, true
-		}
-	}
-	return changelog.ID{}, false
-}
+func (t *txn) find(name dn.DN) (changelog.ID, bool) { return t.tree.find(name, t.d.suffix, t.d.schema) }
 
 func (t *txn) add(w directory.Write, name dn.DN) error {
 	if _, taken := t.find(name); taken {
 		return stale("entry already exists")
 	}
-	if t.state.entries[w.ID] != nil {
+	if t.tree.entries[w.ID] != nil {
 		return refused(19, "entryUUID is taken")
 	}
 	var parent changelog.ID
@@ -137,101 +84,156 @@ func (t *txn) add(w directory.Write, name dn.DN) error {
 			return stale("no such superior")
 		}
 	}
-	e := entry{parent: parent, rdn: name[0]}
+	e := entry{parent: parent, rdn: name[0], key: name[0].Key(t.d.schema)}
+	var given []changelog.Mod
 	for _, a := range w.Attrs {
-		e.attrs = append(e.attrs, directory.Attribute{Name: a.Name, Values: slices.Clone(a.Values)})
+		if len(a.Values) > 0 {
+			t.set(&e, a.Name, slices.Clone(a.Values))
+			given = append(given, changelog.Mod{Attr: a.Name})
+		}
 	}
 	for _, ava := range name[0] {
 		t.ensure(&e, ava)
 	}
-	if !t.relax {
-		t.stamp(&e, "creatorsName", "createTimestamp")
-	}
-	t.state.serial++
-	e.serial = t.state.serial
-	return t.put(w.ID, e)
+	t.stamp(&e, given, "creatorsName", "createTimestamp")
+	t.tree.serial++
+	e.serial = t.tree.serial
+	return t.put(w.ID, e, given)
 }
 
 func (t *txn) remove(id changelog.ID) error {
-	for _, e := range t.state.entries {
-		if e.parent == id {
-			return stale("not allowed on non-leaf")
-		}
+	if t.tree.children[id] > 0 {
+		return stale("not allowed on non-leaf")
 	}
-	delete(t.state.entries, id)
+	t.tree.set(id, nil)
 	t.events = append(t.events, directory.Event{Kind: directory.Gone, IDs: []changelog.ID{id}})
 	return nil
 }
 
-// put checks an entry, stamps it and reports it.
-func (t *txn) put(id changelog.ID, e entry) error {
+// put checks an entry, stamps it and reports it. Given are the attributes that
+// the writer set.
+func (t *txn) put(id changelog.ID, e entry, given []changelog.Mod) error {
 	if err := t.check(&e); err != nil {
 		return err
 	}
 	e.csn = t.d.clock.Next(time.Time{})
-	if !t.relax {
-		t.stamp(&e, "modifiersName", "modifyTimestamp")
-	}
-	t.state.entries[id] = &e
-	t.events = append(t.events, directory.Event{Kind: directory.State, Entry: t.state.report(id, t.d.suffix)})
+	t.stamp(&e, given, "modifiersName", "modifyTimestamp")
+	t.tree.set(id, &e)
+	t.events = append(t.events, directory.Event{Kind: directory.State, Entry: t.tree.report(id, t.d.suffix)})
 	return nil
 }
 
-func (t *txn) stamp(e *entry, who, when string) {
-	t.set(e, who, []string{"cn=client"})
-	t.set(e, when, []string{t.d.clock.Next(time.Time{}).When().Format("20060102150405Z")})
+// stamp sets the two stamps, unless the writer may set them and did.
+func (t *txn) stamp(e *entry, given []changelog.Mod, who, when string) {
+	for _, name := range []string{who, when} {
+		set := slices.ContainsFunc(given, func(m changelog.Mod) bool { return strings.EqualFold(m.Attr, name) })
+		switch {
+		case t.relax && set:
+		case name == who:
+			t.set(e, name, []string{"cn=client"})
+		default:
+			t.set(e, name, []string{t.d.now().UTC().Format("20060102150405Z")})
+		}
+	}
 }
 
+func (t *txn) at(e *entry, key string) int {
+	return slices.IndexFunc(e.attrs, func(a attribute) bool { return a.key == key })
+}
+
+// set replaces the values of an attribute. An attribute that is there keeps its
+// place and spelling. E.attrs must be e's own, values are kept.
 func (t *txn) set(e *entry, name string, values []string) {
-	e.attrs = slices.DeleteFunc(slices.Clone(e.attrs), func(a directory.Attribute) bool {
-		return t.d.schema.Canonical(a.Name) == t.d.schema.Canonical(name)
-	})
-	if len(values) > 0 {
-		e.attrs = append(e.attrs, directory.Attribute{Name: name, Values: values})
+	key := t.d.schema.Canonical(name)
+	i := t.at(e, key)
+	switch {
+	case i >= 0 && len(values) == 0:
+		e.attrs = slices.Delete(e.attrs, i, i+1)
+	case i >= 0:
+		e.attrs[i].values = values
+	case len(values) > 0:
+		e.attrs = append(e.attrs, attribute{key: key, name: name, values: values})
 	}
 }
 
 func (t *txn) get(e *entry, name string) []string {
-	for _, a := range e.attrs {
-		if t.d.schema.Canonical(a.Name) == t.d.schema.Canonical(name) {
-			return a.Values
-		}
+	if i := t.at(e, t.d.schema.Canonical(name)); i >= 0 {
+		return e.attrs[i].values
 	}
 	return nil
 }
 
 func (t *txn) index(e *entry, name, value string) int {
-	key := t.d.schema.Normalise(name, value)
-	return slices.IndexFunc(t.get(e, name), func(v string) bool { return t.d.schema.Normalise(name, v) == key })
+	values := t.get(e, name)
+	if len(values) == 0 {
+		return -1
+	}
+	norm := t.d.schema.Normalise(name, value)
+	return slices.IndexFunc(values, func(v string) bool { return t.d.schema.Normalise(name, v) == norm })
+}
+
+func (t *txn) append(e *entry, name, value string) {
+	t.set(e, name, append(slices.Clone(t.get(e, name)), value))
+}
+
+func (t *txn) drop(e *entry, name string, i int) {
+	t.set(e, name, slices.Delete(slices.Clone(t.get(e, name)), i, i+1))
 }
 
 func (t *txn) ensure(e *entry, ava dn.AVA) {
 	if t.index(e, ava.Attr, ava.Value) < 0 {
-		t.set(e, ava.Attr, append(slices.Clone(t.get(e, ava.Attr)), ava.Value))
+		t.append(e, ava.Attr, ava.Value)
 	}
 }
 
 func (t *txn) modify(e *entry, mods []changelog.Mod) error {
 	for _, m := range mods {
+		var err error
 		switch m.Op {
 		case changelog.ModReplace:
-			t.set(e, m.Attr, slices.Clone(m.Values))
+			t.set(e, m.Attr, nil)
+			err = t.addValues(e, m)
 		case changelog.ModAdd:
-			for _, v := range m.Values {
-				if t.index(e, m.Attr, v) >= 0 {
-					return refused(20, "%s: value exists", m.Attr)
-				}
-				t.set(e, m.Attr, append(slices.Clone(t.get(e, m.Attr)), v))
-			}
+			err = t.addValues(e, m)
 		case changelog.ModDelete:
-			for _, v := range m.Values {
-				i := t.index(e, m.Attr, v)
-				if i < 0 {
-					return refused(16, "%s: no such value", m.Attr)
-				}
-				t.set(e, m.Attr, slices.Delete(slices.Clone(t.get(e, m.Attr)), i, i+1))
-			}
+			err = t.deleteValues(e, m)
 		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *txn) addValues(e *entry, m changelog.Mod) error {
+	for _, v := range m.Values {
+		if t.index(e, m.Attr, v) >= 0 {
+			return refused(20, "%s: value exists", m.Attr)
+		}
+		t.append(e, m.Attr, v)
+	}
+	return nil
+}
+
+// deleteValues removes the values, of an attribute without an equality rule all
+// (RFC 4511 section 4.6 needs the rule to find one), and all when none is named.
+func (t *txn) deleteValues(e *entry, m changelog.Mod) error {
+	if len(m.Values) == 0 {
+		if len(t.get(e, m.Attr)) == 0 {
+			return refused(16, "%s: no such attribute", m.Attr)
+		}
+		t.set(e, m.Attr, nil)
+		return nil
+	}
+	if !t.d.schema.HasEquality(m.Attr) {
+		return refused(18, "%s: no equality matching rule", m.Attr)
+	}
+	for _, v := range m.Values {
+		i := t.index(e, m.Attr, v)
+		if i < 0 {
+			return refused(16, "%s: no such value", m.Attr)
+		}
+		t.drop(e, m.Attr, i)
 	}
 	return nil
 }
@@ -242,36 +244,44 @@ func (t *txn) moddn(id changelog.ID, e *entry, w directory.Write) error {
 		return refused(34, "%v", err)
 	}
 	if w.NewSuperior != "" {
-		name, err := dn.Parse(w.NewSuperior)
-		if err != nil {
-			return refused(34, "%v", err)
+		if e.parent, err = t.superior(id, w.NewSuperior); err != nil {
+			return err
 		}
-		superior, ok := t.find(name)
-		if !ok {
-			return stale("no such superior")
-		}
-		for up := superior; !up.IsZero(); up = t.state.entries[up].parent {
-			if up == id {
-				return refused(53, "below itself")
-			}
-		}
-		e.parent = superior
 	}
-	if other, taken := t.child(e.parent, rdn); taken && other != id {
+	key := rdn.Key(t.d.schema)
+	if other, taken := t.tree.names[place{e.parent, key}]; taken && other != id {
 		return stale("entry already exists")
 	}
 	if w.DeleteOldRDN {
 		for _, ava := range e.rdn {
 			if i := t.index(e, ava.Attr, ava.Value); i >= 0 {
-				t.set(e, ava.Attr, slices.Delete(slices.Clone(t.get(e, ava.Attr)), i, i+1))
+				t.drop(e, ava.Attr, i)
 			}
 		}
 	}
-	e.rdn = rdn
+	e.rdn, e.key = rdn, key
 	for _, ava := range rdn {
 		t.ensure(e, ava)
 	}
 	return nil
+}
+
+// superior returns the new superior of an entry.
+func (t *txn) superior(id changelog.ID, text string) (changelog.ID, error) {
+	name, err := dn.Parse(text)
+	if err != nil {
+		return changelog.ID{}, refused(34, "%v", err)
+	}
+	superior, ok := t.find(name)
+	if !ok {
+		return changelog.ID{}, stale("no such superior")
+	}
+	for up := superior; !up.IsZero(); up = t.tree.entries[up].parent {
+		if up == id {
+			return changelog.ID{}, refused(53, "below itself")
+		}
+	}
+	return superior, nil
 }
 
 // check enforces the schema and that the naming values are there.
@@ -288,16 +298,16 @@ func (t *txn) check(e *entry) error {
 	}
 	for _, a := range e.attrs {
 		switch {
-		case s.Attribute(a.Name) == nil:
-			return refused(17, "%s: attribute type undefined", a.Name)
-		case !s.Allows(classes, a.Name):
-			return refused(65, "%s is not allowed", a.Name)
-		case s.SingleValue(a.Name) && len(a.Values) > 1:
-			return refused(19, "%s is single-valued", a.Name)
+		case s.Attribute(a.key) == nil:
+			return refused(17, "%s: attribute type undefined", a.name)
+		case !s.Allows(classes, a.key):
+			return refused(65, "%s is not allowed", a.name)
+		case s.SingleValue(a.key) && len(a.values) > 1:
+			return refused(19, "%s is single-valued", a.name)
 		}
 	}
 	for _, must := range s.Must(classes) {
-		if len(t.get(e, must)) == 0 {
+		if t.at(e, must) < 0 {
 			return refused(65, "%s is missing", must)
 		}
 	}

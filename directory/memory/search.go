@@ -1,0 +1,165 @@
+package memory
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+)
+
+// Search is a watch that is taken by hand: what Watch reports, as far as it is
+// known. It reports as a persistent search of slapd does (RFC 4533 section
+// 3.4): the refresh reads entries while clients go on writing, what they write
+// meanwhile follows it.
+type Search struct {
+	d *Directory
+	// queue is what is left of the refresh, in order; ids in it are read when
+	// their turn comes.
+	queue []step
+	// next is the event of the history to report after the refresh.
+	next int
+	// generation is that of the content the search began with.
+	generation int
+}
+
+// step is one event of a refresh, or an entry to be read.
+type step struct {
+	event directory.Event
+	read  changelog.ID
+}
+
+// Search begins a watch from cookie on.
+func (d *Directory) Search(cookie []byte) *Search {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := &Search{d: d, next: len(d.history), generation: d.generation}
+	at, resumed := d.position(cookie)
+	s.queue = append(s.queue, step{event: directory.Event{Kind: directory.RefreshBegin, Resumed: resumed}})
+	if resumed {
+		s.resume(at)
+	} else {
+		s.read(d.tree.ids())
+	}
+	s.queue = append(s.queue, step{event: directory.Event{
+		Kind: directory.RefreshEnd, Complete: !resumed || d.presents, Cookie: d.cookie(s.next),
+	}})
+	return s
+}
+
+// cookie returns what to resume with after the first n events.
+func (d *Directory) cookie(n int) []byte {
+	return []byte(strconv.Itoa(d.generation) + "." + strconv.Itoa(n))
+}
+
+// position reads a cookie; false when the directory cannot resume with it.
+func (d *Directory) position(cookie []byte) (at int, ok bool) {
+	gen, n, found := strings.Cut(string(cookie), ".")
+	if generation, err := strconv.Atoi(gen); !found || err != nil || generation != d.generation {
+		return 0, false
+	}
+	at, err := strconv.Atoi(n)
+	return at, err == nil && at >= 0 && at <= len(d.history)
+}
+
+// resume queues what changed since event at: with a present phase the ids of
+// what did not, else those that were deleted.
+func (s *Search) resume(at int) {
+	changed, gone := map[changelog.ID]bool{}, []changelog.ID{}
+	for _, e := range s.d.history[at:] {
+		if e.Entry != nil {
+			changed[e.Entry.ID] = true
+		}
+		gone = append(gone, e.IDs...)
+	}
+	var same, differ []changelog.ID
+	for _, id := range s.d.tree.ids() {
+		if changed[id] {
+			differ = append(differ, id)
+		} else {
+			same = append(same, id)
+		}
+	}
+	switch {
+	case s.d.presents && len(same) > 0:
+		s.queue = append(s.queue, step{event: directory.Event{Kind: directory.Present, IDs: same}})
+	case !s.d.presents && len(gone) > 0:
+		s.queue = append(s.queue, step{event: directory.Event{Kind: directory.Gone, IDs: gone}})
+	}
+	s.read(differ)
+}
+
+func (s *Search) read(ids []changelog.ID) {
+	for _, id := range ids {
+		s.queue = append(s.queue, step{read: id})
+	}
+}
+
+// Next returns up to max further events, none when nothing is known. It returns
+// directory.ErrUnavailable when the directory is down or was restored since the
+// search began; the search is over then.
+func (s *Search) Next(max int) ([]directory.Event, error) {
+	d := s.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.down || s.generation != d.generation {
+		return nil, directory.ErrUnavailable
+	}
+	var out []directory.Event
+	for ; len(out) < max && len(s.queue) > 0; s.queue = s.queue[1:] {
+		switch q := s.queue[0]; {
+		case q.read.IsZero():
+			out = append(out, q.event)
+		case d.tree.entries[q.read] != nil:
+			out = append(out, directory.Event{Kind: directory.State, Entry: d.report(q.read)})
+		}
+	}
+	for ; len(out) < max && len(s.queue) == 0 && s.next < len(d.history); s.next++ {
+		e := d.history[s.next]
+		if e.Entry != nil {
+			e.Entry = copyOf(e.Entry)
+		}
+		e.IDs = slices.Clone(e.IDs)
+		e.Cookie = d.cookie(s.next + 1)
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func copyOf(e *directory.Entry) *directory.Entry {
+	c := *e
+	c.Attrs = slices.Clone(e.Attrs)
+	for i, a := range c.Attrs {
+		c.Attrs[i].Values = slices.Clone(a.Values)
+	}
+	return &c
+}
+
+// Watch implements directory.Directory.
+func (d *Directory) Watch(ctx context.Context, cookie []byte, report func(directory.Event) error) error {
+	s := d.Search(cookie)
+	for {
+		d.mu.Lock()
+		wake := d.wake
+		d.mu.Unlock()
+		events, err := s.Next(1)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if err := report(e); err != nil {
+				return err
+			}
+		}
+		if len(events) > 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wake:
+		}
+	}
+}

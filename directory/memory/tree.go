@@ -1,0 +1,143 @@
+package memory
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dn"
+)
+
+// entry is immutable once it stands in a tree.
+type entry struct {
+	parent changelog.ID
+	rdn    dn.RDN
+	// key is the normal form of rdn.
+	key    string
+	csn    changelog.CSN
+	attrs  []attribute
+	serial uint64
+}
+
+// attribute is one attribute; key is its canonical name.
+type attribute struct {
+	key    string
+	name   string
+	values []string
+}
+
+// place is a name below a superior.
+type place struct {
+	parent changelog.ID
+	key    string
+}
+
+// tree is the content of a directory, with what is needed to undo writes.
+type tree struct {
+	entries map[changelog.ID]*entry
+	names   map[place]changelog.ID
+	// children counts the entries right below each.
+	children map[changelog.ID]int
+	serial   uint64
+	undo     []undo
+}
+
+// undo is what an entry was before a write; nil for none.
+type undo struct {
+	id changelog.ID
+	e  *entry
+}
+
+func newTree() *tree {
+	return &tree{
+		entries: map[changelog.ID]*entry{}, names: map[place]changelog.ID{}, children: map[changelog.ID]int{},
+	}
+}
+
+func (t *tree) clone() *tree {
+	return &tree{
+		entries: maps.Clone(t.entries), names: maps.Clone(t.names), children: maps.Clone(t.children), serial: t.serial,
+	}
+}
+
+// set replaces an entry, nil for none, and keeps the indexes.
+func (t *tree) set(id changelog.ID, e *entry) {
+	old := t.entries[id]
+	t.undo = append(t.undo, undo{id, old})
+	t.replace(id, old, e)
+}
+
+func (t *tree) replace(id changelog.ID, old, e *entry) {
+	if old != nil {
+		if at := (place{old.parent, old.key}); t.names[at] == id {
+			delete(t.names, at)
+		}
+		if t.children[old.parent]--; t.children[old.parent] == 0 {
+			delete(t.children, old.parent)
+		}
+	}
+	if e == nil {
+		delete(t.entries, id)
+		return
+	}
+	t.entries[id] = e
+	t.names[place{e.parent, e.key}] = id
+	t.children[e.parent]++
+}
+
+// rollback undoes every write since the last commit.
+func (t *tree) rollback() {
+	for _, u := range slices.Backward(t.undo) {
+		t.replace(u.id, t.entries[u.id], u.e)
+	}
+	t.undo = t.undo[:0]
+}
+
+func (t *tree) commit() { t.undo = t.undo[:0] }
+
+// ids returns the ids in the order in which the entries were added.
+func (t *tree) ids() []changelog.ID {
+	ids := make([]changelog.ID, 0, len(t.entries))
+	for id := range t.entries {
+		ids = append(ids, id)
+	}
+	t.sort(ids)
+	return ids
+}
+
+func (t *tree) sort(ids []changelog.ID) {
+	slices.SortFunc(ids, func(a, b changelog.ID) int { return cmp.Compare(t.entries[a].serial, t.entries[b].serial) })
+}
+
+func (t *tree) name(id changelog.ID, suffix dn.DN) dn.DN {
+	var name dn.DN
+	for !id.IsZero() {
+		e := t.entries[id]
+		name = append(name, e.rdn)
+		id = e.parent
+	}
+	return append(name, suffix.Parent()...)
+}
+
+// report returns an entry as its directory reports it.
+func (t *tree) report(id changelog.ID, suffix dn.DN) *directory.Entry {
+	e := t.entries[id]
+	out := &directory.Entry{ID: id, DN: t.name(id, suffix).String(), CSN: e.csn, Attrs: make([]directory.Attribute, 0, len(e.attrs))}
+	for _, a := range e.attrs {
+		out.Attrs = append(out.Attrs, directory.Attribute{Name: a.name, Values: slices.Clone(a.values)})
+	}
+	return out
+}
+
+// find resolves a name.
+func (t *tree) find(name dn.DN, suffix dn.DN, n dn.Normaliser) (id changelog.ID, ok bool) {
+	above := len(name) - len(suffix)
+	for i := above; i >= 0; i-- {
+		if id, ok = t.names[place{id, name[i].Key(n)}]; !ok {
+			return id, false
+		}
+	}
+	return id, above >= 0
+}
