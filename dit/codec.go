@@ -261,7 +261,7 @@ func (r *reader) attribute(a *attribute) {
 		return
 	}
 	if r.rest[0]&1 == 1 {
-		a.spill = &spill{count: int(r.uvarint() >> 1), newest: r.csn()}
+		a.spill = &spill{count: int(r.uvarint() >> 1), newest: r.csn(), cleared: a.clear}
 		r.check(a.spill.count > 0, "spilled count")
 		return
 	}

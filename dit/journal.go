@@ -97,7 +97,7 @@ func (s *State) Journal(fn func(Record) bool) error {
 
 // review keeps the list of entries that have records.
 func (s *State) review(e *entry) {
-	has := len(s.records(e)) > 0
+	has := s.hasRecords(e)
 	if s.setKey(idKey(keyJournal, e.id), has) {
 		t := s.total()
 		t.dirty = true
@@ -107,6 +107,34 @@ func (s *State) review(e *entry) {
 			t.counts.Recorded--
 		}
 	}
+}
+
+// uneventful reports, cheaply and of most entries, that e was created and that
+// is all: there are no records about it.
+func (s *State) uneventful(e *entry) bool {
+	plain := e.created != nil && e.node.live
+	e.eachStamp(func(at *stamp) { plain = plain && at == e.created })
+	if !plain {
+		return false
+	}
+	var classes []string
+	for _, a := range e.attrs {
+		if a.spill != nil {
+			return false
+		}
+		if s.canonical(a.name) == s.objectClass {
+			for _, v := range a.values {
+				classes = append(classes, v.raw)
+			}
+		}
+	}
+	rule := s.ruleOf(classes)
+	for _, a := range e.attrs {
+		if rule.forbids(s.canonical(a.name)) {
+			return false
+		}
+	}
+	return !s.place(e).conflict
 }
 
 func (s *State) records(e *entry) []Record {
@@ -132,11 +160,8 @@ func (s *State) records(e *entry) []Record {
 
 func (a *aspect) records(out []Record, live bool) []Record {
 	for _, f := range a.values {
-		by := f.killer
-		if by == nil {
-			by = f.outdone
-		}
-		if by != nil && !by.covers(f.add) {
+		if f.lost() {
+			by := f.by()
 			out = append(out, Record{
 				Kind: ValueSuperseded, Attribute: a.name,
 				Lost: Side{CSN: f.add.csn, Value: f.raw},
@@ -260,6 +285,20 @@ func (s *State) eachChange(e *entry, fn func(*stamp)) {
 		}
 	}
 	users.eachStamp(fn)
+	for _, a := range e.attrs {
+		if a.spill == nil {
+			continue
+		}
+		s.eachGroup(e, a, func(_ string, _ bool, values []value) {
+			for _, v := range values {
+				for _, at := range []*stamp{v.add, v.del} {
+					if at != nil {
+						fn(at)
+					}
+				}
+			}
+		})
+	}
 }
 
 func sortedCSNs(set map[changelog.CSN]bool) []changelog.CSN {

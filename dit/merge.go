@@ -40,7 +40,7 @@ func (s *State) merge(c *changelog.Change) ([]ID, error) {
 	if err != nil {
 		return nil, err
 	}
-	if changed = s.unpend(e) || changed; !changed || s.err != nil {
+	if changed = s.spillOver(e) || changed; !changed || s.err != nil {
 		return nil, nil
 	}
 	if !before.node.known || s.alters(c) {
@@ -134,7 +134,7 @@ func (s *State) mergeShape(e *entry, c *changelog.Change, before shape) []ID {
 			parent = p
 		}
 	}
-	m := surgery{state: s, found: newIDSet(), reshaping: r}
+	m := surgery{state: s, entry: e, found: newIDSet(), reshaping: r}
 	old := e.node
 	s.derive(e, parent)
 	after := s.shape(e)
@@ -147,7 +147,7 @@ func (s *State) mergeShape(e *entry, c *changelog.Change, before shape) []ID {
 		}
 		return *m.found.order
 	}
-	m.open(e.id)
+	m.open(before)
 	e.node = after.node
 	m.place(e, before, after)
 	m.move()
@@ -158,6 +158,7 @@ func (s *State) mergeShape(e *entry, c *changelog.Change, before shape) []ID {
 // surgery is a change of the tree or of names on its way.
 type surgery struct {
 	state *State
+	entry *entry
 	reshaping
 	// ids are the entries that are changed, rooted those that had all superiors.
 	ids    []ID
@@ -169,9 +170,10 @@ type surgery struct {
 }
 
 // open notes what the views are before.
-func (m *surgery) open(id ID) {
+func (m *surgery) open(before shape) {
+	s := m.state
 	changed := newIDSet()
-	changed.add(id)
+	changed.add(m.entry.id)
 	for id := range m.reshaping.parents {
 		changed.add(id)
 	}
@@ -182,8 +184,11 @@ func (m *surgery) open(id ID) {
 	slices.SortFunc(m.ids, ID.Compare)
 	m.rooted = make(map[ID]bool, len(m.ids))
 	for _, id := range m.ids {
-		m.state.touch(id, m.found)
-		m.rooted[id] = m.state.rooted(id)
+		if id == m.entry.id && !before.node.known {
+			continue
+		}
+		s.touch(s.load(id), m.found)
+		m.rooted[id] = s.rooted(id)
 	}
 }
 
@@ -229,7 +234,7 @@ func (m *surgery) close() {
 		s.settle(id)
 	}
 	for _, id := range m.ids {
-		s.touch(id, m.found)
+		s.touch(m.load(id), m.found)
 	}
 	if alone = alone && len(*m.found.order) <= 1 && !s.named(m.ids[0]); !alone {
 		s.forgetFamilies()
@@ -243,11 +248,19 @@ func (m *surgery) close() {
 	reviewed := newIDSet()
 	for _, id := range append(slices.Clone(m.ids), *m.found.order...) {
 		if reviewed.add(id) {
-			if e := s.load(id); e != nil {
+			if e := m.load(id); e != nil {
 				s.review(e)
 			}
 		}
 	}
+}
+
+// load returns an entry as it is now.
+func (m *surgery) load(id ID) *entry {
+	if id == m.entry.id && len(m.ids) == 1 {
+		return m.entry
+	}
+	return m.state.load(id)
 }
 
 func (s *State) forgetFamilies() { clear(s.families) }
@@ -292,18 +305,16 @@ func (s *State) setKey(key []byte, stand bool) bool {
 	return true
 }
 
-// touch adds the entries whose views depend on where entry id is shown and under
-// which name: its kin, and as long as they are deleted its superiors and theirs.
-func (s *State) touch(id ID, found idSet) {
-	for visited := newIDSet(); visited.add(id); {
-		e := s.load(id)
-		if e == nil || !e.node.placed {
-			return
-		}
+// touch adds the entries whose views depend on where e (nil for none) is shown
+// and under which name: its kin, and as long as they are deleted its superiors
+// and theirs.
+func (s *State) touch(e *entry, found idSet) {
+	visited := newIDSet()
+	for e != nil && e.node.placed && visited.add(e.id) {
 		s.kin(e, found)
 		if n, _ := s.node(e.node.parent); n.live {
 			return
 		}
-		id = e.node.parent
+		e = s.load(e.node.parent)
 	}
 }

@@ -74,7 +74,7 @@ func (s *State) reshape(e *entry, at changelog.CSN) reshaping {
 		s.record(e, i)
 	}
 	if s.named(e.id) {
-		s.replay(e, from, &r)
+		s.replay(from, map[ID]ID{e.id: s.parentBefore(e, from)}, &r)
 	} else {
 		// Nothing is or ever was below e: it can be moved anywhere.
 		r.parents[e.id] = e.edges[len(e.edges)-1].parent
@@ -88,10 +88,10 @@ func (s *State) record(e *entry, i int) {
 	s.put(m.key(), m.value())
 }
 
-// replay makes the moves from a CSN on again.
-func (s *State) replay(e *entry, from changelog.CSN, r *reshaping) {
+// replay makes the moves from a CSN on again. At holds parents in force before
+// them where they differ from what is stored.
+func (s *State) replay(from changelog.CSN, at map[ID]ID, r *reshaping) {
 	moves := s.moves(from)
-	at := map[ID]ID{e.id: s.parentBefore(e, from)}
 	for _, m := range moves {
 		if _, known := at[m.id]; !known {
 			if other := s.load(m.id); other != nil {

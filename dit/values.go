@@ -158,7 +158,7 @@ type candidate struct {
 
 func (s *State) candidates(all []candidate, e *entry, a *attribute, canonical string) []candidate {
 	if a.spill != nil {
-		return s.spilledCandidates(all, e, a)
+		return s.spilledCandidates(all, e, a, canonical)
 	}
 	for _, v := range a.values {
 		all = append(all, candidate{s.rules.Schema.Normalise(canonical, v.raw), v.raw, a.name, v.add, v.del})
