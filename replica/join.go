@@ -92,30 +92,41 @@ func (r *Replica) members() (map[changelog.SID]bool, error) {
 	return out, err
 }
 
-// join waits until this server has a number and may speak for its directory:
-// it founded the room, or has caught up with a server that is ready and found
-// nothing in its directory that stands in the way.
+// join waits until this server takes part: see StepJoin.
 func (r *Replica) join(ctx context.Context) error {
 	for {
-		id := r.Identity()
-		if id.Joined && id.SID.Valid() && r.Fault() == "" {
-			return nil
-		}
-		if !id.Joined && id.SID.Valid() && r.caughtUp() && !r.lastingFault() {
-			switch err := r.match(ctx); {
-			case err == nil:
-				r.clearFault()
-				return r.setIdentity(func(id *store.Identity) { id.Joined = true })
-			case errors.Is(err, errMismatch):
-				r.refuse(err.Error(), false)
-			case ctx.Err() == nil:
-				r.setDirectoryError(err)
-			}
+		joined, err := r.StepJoin(ctx)
+		if joined || err != nil {
+			return err
 		}
 		if !r.wait(ctx, r.joinRetry(), r.changed) {
 			return ctx.Err()
 		}
 	}
+}
+
+// StepJoin reports whether this server has a number and may speak for its
+// directory: it founded the room, or has caught up with a server that is ready
+// and found nothing in its directory that stands in the way. Until then it may
+// only pull; the other pumps wait.
+func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
+	id := r.Identity()
+	if id.Joined && id.SID.Valid() && r.Fault() == "" {
+		return true, nil
+	}
+	if id.Joined || !id.SID.Valid() || !r.caughtUp() || r.lastingFault() {
+		return false, nil
+	}
+	switch err := r.match(ctx); {
+	case err == nil:
+		r.clearFault()
+		return true, r.setIdentity(func(id *store.Identity) { id.Joined = true })
+	case errors.Is(err, errMismatch):
+		r.refuse(err.Error(), false)
+	case ctx.Err() == nil:
+		r.setDirectoryError(err)
+	}
+	return false, nil
 }
 
 // joinRetry is how long to wait before looking again whether to join; matching

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"ldapsync/changelog"
 	"ldapsync/store"
@@ -39,9 +38,9 @@ func (r *Replica) Acknowledged(seq uint64) error {
 	})
 }
 
-// publish is one step of the publish pump: it hands the network what waits.
-// It returns false when nothing waited.
-func (r *Replica) publish(ctx context.Context) (bool, error) {
+// StepPublish hands the network what waits. It returns false when nothing
+// waited.
+func (r *Replica) StepPublish(ctx context.Context) (bool, error) {
 	if !r.Role().Writes() || r.Fault() != "" {
 		return false, nil
 	}
@@ -88,9 +87,9 @@ func (p *page) add(c *changelog.Change) bool {
 	return true
 }
 
-// pull is one step of catching up: a page from the best peer. It returns false
-// when no peer has anything we lack and may take.
-func (r *Replica) pull(ctx context.Context) (bool, error) {
+// StepPull is one step of catching up: a page from the best peer. It returns
+// false when no peer has anything we lack and may take.
+func (r *Replica) StepPull(ctx context.Context) (bool, error) {
 	if r.Fault() != "" {
 		return false, nil
 	}
@@ -104,8 +103,6 @@ func (r *Replica) pull(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	r.log.Debug("pulling", "peer", peer.JID, "have", v.String(), "offered", peer.Vector.String())
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
 	changes, more, err := r.cfg.Network.Pull(ctx, peer.JID, v.Seqs())
 	if err != nil {
 		return false, fmt.Errorf("pull from %s: %w", peer.JID, err)

@@ -17,7 +17,7 @@ import (
 // store fails, since nothing is safe without it.
 func (r *Replica) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return r.pump(ctx, r.toPull, 5*time.Second, r.pull) })
+	g.Go(func() error { return r.pump(ctx, r.toPull, 5*time.Second, within(pullTime, r.StepPull)) })
 	g.Go(func() error {
 		if err := r.join(ctx); err != nil {
 			return nil
@@ -25,7 +25,7 @@ func (r *Replica) Run(ctx context.Context) error {
 		close(r.ready)
 		r.changed.raise()
 		g.Go(func() error { return r.watch(ctx) })
-		g.Go(func() error { return r.pump(ctx, r.toPublish, 5*time.Second, r.publish) })
+		g.Go(func() error { return r.pump(ctx, r.toPublish, 5*time.Second, r.StepPublish) })
 		g.Go(func() error { return r.applyPump(ctx) })
 		g.Go(func() error { return r.keepTime(ctx) })
 		return nil
@@ -50,6 +50,18 @@ func (r *Replica) pump(ctx context.Context, s signal, idle time.Duration, step f
 		}
 	}
 	return nil
+}
+
+// pullTime is how long a peer has for one page.
+const pullTime = 30 * time.Second
+
+// within bounds the time of each step.
+func within(d time.Duration, step func(context.Context) (bool, error)) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		ctx, cancel := context.WithTimeout(ctx, d)
+		defer cancel()
+		return step(ctx)
+	}
 }
 
 // wait returns true when the signal was raised or the time has passed, false
@@ -99,16 +111,13 @@ type storeError struct{ error }
 
 func (e *storeError) Unwrap() error { return e.error }
 
-// errResync ends a watch so that the next one reads the whole directory.
-var errResync = errors.New("directory is to be read anew")
-
 // watchOnce follows the directory until it, or ctx, ends. The reports pass
 // through a short queue, so that those which arrived while the last were stored
 // share one transaction.
 func (r *Replica) watchOnce(ctx context.Context) error {
-	cookie, err := r.cookie()
+	c, cookie, err := r.BeginCapture()
 	if err != nil {
-		return &storeError{err}
+		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	events := make(chan directory.Event, 256)
@@ -123,7 +132,7 @@ func (r *Replica) watchOnce(ctx context.Context) error {
 			}
 		})
 	})
-	g.Go(func() error { return r.captureAll(ctx, events) })
+	g.Go(func() error { return r.captureAll(ctx, c, events) })
 	return g.Wait()
 }
 
@@ -141,23 +150,21 @@ func (r *Replica) cookie() (cookie []byte, err error) {
 	return cookie, err
 }
 
-func (r *Replica) captureAll(ctx context.Context, events <-chan directory.Event) error {
-	c := &capture{r: r}
+func (r *Replica) captureAll(ctx context.Context, c *Capture, events <-chan directory.Event) error {
 	for {
 		select {
+		case <-ctx.Done():
+			return ctx.Err()
 		case <-r.resync:
 			r.resync.raise()
-			return errResync
+			return ErrResync
 		case e, ok := <-events:
 			if !ok {
 				return nil
 			}
-			if err := r.captureRun(c, e, events); err != nil {
+			if err := c.Step(waiting(e, events)); err != nil {
 				return err
 			}
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
 		}
 	}
 }
@@ -165,32 +172,21 @@ func (r *Replica) captureAll(ctx context.Context, events <-chan directory.Event)
 // maxRun is the number of reports that share one transaction.
 const maxRun = 256
 
-// captureRun captures e and whatever waits behind it.
-func (r *Replica) captureRun(c *capture, e directory.Event, events <-chan directory.Event) error {
+// waiting returns e and whatever waits behind it.
+func waiting(e directory.Event, events <-chan directory.Event) []directory.Event {
 	run := []directory.Event{e}
-	var last *directory.Event
-	for last == nil && !border(e) && len(run) < maxRun {
+	for len(run) < maxRun {
 		select {
 		case next, ok := <-events:
-			if ok && border(next) {
-				last = &next
-			} else if ok {
-				run = append(run, next)
+			if !ok {
+				return run
 			}
-			if ok {
-				continue
-			}
+			run = append(run, next)
 		default:
+			return run
 		}
-		break
 	}
-	if err := r.captureEvents(c, run); err != nil {
-		return err
-	}
-	if last != nil {
-		return r.captureEvents(c, []directory.Event{*last})
-	}
-	return nil
+	return run
 }
 
 func border(e directory.Event) bool {
@@ -243,7 +239,7 @@ func (r *Replica) setDirectoryError(err error) {
 // applyPump writes marked entries to the directory.
 func (r *Replica) applyPump(ctx context.Context) error {
 	for ctx.Err() == nil {
-		more, unconfirmed, err := r.apply(ctx)
+		more, unconfirmed, err := r.StepApply(ctx)
 		switch {
 		case err != nil:
 			if ctx.Err() == nil && !errors.Is(err, directory.ErrUnavailable) {
@@ -254,7 +250,6 @@ func (r *Replica) applyPump(ctx context.Context) error {
 			r.awaitReport(ctx, unconfirmed)
 		case !more:
 			r.wait(ctx, time.Second, r.toApply)
-			r.releaseHeld()
 		}
 	}
 	return nil
@@ -267,7 +262,7 @@ func (r *Replica) awaitReport(ctx context.Context, ids []changelog.ID) {
 	case <-ctx.Done():
 	case <-r.captured:
 	case <-t.C:
-		if err := r.confirm(ctx, ids); err != nil && ctx.Err() == nil {
+		if err := r.StepConfirm(ctx, ids); err != nil && ctx.Err() == nil {
 			r.log.Warn("confirm writes", "error", err)
 		}
 	}
@@ -277,11 +272,11 @@ func (r *Replica) awaitReport(ctx context.Context, ids []changelog.ID) {
 // future, a changed schema.
 func (r *Replica) keepTime(ctx context.Context) error {
 	for n := 0; r.wait(ctx, time.Second, nil); n++ {
-		if err := errors.Join(r.retryParked(), r.mergeDueIfAny()); err != nil {
+		if err := r.StepTime(); err != nil {
 			r.log.Error("timed work", "error", err)
 		}
 		if n%schemaEvery == 0 {
-			r.checkSchema(ctx)
+			r.StepSchema(ctx)
 		}
 	}
 	return nil

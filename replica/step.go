@@ -1,0 +1,83 @@
+package replica
+
+import (
+	"context"
+	"errors"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+)
+
+// The pumps of Run consist of the steps of this file and nothing else, so that
+// they can also be taken one by one, in any order and without goroutines, by
+// whoever wants to see what becomes of it.
+
+// Capture is one watch of the directory as the capture pump sees it.
+type Capture struct {
+	r *Replica
+	c capture
+}
+
+// ErrResync ends a watch so that the next one reads the whole directory.
+var ErrResync = errors.New("directory is to be read anew")
+
+// BeginCapture begins a watch; cookie is what to resume with, nil to read the
+// whole directory. The watch before must have ended.
+func (r *Replica) BeginCapture() (c *Capture, cookie []byte, err error) {
+	if cookie, err = r.cookie(); err != nil {
+		return nil, nil, &storeError{err}
+	}
+	return &Capture{r: r, c: capture{r: r}}, cookie, nil
+}
+
+// Step captures the next reports of the directory, those between a refresh's
+// begin and end in one transaction. After an error the watch must be ended.
+func (c *Capture) Step(events []directory.Event) error {
+	select {
+	case <-c.r.resync:
+		c.r.resync.raise()
+		return ErrResync
+	default:
+	}
+	for len(events) > 0 {
+		n := 1
+		for !border(events[0]) && n < len(events) && !border(events[n]) {
+			n++
+		}
+		if err := c.r.captureEvents(&c.c, events[:n]); err != nil {
+			return err
+		}
+		events = events[n:]
+	}
+	return nil
+}
+
+// End notes that the watch is over, and why.
+func (c *Capture) End(why error) {
+	c.r.live.Store(false)
+	c.r.setDirectoryError(why)
+}
+
+// StepApply writes one batch of what is marked to the directory. It returns
+// false when there was nothing it could do, and the entries that wait for the
+// directory to report our last write to them.
+func (r *Replica) StepApply(ctx context.Context) (progress bool, unconfirmed []changelog.ID, err error) {
+	progress, unconfirmed, err = r.apply(ctx)
+	if err == nil && !progress && len(unconfirmed) == 0 {
+		r.releaseHeld()
+	}
+	return progress, unconfirmed, err
+}
+
+// StepConfirm reads entries whose last write the directory has not reported
+// for a while, so that a report that never comes does not hold them up.
+func (r *Replica) StepConfirm(ctx context.Context, ids []changelog.ID) error {
+	return r.confirm(ctx, ids)
+}
+
+// StepTime does what waits for time to pass: parked entries, and changes from
+// the future.
+func (r *Replica) StepTime() error { return errors.Join(r.retryParked(), r.mergeDueIfAny()) }
+
+// StepSchema takes the directory's schema into use where it has changed.
+func (r *Replica) StepSchema(ctx context.Context) { r.checkSchema(ctx) }
