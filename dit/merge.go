@@ -188,7 +188,9 @@ func (m *surgery) open(before shape) {
 			continue
 		}
 		s.touch(s.load(id), m.found)
-		m.rooted[id] = s.rooted(id)
+		if m.rooted[id] = s.rooted(id); !m.rooted[id] {
+			m.adopted = append(m.adopted, s.circle(id)...)
+		}
 	}
 }
 
@@ -229,6 +231,11 @@ func (m *surgery) close() {
 	alone := len(m.ids) == 1
 	if !alone {
 		s.forgetFamilies()
+	}
+	for _, id := range m.ids {
+		if !s.rooted(id) {
+			m.adopted = append(m.adopted, s.circle(id)...)
+		}
 	}
 	for _, id := range append(m.adopted, m.ids...) {
 		s.settle(id)
@@ -275,7 +282,7 @@ func (s *State) settle(id ID) {
 			return
 		}
 		s.setKey(idKey(keyGap, id), false)
-		if n.live || n.placed == s.hasChildren(id) {
+		if n.live || n.placed == (s.hasChildren(id) && s.circle(id) == nil) {
 			return
 		}
 		e := s.load(id)

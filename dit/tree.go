@@ -178,5 +178,26 @@ func (s *State) rooted(id ID) bool {
 	return true
 }
 
+// circle returns the created entries on the way up from id when it leads back to
+// id, itself first; nil when it does not. No server makes such entries; they are
+// withheld, and the deleted ones among them keep no place for one another.
+func (s *State) circle(id ID) []ID {
+	var members []ID
+	trail, steps := ID{}, 0
+	for next := id; ; {
+		n, _ := s.node(next)
+		if !n.created || n.parent.IsZero() || next == trail {
+			return nil
+		}
+		members = append(members, next)
+		if next = n.parent; next == id {
+			return members
+		}
+		if steps++; steps&(steps-1) == 0 {
+			trail = members[len(members)-1]
+		}
+	}
+}
+
 // named reports whether any entry was ever given id as its parent.
 func (s *State) named(id ID) bool { return s.hasChildren(id) || s.any(idKey(keyOther, id)) }
