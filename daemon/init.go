@@ -64,11 +64,13 @@ func Init(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writ
 // or to learn that somebody must let this server in first.
 func (u *unit) meetRoom(ctx context.Context, out io.Writer) error {
 	l := u.link.Load()
-	l.listen()
+	if err := l.discover(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return l.room.Run(ctx) })
+	g.Go(func() error { return l.room.Load().Run(ctx) })
 	g.Go(func() error { l.follow(ctx); return nil })
 	g.Go(func() error {
 		defer cancel()
@@ -80,16 +82,16 @@ func (u *unit) meetRoom(ctx context.Context, out io.Writer) error {
 func (u *unit) report(ctx context.Context, out io.Writer) error {
 	l := u.link.Load()
 	for {
-		state, _ := l.room.State()
+		state, _ := l.roomState()
 		id := l.replica.Identity()
 		if state == muc.NotAdmitted {
 			fmt.Fprintf(out, "logged in as %s, install id %s\n", u.daemon.client.Addr(), id.Install)
-			fmt.Fprintf(out, "room %s does not let this server in yet: on the server of an owner run\n  %s\n", l.room.JID(), admitCommand(u))
+			fmt.Fprintf(out, "room %s does not let this server in yet: on the server of an owner run\n  %s\n", l.room.Load().JID(), admitCommand(u))
 			return nil
 		}
 		if state == muc.Joined && id.SID.Valid() {
 			fmt.Fprintf(out, "logged in as %s, install id %s\n", u.daemon.client.Addr(), id.Install)
-			fmt.Fprintf(out, "room %s: %s, sid %d\n", l.room.JID(), l.replica.Role(), id.SID)
+			fmt.Fprintf(out, "room %s: %s, sid %d\n", l.room.Load().JID(), l.replica.Role(), id.SID)
 			return nil
 		}
 		select {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,14 +19,16 @@ import (
 	"ldapsync/replica"
 	"ldapsync/roles"
 	"ldapsync/xmpp"
-	"ldapsync/xmpp/element"
 )
 
 // link joins one replica to its room: it is the replica's Network, tells the
 // room how far the replica reaches, and hands it what the room says.
 type link struct {
-	client  *xmpp.Client
-	room    *muc.Room
+	client *xmpp.Client
+	// room is nil until the room service is known.
+	room    atomic.Pointer[muc.Room]
+	nick    string
+	rooms   jid.JID
 	suffix  string
 	version string
 	// service is the pubsub service wanted, the zero JID to find one.
@@ -45,11 +48,75 @@ type link struct {
 	subscribed map[string]bool
 }
 
-// listen begins to take in what the room and the nodes say.
+// listen begins to take in what the nodes say. It is called before the client
+// connects, since the XMPP server then delivers at once what it has kept.
 func (l *link) listen() {
-	l.room.OnChange(func(muc.Change) { l.nudge() })
 	pubsub.Events(l.client, func(e pubsub.Event) { l.events.put(e) })
 	l.client.OnOnline(func(context.Context) { l.newSession() })
+}
+
+// NoServiceError is an XMPP server without a service that is needed.
+type NoServiceError struct{ Domain string }
+
+func (e *NoServiceError) Error() string {
+	return "no room service (XEP-0045) is offered by " + e.Domain
+}
+
+// Hint says how to mend it.
+func (e *NoServiceError) Hint() string {
+	return "add a MUC component to the XMPP server, or name one as xmpp.muc in the configuration"
+}
+
+// discover finds the services that the configuration does not name, and makes
+// the room. It waits for a session.
+func (l *link) discover(ctx context.Context) error {
+	online := make(chan struct{}, 1)
+	defer l.client.OnOnline(func(context.Context) {
+		select {
+		case online <- struct{}{}:
+		default:
+		}
+	})()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-online:
+		}
+		err := l.findServices(ctx)
+		if err == nil || !errors.Is(err, xmpp.ErrOffline) {
+			return err
+		}
+	}
+}
+
+func (l *link) findServices(ctx context.Context) error {
+	domain := l.client.Addr().Domain()
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if l.rooms.Equal(jid.JID{}) {
+		service, found, err := l.client.DiscoverService(ctx, domain, "conference")
+		if err != nil {
+			return fmt.Errorf("look for a room service: %w", err)
+		}
+		if !found {
+			return &NoServiceError{domain.String()}
+		}
+		l.rooms = service
+	}
+	if l.service.Equal(jid.JID{}) {
+		service, found, err := l.client.DiscoverService(ctx, domain, "pubsub")
+		if err != nil {
+			return fmt.Errorf("look for a pubsub service: %w", err)
+		}
+		if found {
+			l.service = service
+		}
+	}
+	room := muc.New(muc.Config{Client: l.client, Service: l.rooms, Suffix: l.suffix, Nick: l.nick, Log: l.log})
+	room.OnChange(func(muc.Change) { l.nudge() })
+	l.room.Store(room)
+	return nil
 }
 
 // newSession forgets what has to be done once per session.
@@ -71,8 +138,11 @@ func (l *link) nudge() {
 
 // run works until ctx ends, or returns what no retry can mend.
 func (l *link) run(ctx context.Context) error {
+	if err := l.discover(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return l.room.Run(ctx) })
+	g.Go(func() error { return l.room.Load().Run(ctx) })
 	g.Go(func() error { l.follow(ctx); return nil })
 	g.Go(func() error { l.announce(ctx); return nil })
 	g.Go(func() error { l.receive(ctx); return nil })
@@ -98,7 +168,7 @@ func (l *link) follow(ctx context.Context) {
 }
 
 func (l *link) keepUp(ctx context.Context) error {
-	self, joined := l.room.Self()
+	self, joined := l.room.Load().Self()
 	if !joined {
 		return l.replica.SetPeers(nil)
 	}
@@ -131,7 +201,7 @@ func (l *link) settleIn(ctx context.Context, self muc.Occupant) error {
 	if l.replica.Identity().Joined || self.Affiliation != "owner" {
 		return nil
 	}
-	if !l.room.Created() {
+	if !l.room.Load().Created() {
 		alone, err := l.alone(ctx)
 		if err != nil || !alone {
 			return err
@@ -142,7 +212,7 @@ func (l *link) settleIn(ctx context.Context, self muc.Occupant) error {
 
 // alone reports whether no other server belongs to the room.
 func (l *link) alone(ctx context.Context) (bool, error) {
-	list, err := l.room.Affiliations(ctx)
+	list, err := l.room.Load().Affiliations(ctx)
 	if err != nil {
 		return false, fmt.Errorf("read the room's members: %w", err)
 	}
@@ -158,7 +228,7 @@ func (l *link) alone(ctx context.Context) (bool, error) {
 // a replica, and whose real address the room shows.
 func (l *link) peers() []replica.Peer {
 	var out []replica.Peer
-	for _, o := range l.room.Occupants() {
+	for _, o := range l.room.Load().Occupants() {
 		if o.Self || o.Payload == nil || o.JID.Equal(jid.JID{}) {
 			continue
 		}
@@ -306,7 +376,7 @@ func (l *link) present() {
 	if node := l.ownNode(); node != nil {
 		p.Service, p.Node = node.Service().String(), node.Name()
 	}
-	l.room.SetPayload(p.Element(), fmt.Sprintf("%s, %s, %s", p.Role, p.State, v))
+	l.room.Load().SetPayload(p.Element(), fmt.Sprintf("%s, %s, %s", p.Role, p.State, v))
 }
 
 // receive hands events to the replica, a run of one server at a time.
@@ -353,19 +423,17 @@ func (l *link) collect(parts *protocol.Assembler, events []pubsub.Event) (d repl
 	return d, nil
 }
 
-// authorOf returns the server whose node an event came from. An event from
-// elsewhere is none of our business.
+// authorOf returns the server whose node an event came from, as the room shows
+// it, or else as it was last seen: events that were kept for us arrive before
+// the room is joined. An event from elsewhere is none of our business.
 func (l *link) authorOf(e pubsub.Event) (replica.Peer, bool) {
-	for _, p := range l.replica.Peers() {
-		if p.Node == e.Node && p.Service == e.Service.String() && p.Node == pubsub.NodeName(uint16(p.SID), l.suffix) {
+	for _, p := range l.replica.Known() {
+		if e.Node == pubsub.NodeName(uint16(p.SID), l.suffix) && p.Service == e.Service.String() {
 			return p, true
 		}
 	}
 	return replica.Peer{}, false
 }
-
-// publishWindow is the number of publishes in flight.
-const publishWindow = 8
 
 // Publish implements replica.Network.
 func (l *link) Publish(ctx context.Context, changes []changelog.Change) (uint64, error) {
@@ -379,11 +447,13 @@ func (l *link) Publish(ctx context.Context, changes []changelog.Change) (uint64,
 	for i, item := range items {
 		out[i] = pubsub.Item{ID: item.ID, Payload: item.Payload}
 	}
-	p := pubsub.Publisher{Node: node, Window: publishWindow}
-	n, err := p.Publish(ctx, out)
+	n, err := node.Publish(ctx, out...)
 	var acked uint64
 	if n > 0 {
 		acked = items[n-1].Last
+	}
+	if xmpp.IsCondition(err, "forbidden", "item-not-found") {
+		l.newSession() // the node is gone: make it again
 	}
 	if errors.Is(err, xmpp.ErrOffline) {
 		err = fmt.Errorf("%w: %w", replica.ErrOffline, err)

@@ -9,6 +9,7 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"ldapsync/changelog"
+	"ldapsync/muc"
 	"ldapsync/protocol"
 	"ldapsync/replica"
 	"ldapsync/xmpp"
@@ -124,8 +125,15 @@ func skip(from *protocol.Resume, item protocol.Item, sid changelog.SID) bool {
 	return from != nil && from.SID == sid && from.Seq == item.First && from.Digest == item.Digest && item.Part < from.Part
 }
 
+func (l *link) occupantsNow() []muc.Occupant {
+	if room := l.room.Load(); room != nil {
+		return room.Occupants()
+	}
+	return nil
+}
+
 func (l *link) isOccupant(address string) bool {
-	for _, o := range l.room.Occupants() {
+	for _, o := range l.occupantsNow() {
 		if !o.Self && o.JID.String() == address {
 			return true
 		}

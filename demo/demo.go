@@ -35,7 +35,8 @@ type Options struct {
 const stepWait = 30 * time.Second
 
 type demo struct {
-	Options
+	opts Options
+	out  io.Writer
 	*cluster.Cluster
 	a, b *cluster.Server
 }
@@ -43,20 +44,21 @@ type demo struct {
 // Run shows everything and returns nil when every step ended with two equal
 // directories.
 func Run(ctx context.Context, opts Options) (err error) {
-	d := &demo{Options: opts}
-	if d.Exe == "" {
-		if d.Exe, err = os.Executable(); err != nil {
+	d := &demo{out: opts.Out}
+	if opts.Exe == "" {
+		if opts.Exe, err = os.Executable(); err != nil {
 			return err
 		}
 	}
-	if d.Dir == "" {
-		if d.Dir, err = os.MkdirTemp("", "ldapsync-demo-"); err != nil {
+	if opts.Dir == "" {
+		if opts.Dir, err = os.MkdirTemp("", "ldapsync-demo-"); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(d.Dir)) }()
+		defer func() { err = errors.Join(err, os.RemoveAll(opts.Dir)) }()
 	}
-	d.say("starting Prosody and two OpenLDAP servers in %s", d.Dir)
-	d.Cluster, err = cluster.Start(d.Dir, cluster.Options{Exe: d.Exe, Suffix: Suffix, Servers: 2, Slapd: openldap.Options{SessionLog: 10000}})
+	d.opts = opts
+	d.say("starting Prosody and two OpenLDAP servers in %s", opts.Dir)
+	d.Cluster, err = cluster.Start(opts.Dir, cluster.Options{Exe: opts.Exe, Suffix: Suffix, Servers: 2, Slapd: openldap.Options{SessionLog: 10000}})
 	if err != nil {
 		return err
 	}
@@ -76,7 +78,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	return nil
 }
 
-func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.Out, "* "+format+"\n", args...) }
+func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, "* "+format+"\n", args...) }
 
 // people and groups are the size of the directory that is loaded.
 const people, groups = 250, 20
@@ -124,10 +126,10 @@ func (d *demo) operations(ctx context.Context) error {
 		what string
 		ldif string
 	}{
+		{d.a, "add a subtree", "dn: ou=contractors,%[1]s\nchangetype: add\nobjectClass: organizationalUnit\n\ndn: ou=abroad,ou=contractors,%[1]s\nchangetype: add\nobjectClass: organizationalUnit\n"},
 		{d.b, "add", "dn: uid=newcomer,ou=people,%[1]s\nchangetype: add\nobjectClass: inetOrgPerson\ncn: New Comer\nsn: Comer\nmail: new@example.org\n"},
 		{d.a, "modify", "dn: uid=newcomer,ou=people,%[1]s\nchangetype: modify\nreplace: mail\nmail: newcomer@example.org\n-\nadd: title\ntitle: Engineer\n-\n"},
 		{d.b, "rename", "dn: uid=newcomer,ou=people,%[1]s\nchangetype: modrdn\nnewrdn: uid=oldhand\ndeleteoldrdn: 1\n"},
-		{d.a, "add a subtree", "dn: ou=contractors,%[1]s\nchangetype: add\nobjectClass: organizationalUnit\n\ndn: ou=abroad,ou=contractors,%[1]s\nchangetype: add\nobjectClass: organizationalUnit\n"},
 		{d.b, "move into it", "dn: uid=oldhand,ou=people,%[1]s\nchangetype: moddn\nnewrdn: uid=oldhand\ndeleteoldrdn: 1\nnewsuperior: ou=abroad,ou=contractors,%[1]s\n"},
 		{d.a, "move the subtree", "dn: ou=abroad,ou=contractors,%[1]s\nchangetype: moddn\nnewrdn: ou=overseas\ndeleteoldrdn: 1\nnewsuperior: ou=people,%[1]s\n"},
 		{d.b, "delete", "dn: uid=oldhand,ou=overseas,ou=people,%[1]s\nchangetype: delete\n\ndn: ou=contractors,%[1]s\nchangetype: delete\n"},
@@ -170,7 +172,7 @@ func (d *demo) partition(ctx context.Context) error {
 	}
 	d.say("healed: both members are in the group, and both twins are kept, the younger under a name of its own:")
 	out, err := d.b.Slapd.LDAPSearch("(|(sn=Twin)(cn=both))", "cn", "member", "ldapsyncConflictOf")
-	fmt.Fprintln(d.Out, out)
+	fmt.Fprintln(d.out, out)
 	return err
 }
 
@@ -180,7 +182,7 @@ func (d *demo) status(context.Context) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(d.Out, out)
+		fmt.Fprintln(d.out, out)
 	}
 	return nil
 }
@@ -200,10 +202,10 @@ func (d *demo) until(ctx context.Context, check func() string) error {
 func (d *demo) invite() {
 	d.say("everything runs until Ctrl-C. To try:")
 	for _, s := range d.Servers {
-		fmt.Fprintf(d.Out, "    ldapmodify -H %s -D '%s' -w %s\n", s.Slapd.URI, s.Slapd.AdminDN, s.Slapd.AdminPassword)
-		fmt.Fprintf(d.Out, "    ldapsearch -H %s -x -b '%s'\n", s.Slapd.URI, Suffix)
-		fmt.Fprintf(d.Out, "    %s status --config %s\n", d.Exe, s.ConfigPath())
+		fmt.Fprintf(d.out, "    ldapmodify -H %s -D '%s' -w %s\n", s.Slapd.URI, s.Slapd.AdminDN, s.Slapd.AdminPassword)
+		fmt.Fprintf(d.out, "    ldapsearch -H %s -x -b '%s'\n", s.Slapd.URI, Suffix)
+		fmt.Fprintf(d.out, "    %s status --config %s\n", d.opts.Exe, s.ConfigPath())
 	}
-	fmt.Fprintf(d.Out, "  look into the room as %s (password secret-ldap1) at %s, CA %s, room %s\n",
+	fmt.Fprintf(d.out, "  look into the room as %s (password secret-ldap1) at %s, CA %s, room %s\n",
 		d.a.JID, d.Prosody.Addr, d.Prosody.CAFile, Suffix+"@"+d.Prosody.MUC)
 }

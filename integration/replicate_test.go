@@ -39,6 +39,7 @@ func everyOperation(s *site, on *cluster.Server) {
 	me := on.Name
 	people := "ou=people," + suffix
 	for _, step := range []struct{ what, ldif string }{
+		{"container", "dn: ou=%[1]s,%[2]s\nchangetype: add\nobjectClass: organizationalUnit\n\ndn: ou=sub,ou=%[1]s,%[2]s\nchangetype: add\nobjectClass: organizationalUnit\n"},
 		{"add", "dn: uid=%[1]s,%[2]s\nchangetype: add\nobjectClass: inetOrgPerson\nobjectClass: posixAccount\ncn: %[1]s Žluťoučký\nsn: S\n" +
 			"uidNumber: 1000\ngidNumber: 100\nhomeDirectory: /home/x\nmail: a@example.org\ndescription;lang-de: Größe\nuserPassword: secret\n"},
 		{"modify add", "dn: uid=%[1]s,%[2]s\nchangetype: modify\nadd: mail\nmail: b@example.org\nmail: c@example.org\n-\n"},
@@ -49,7 +50,6 @@ func everyOperation(s *site, on *cluster.Server) {
 		{"rename", "dn: uid=%[1]s,%[2]s\nchangetype: modrdn\nnewrdn: uid=%[1]s-renamed\ndeleteoldrdn: 1\n"},
 		{"rename keeping the old value", "dn: uid=%[1]s-renamed,%[2]s\nchangetype: modrdn\nnewrdn: uid=%[1]s-again\ndeleteoldrdn: 0\n"},
 		{"rename in case only", "dn: uid=%[1]s-again,%[2]s\nchangetype: modrdn\nnewrdn: uid=%[1]s-AGAIN\ndeleteoldrdn: 1\n"},
-		{"container", "dn: ou=%[1]s,%[2]s\nchangetype: add\nobjectClass: organizationalUnit\n\ndn: ou=sub,ou=%[1]s,%[2]s\nchangetype: add\nobjectClass: organizationalUnit\n"},
 		{"move", "dn: uid=%[1]s-AGAIN,%[2]s\nchangetype: moddn\nnewrdn: uid=%[1]s\ndeleteoldrdn: 1\nnewsuperior: ou=sub,ou=%[1]s,%[2]s\n"},
 		{"move of a subtree", "dn: ou=sub,ou=%[1]s,%[2]s\nchangetype: moddn\nnewrdn: ou=sub-%[1]s\ndeleteoldrdn: 1\nnewsuperior: " + suffix + "\n"},
 		{"modify below it", "dn: uid=%[1]s,ou=sub-%[1]s," + suffix + "\nchangetype: modify\nadd: description\ndescription: moved\n-\n"},

@@ -38,10 +38,15 @@ func (r *Replica) apply(ctx context.Context) (progress bool, unconfirmed []chang
 	if err != nil {
 		return false, nil, fmt.Errorf("plan writes: %w", err)
 	}
-	if p.empty() {
+	if len(p.units) == 0 {
 		return false, p.unconfirmed, nil
 	}
-	return true, nil, r.send(ctx, p.groups)
+	for _, units := range p.transactions() {
+		if err := r.send(ctx, units); err != nil {
+			return false, nil, err
+		}
+	}
+	return true, nil, nil
 }
 
 func (r *Replica) nothingDirty() (idle bool, err error) {
@@ -72,15 +77,12 @@ func (r *Replica) releaseHeld() {
 	clear(r.stale)
 }
 
-// send writes groups in one transaction; where the directory will not take
-// them, it halves them until the culprit stands alone.
-func (r *Replica) send(ctx context.Context, groups [][]*unit) error {
+// send writes units in one transaction; where the directory will not take them,
+// it sets the culprit apart, or halves them until the culprit stands alone.
+func (r *Replica) send(ctx context.Context, units []*unit) error {
 	var writes []directory.Write
-	var units []*unit
-	for _, g := range groups {
-		for _, u := range g {
-			writes, units = append(writes, u.writes...), append(units, u)
-		}
+	for _, u := range units {
+		writes = append(writes, u.writes...)
 	}
 	err := r.cfg.Directory.Apply(ctx, writes)
 	var refused *directory.RefusedError
@@ -89,13 +91,39 @@ func (r *Replica) send(ctx context.Context, groups [][]*unit) error {
 		return r.done(units)
 	case !errors.Is(err, directory.ErrStale) && !errors.As(err, &refused):
 		return err
-	case len(groups) > 1:
-		half := len(groups) / 2
-		return errors.Join(r.send(ctx, groups[:half]), r.send(ctx, groups[half:]))
+	case len(units) > 1:
+		for _, part := range apart(units, err) {
+			if err := r.send(ctx, part); err != nil {
+				return err
+			}
+		}
+		return nil
 	case refused != nil:
 		return r.park(units, refused.Code, refused.Text)
 	}
 	return r.hold(units, err)
+}
+
+// apart divides units: before, at and after the one that a write error blames,
+// or in the middle.
+func apart(units []*unit, err error) (parts [][]*unit) {
+	at, next := len(units)/2, len(units)
+	var blamed *directory.WriteError
+	if errors.As(err, &blamed) {
+		left := blamed.Index
+		for i, u := range units {
+			if left -= len(u.writes); left < 0 {
+				at, next = i, i+1
+				break
+			}
+		}
+	}
+	for _, part := range [][]*unit{units[:at], units[at:next], units[next:]} {
+		if len(part) > 0 {
+			parts = append(parts, part)
+		}
+	}
+	return parts
 }
 
 // done stores the outcome of writes that the directory has made.
@@ -106,7 +134,7 @@ func (r *Replica) done(units []*unit) error {
 			if err != nil {
 				return err
 			}
-			if in == nil || u.aside {
+			if in == nil {
 				continue
 			}
 			if err := w.settleIntent(in); err != nil {
@@ -144,7 +172,7 @@ func (w *work) settleIntent(in *store.Intent) error {
 		return err
 	}
 	d, err := w.Dirty(id)
-	if err != nil || d == nil || d.Gen != in.Gen {
+	if err != nil || d == nil || d.Gen != in.Gen || in.Image.Loose {
 		return err
 	}
 	return w.ClearDirty(id)
@@ -301,7 +329,7 @@ func (w *work) imageOf(e *directory.Entry) (*store.Image, error) {
 	parent, ok := (&capture{}).locate(w, name)
 	m := &store.Image{ID: e.ID, Parent: parent, CSN: e.CSN, Confirmed: true, Attrs: e.Attrs}
 	if ok {
-		m.RDN, m.RDNKey = name[0].String(), name[0].Key(w.rules.Schema)
+		m.RDN, m.RDNKey = w.spelling(name[0]), name[0].Key(w.rules.Schema)
 	}
 	return m, nil
 }

@@ -1,7 +1,9 @@
 package replica
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"ldapsync/changelog"
@@ -85,6 +87,7 @@ func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, er
 		return false, err
 	}
 	w.r.counters.Captured.Add(1)
+	w.r.log.Debug("captured", "op", c.Op.String(), "dn", c.DN, "mods", summary(c.Mods))
 	return false, w.merge(c)
 }
 
@@ -99,6 +102,15 @@ func (w *work) denyOwn(c changelog.Change, now *store.Image) error {
 		return nil
 	}
 	return w.putAndSettle(now)
+}
+
+// summary names what modifications do, without values.
+func summary(mods []changelog.Mod) string {
+	var out []string
+	for _, m := range mods {
+		out = append(out, fmt.Sprintf("%s %s (%d)", m.Op, m.Attr, len(m.Values)))
+	}
+	return strings.Join(out, ", ")
 }
 
 // seenOf returns what the image of an entry contains of other servers.

@@ -106,7 +106,7 @@ func (c *capture) locate(w *work, name dn.DN) (parent changelog.ID, ok bool) {
 
 func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, rdn dn.RDN) error {
 	now := &store.Image{
-		ID: e.ID, Parent: parent, RDN: rdn.String(), RDNKey: rdn.Key(w.rules.Schema),
+		ID: e.ID, Parent: parent, RDN: w.spelling(rdn), RDNKey: rdn.Key(w.rules.Schema),
 		CSN: e.CSN, Confirmed: true, Attrs: e.Attrs,
 	}
 	old, err := w.Image(e.ID)

@@ -19,11 +19,10 @@ type unit struct {
 	have, want *store.Image
 	// rdn is the name of want, oldRDN that of have.
 	rdn, oldRDN dn.RDN
-	// writes are what the unit came to when it was placed.
+	// writes are what the unit came to when it was placed, leaves the image
+	// they leave, nil for none.
 	writes []directory.Write
-	// aside is a unit that only gives its entry a temporary name; moved is the
-	// unit of that entry later in the same group.
-	aside, moved bool
+	leaves *store.Image
 }
 
 // kind tells which operation the unit needs first.
@@ -40,9 +39,8 @@ func (u *unit) kind() directory.WriteOp {
 }
 
 // plan is a batch of units in an order in which the directory can take them.
-// Groups are atomic: a refused batch is split between them only.
 type plan struct {
-	groups [][]*unit
+	units []*unit
 	// blocked are units that cannot be placed for now, with what stands in the
 	// way.
 	blocked []blocked
@@ -56,11 +54,19 @@ type blocked struct {
 	why string
 }
 
-func (p *plan) empty() bool { return len(p.groups) == 0 }
-
-func (p *plan) units() (out []*unit) {
-	for _, g := range p.groups {
-		out = append(out, g...)
+// transactions cuts the batch into runs that may stand in one transaction. A
+// move stands alone: OpenLDAP 2.5.13 can crash over a transaction in which an
+// entry gets another superior.
+func (p *plan) transactions() (out [][]*unit) {
+	alone := true
+	for _, u := range p.units {
+		move := len(u.writes) == 1 && u.writes[0].NewSuperior != ""
+		if alone || move {
+			out = append(out, nil)
+		}
+		last := len(out) - 1
+		out[last] = append(out[last], u)
+		alone = move
 	}
 	return out
 }
@@ -90,7 +96,7 @@ func (w *work) makePlan(held map[changelog.ID]bool) (*plan, error) {
 	if err := p.schedule(l); err != nil {
 		return nil, err
 	}
-	for _, u := range p.plan.units() {
+	for _, u := range p.plan.units {
 		if err := w.intend(u); err != nil {
 			return nil, err
 		}
@@ -201,8 +207,8 @@ func (p *planner) takeIfMarked(id changelog.ID) error {
 // intend stores what a unit is about to make of its entry.
 func (w *work) intend(u *unit) error {
 	in := store.Intent{Gen: u.gen, Seen: w.seen, Image: store.Image{ID: u.id, Gone: true}}
-	if u.want != nil {
-		in.Image = *u.want
+	if u.leaves != nil {
+		in.Image = *u.leaves
 	}
 	if u.have != nil {
 		in.Image.CSN = u.have.CSN
@@ -214,13 +220,19 @@ func (w *work) intend(u *unit) error {
 // write fills in the writes of a unit as the directory will be when the writes
 // before it are done.
 func (u *unit) write(w *work, l *layout) error {
+	u.leaves = u.want
 	switch u.kind() {
 	case directory.Add:
 		u.writes = []directory.Write{{Op: directory.Add, ID: u.id, DN: l.below(u.want.Parent, u.rdn).String(), Attrs: u.want.Attrs}}
 	case directory.Delete:
 		u.writes = []directory.Write{{Op: directory.Delete, ID: u.id, DN: l.name(u.id).String()}}
 	case directory.ModDN:
-		return u.writeMove(w, l)
+		err := u.rename(w, l, u.want.Parent, u.rdn, !w.keepsOldName(u.have, u.want))
+		if err != nil || u.have.Parent != u.want.Parent {
+			return err // the rest of a move is for the next batch
+		}
+		u.modify(w, l.below(u.want.Parent, u.rdn).String(), u.leaves.Attrs)
+		u.leaves = u.want
 	case directory.Modify:
 		u.modify(w, l.name(u.id).String(), u.have.Attrs)
 	}
@@ -231,30 +243,42 @@ func (u *unit) write(w *work, l *layout) error {
 // guard makes the first write of a unit depend on the state the unit starts
 // from; the later ones follow in the same transaction.
 func (u *unit) guard() {
-	if u.have != nil && !u.moved && len(u.writes) > 0 {
+	if u.have != nil && len(u.writes) > 0 {
 		u.writes[0].IfCSN = u.have.CSN
 	}
 }
 
-func (u *unit) writeMove(w *work, l *layout) error {
-	attrs := u.have.Attrs
-	if needsClass(u.rdn, attrs) {
-		u.writes = append(u.writes, addClass(u.id, l.name(u.id).String()))
-		attrs = withClass(attrs)
+// rename adds the writes that give the entry a name and superior. They leave
+// the directory's own stamps, and the rest of the entry as it was.
+func (u *unit) rename(w *work, l *layout, parent changelog.ID, rdn dn.RDN, deleteOld bool) error {
+	image := *u.have
+	image.Loose = true
+	u.leaves = &image
+	defer u.guard()
+	name := l.name(u.id).String()
+	if needsClass(rdn, image.Attrs) {
+		u.writes = append(u.writes, addClass(u.id, name))
+		image.Attrs = withClass(image.Attrs)
+		if image.Parent != parent {
+			return nil // the move is for the next batch
+		}
 	}
-	m := directory.Write{Op: directory.ModDN, ID: u.id, DN: l.name(u.id).String(), NewRDN: u.rdn.String()}
-	m.DeleteOldRDN = !w.keepsOldName(u.have, u.want)
-	if l.placeOf(u.id).parent != u.want.Parent {
-		m.NewSuperior = l.nameOrSuffix(u.want.Parent)
+	m := directory.Write{Op: directory.ModDN, ID: u.id, DN: name, NewRDN: rdn.String(), DeleteOldRDN: deleteOld}
+	if image.Parent != parent {
+		m.NewSuperior = l.name(parent).String()
 	}
 	u.writes = append(u.writes, m)
-	attrs, err := w.renamed(&store.Image{RDN: u.have.RDN, Attrs: attrs}, m.NewRDN, m.DeleteOldRDN)
-	if err != nil {
+	var err error
+	if image.Attrs, err = w.renamed(&image, m.NewRDN, deleteOld); err != nil {
 		return err
 	}
-	u.modify(w, l.below(u.want.Parent, u.rdn).String(), attrs)
-	u.guard()
+	image.Parent, image.RDN, image.RDNKey = parent, w.spelling(rdn), rdn.Key(w.rules.Schema)
 	return nil
+}
+
+func addClass(id changelog.ID, name string) directory.Write {
+	class := changelog.Mod{Op: changelog.ModAdd, Attr: "objectClass", Values: []string{schema.ConflictClass}}
+	return directory.Write{Op: directory.Modify, ID: id, DN: name, Mods: []changelog.Mod{class}}
 }
 
 // modify adds the write that turns attrs into those of the view. The stamps of

@@ -3,6 +3,8 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -164,11 +166,7 @@ func (w *work) roleOf(sid changelog.SID) (roles.Role, bool, error) {
 	if err != nil || !ok {
 		return roles.None, false, err
 	}
-	role, err := roles.ParseRole(m.Role)
-	if err != nil {
-		return roles.None, true, nil
-	}
-	return role, true, nil
+	return remembered(sid, m).Role, true, nil
 }
 
 func (w *work) deny(c *changelog.Change, got *Receipt) error {
@@ -274,7 +272,7 @@ func (r *Replica) rememberPeers(peers []Peer) error {
 			if err != nil {
 				return err
 			}
-			if p.SID.Valid() && p.SID != r.Identity().SID && (!ok || m.JID != p.JID || m.Install != p.Install || m.Role != p.Role.String()) {
+			if p.SID.Valid() && p.SID != r.Identity().SID && (!ok || m.JID != p.JID || m.Install != p.Install || m.Role != p.Role.String() || m.Service != p.Service) {
 				news = append(news, p)
 			}
 		}
@@ -288,7 +286,7 @@ func (r *Replica) rememberPeers(peers []Peer) error {
 			if err := t.Log.Know(p.SID); err != nil {
 				return err
 			}
-			err := t.SetMember(p.SID, store.Member{JID: p.JID, Install: p.Install, Role: p.Role.String(), Seen: p.LastSeen})
+			err := t.SetMember(p.SID, store.Member{JID: p.JID, Install: p.Install, Role: p.Role.String(), Service: p.Service, Seen: p.LastSeen})
 			if err != nil {
 				return err
 			}
@@ -297,15 +295,47 @@ func (r *Replica) rememberPeers(peers []Peer) error {
 	})
 }
 
-// Peers returns the other servers of the room.
+// Peers returns the other servers of the room, in the order of their JIDs.
 func (r *Replica) Peers() []Peer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := make([]Peer, 0, len(r.peers))
-	for _, p := range r.peers {
-		out = append(out, p)
+	for _, address := range slices.Sorted(maps.Keys(r.peers)) {
+		out = append(out, r.peers[address])
 	}
 	return out
+}
+
+// Known returns the other servers of the room, and those remembered that are
+// not there now.
+func (r *Replica) Known() []Peer {
+	out := r.Peers()
+	here := map[changelog.SID]bool{}
+	for _, p := range out {
+		here[p.SID] = true
+	}
+	err := r.cfg.Store.View(func(t *store.Tx) error {
+		members, err := t.Members()
+		for sid, m := range members {
+			if !here[sid] {
+				out = append(out, remembered(sid, m))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		r.log.Error("read members", "error", err)
+	}
+	return out
+}
+
+// remembered returns a member as a peer that is away.
+func remembered(sid changelog.SID, m store.Member) Peer {
+	role, err := roles.ParseRole(m.Role)
+	if err != nil {
+		role = roles.None
+	}
+	return Peer{JID: m.JID, SID: sid, Install: m.Install, Role: role, Service: m.Service, LastSeen: m.Seen}
 }
 
 func (r *Replica) peerBySID(sid changelog.SID) (Peer, bool) {

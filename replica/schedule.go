@@ -9,6 +9,7 @@ import (
 	"ldapsync/directory"
 	"ldapsync/dn"
 	"ldapsync/schema"
+	"ldapsync/store"
 )
 
 // place is where an entry stands in the directory.
@@ -45,6 +46,11 @@ func (l *layout) placeOf(id changelog.ID) place {
 	if err != nil || m == nil || m.Gone {
 		return place{}
 	}
+	return placeIn(m)
+}
+
+// placeIn returns where an image stands.
+func placeIn(m *store.Image) place {
 	rdn, err := dn.ParseRDN(m.RDN)
 	if err != nil {
 		return place{}
@@ -145,11 +151,10 @@ func (l *layout) obstacle(u *unit) (why string, holder changelog.ID) {
 }
 
 // schedule orders the units so that each finds its superior there, its name
-// free and nothing below it when it goes. Where names go round in a circle one
-// entry is first given a name of its own; from there on the batch is one group.
+// free and nothing below it when it goes. Where names go round in a circle, one
+// entry is given a temporary name in this batch and its own in a later one.
 func (p *planner) schedule(l *layout) error {
 	pending := p.order
-	whole := false
 	for len(pending) > 0 {
 		var rest []*unit
 		for _, u := range pending {
@@ -157,15 +162,20 @@ func (p *planner) schedule(l *layout) error {
 				rest = append(rest, u)
 				continue
 			}
-			if err := p.put(u, l, whole); err != nil {
+			if err := u.write(p.w, l); err != nil {
 				return err
 			}
+			p.put(u, l)
 		}
 		if len(rest) == len(pending) {
-			if !p.stepAside(rest, l) {
+			h := l.holder(rest)
+			if h == nil {
 				break
 			}
-			whole = true
+			if err := p.stepAside(h, l); err != nil {
+				return err
+			}
+			rest = slices.DeleteFunc(rest, func(u *unit) bool { return u == h })
 		}
 		pending = rest
 	}
@@ -176,67 +186,42 @@ func (p *planner) schedule(l *layout) error {
 	return nil
 }
 
-// put writes a unit and places its entry.
-func (p *planner) put(u *unit, l *layout, whole bool) error {
-	if err := u.write(p.w, l); err != nil {
-		return err
-	}
-	if u.want == nil {
+// put adds a unit to the batch and places its entry.
+func (p *planner) put(u *unit, l *layout) {
+	p.plan.units = append(p.plan.units, u)
+	if u.leaves == nil {
 		l.set(u.id, place{})
-	} else {
-		l.set(u.id, place{parent: u.want.Parent, rdn: u.rdn, key: u.want.RDNKey, exists: true})
+		return
 	}
-	if whole && len(p.plan.groups) > 0 {
-		last := len(p.plan.groups) - 1
-		p.plan.groups[last] = append(p.plan.groups[last], u)
-		return nil
+	l.set(u.id, placeIn(u.leaves))
+}
+
+// holder returns a unit that waits while its entry has the name that another
+// one waits for, nil when there is none.
+func (l *layout) holder(waiting []*unit) *unit {
+	byID := map[changelog.ID]*unit{}
+	for _, u := range waiting {
+		byID[u.id] = u
 	}
-	p.plan.groups = append(p.plan.groups, []*unit{u})
+	for _, u := range waiting {
+		_, id := l.obstacle(u)
+		if h := byID[id]; h != nil && h.have != nil {
+			return h
+		}
+	}
 	return nil
 }
 
-// stepAside frees a name in a circle of renames: its holder, which waits in
-// this batch too, takes a temporary name. It returns false when no holder
-// waits.
-func (p *planner) stepAside(rest []*unit, l *layout) bool {
-	waiting := map[changelog.ID]*unit{}
-	for _, u := range rest {
-		waiting[u.id] = u
+// stepAside gives the entry of h a temporary name, which the conflict attribute
+// makes unique and allows for every class of entry.
+func (p *planner) stepAside(h *unit, l *layout) error {
+	at := l.placeOf(h.id)
+	rdn := append(slices.Clone(at.rdn), dn.AVA{Attr: schema.ConflictID, Value: h.id.String()})
+	if err := h.rename(p.w, l, at.parent, rdn, false); err != nil {
+		return err
 	}
-	for _, u := range rest {
-		_, holder := l.obstacle(u)
-		if h := waiting[holder]; h != nil && h.have != nil && !h.moved {
-			p.plan.groups = append(p.plan.groups, []*unit{h.stepAside(l)})
-			return true
-		}
-	}
-	return false
-}
-
-// stepAside returns the unit that gives the entry of h a temporary name, which
-// the conflict attribute makes unique and allows for every class of entry.
-func (h *unit) stepAside(l *layout) *unit {
-	old := l.placeOf(h.id)
-	name := l.name(h.id).String()
-	aside := &unit{id: h.id, have: h.have, want: h.want, aside: true}
-	image := *h.have
-	if needsClass(dn.RDN{{Attr: schema.ConflictID}}, image.Attrs) {
-		aside.writes = append(aside.writes, addClass(h.id, name))
-		image.Attrs = withClass(image.Attrs)
-	}
-	rdn := append(append(dn.RDN{}, old.rdn...), dn.AVA{Attr: schema.ConflictID, Value: h.id.String()})
-	aside.writes = append(aside.writes, directory.Write{Op: directory.ModDN, ID: h.id, DN: name, NewRDN: rdn.String()})
-	aside.guard()
-	image.RDN = rdn.String()
-	image.Attrs = append(slices.Clone(image.Attrs), directory.Attribute{Name: schema.ConflictID, Values: []string{h.id.String()}})
-	h.have, h.oldRDN, h.moved = &image, rdn, true
-	l.set(h.id, place{parent: old.parent, rdn: rdn, key: rdn.Key(l.w.rules.Schema), exists: true})
-	return aside
-}
-
-func addClass(id changelog.ID, name string) directory.Write {
-	class := changelog.Mod{Op: changelog.ModAdd, Attr: "objectClass", Values: []string{schema.ConflictClass}}
-	return directory.Write{Op: directory.Modify, ID: id, DN: name, Mods: []changelog.Mod{class}}
+	p.put(h, l)
+	return nil
 }
 
 func equalFold(a, b string) bool { return strings.EqualFold(a, b) }

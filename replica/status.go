@@ -101,11 +101,7 @@ func (r *Replica) peerStatus(v changelog.Vector, members map[changelog.SID]store
 		if online[sid] || sid == r.Identity().SID {
 			continue
 		}
-		role, err := roles.ParseRole(m.Role)
-		if err != nil {
-			role = roles.None
-		}
-		out = append(out, PeerStatus{Peer: Peer{JID: m.JID, SID: sid, Install: m.Install, Role: role, LastSeen: m.Seen}})
+		out = append(out, PeerStatus{Peer: remembered(sid, m)})
 	}
 	return out
 }

@@ -1,7 +1,9 @@
 package replica
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -96,7 +98,7 @@ func (w *work) wanted(shown *dit.Shown) (*store.Image, error) {
 	}
 	m := &store.Image{
 		ID: shown.ID, Parent: shown.Parent,
-		RDN: shown.RDN.String(), RDNKey: shown.RDN.Key(w.rules.Schema), Newest: newest,
+		RDN: w.spelling(shown.RDN), RDNKey: shown.RDN.Key(w.rules.Schema), Newest: newest,
 	}
 	for _, a := range shown.Attrs {
 		m.Attrs = append(m.Attrs, directory.Attribute{Name: a.Name, Values: a.Values})
@@ -104,18 +106,40 @@ func (w *work) wanted(shown *dit.Shown) (*store.Image, error) {
 	return m, nil
 }
 
+// spelling prints a name so that two servers print it alike: its parts in the
+// order of their types, each type by its first name in the schema.
+func (w *work) spelling(rdn dn.RDN) string {
+	out := slices.Clone(rdn)
+	for i, ava := range out {
+		if t := w.rules.Schema.Attribute(ava.Attr); t != nil && len(t.Names) > 0 {
+			out[i].Attr = t.Names[0]
+		}
+	}
+	slices.SortFunc(out, func(a, b dn.AVA) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a.Attr), strings.ToLower(b.Attr)), strings.Compare(a.Value, b.Value))
+	})
+	return out.String()
+}
+
 // same reports whether two images show the same: place, name and, octet for
-// octet but in any order, the attributes. Nil and Gone are the same.
+// octet but in any order, the attributes; where one is Loose, without the
+// stamps. Nil and Gone are the same.
 func (w *work) same(a, b *store.Image) bool {
 	aGone, bGone := a == nil || a.Gone, b == nil || b.Gone
 	if aGone || bGone {
 		return aGone == bGone
 	}
-	return a.Parent == b.Parent && a.RDN == b.RDN && w.sameAttrs(a.Attrs, b.Attrs)
+	return a.Parent == b.Parent && a.RDN == b.RDN && w.sameAttrs(a, b)
 }
 
-func (w *work) sameAttrs(a, b []directory.Attribute) bool {
-	am, bm := w.byName(a), w.byName(b)
+func (w *work) sameAttrs(a, b *store.Image) bool {
+	am, bm := w.byName(a.Attrs), w.byName(b.Attrs)
+	if a.Loose || b.Loose {
+		for _, stamp := range stamps {
+			delete(am, stamp)
+			delete(bm, stamp)
+		}
+	}
 	if len(am) != len(bm) {
 		return false
 	}

@@ -23,6 +23,9 @@ type Image struct {
 	// own write is confirmed by the directory's report of it.
 	CSN       changelog.CSN
 	Confirmed bool
+	// Loose says that the stamps of the last modification are not known: a move
+	// leaves the directory's own, until they are written over.
+	Loose bool
 	// Gone marks an entry we deleted, kept so that late reports of it are known
 	// as such until the next refresh.
 	Gone bool
@@ -34,6 +37,7 @@ type Image struct {
 const (
 	imageConfirmed = 1 << iota
 	imageGone
+	imageLoose
 )
 
 func (m *Image) encode() []byte {
@@ -43,6 +47,9 @@ func (m *Image) encode() []byte {
 	}
 	if m.Gone {
 		flags |= imageGone
+	}
+	if m.Loose {
+		flags |= imageLoose
 	}
 	b := append([]byte{1, flags}, m.Parent[:]...)
 	b = m.Newest.AppendKey(m.CSN.AppendKey(b))
@@ -60,7 +67,7 @@ func decodeImage(id changelog.ID, raw []byte) (*Image, error) {
 		r.Fail()
 	}
 	flags := r.Byte()
-	m := &Image{ID: id, Confirmed: flags&imageConfirmed != 0, Gone: flags&imageGone != 0}
+	m := &Image{ID: id, Confirmed: flags&imageConfirmed != 0, Gone: flags&imageGone != 0, Loose: flags&imageLoose != 0}
 	m.Parent = changelog.ReadID(r)
 	m.CSN, m.Newest = changelog.ReadCSN(r), changelog.ReadCSN(r)
 	m.RDN, m.RDNKey = r.String(), r.String()
