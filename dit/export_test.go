@@ -6,3 +6,15 @@ func SetSpill(count, size int) (reset func()) {
 	spillCount, spillSize = count, size
 	return func() { spillCount, spillSize = oldCount, oldSize }
 }
+
+// Reencode reads the facts of a record and writes them again.
+func Reencode(facts string) ([]byte, error) {
+	e := &entry{}
+	if err := e.readFacts(facts); err != nil {
+		return nil, err
+	}
+	return e.appendFacts(nil), nil
+}
+
+// NodeSize is the length of what stands before the facts in a record.
+const NodeSize = nodeSize
