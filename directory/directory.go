@@ -105,10 +105,13 @@ type Directory interface {
 	// error of report ends it and is returned. The events and what they point
 	// to belong to the callee.
 	Watch(ctx context.Context, cookie []byte, report func(Event) error) error
-	// Apply makes all writes in order, or none. It returns an error that wraps
-	// ErrStale when the directory is not as the writes suppose, and a
+	// Apply makes the writes in order, each whole or not at all. Its error is
+	// a *WriteError when it is known how many it made. It wraps ErrStale when
+	// the directory is not as the writes suppose, and is or wraps a
 	// *RefusedError when it will not take one of them. After another error the
-	// writes may or may not have happened.
+	// write to blame, or all without a *WriteError, may or may not have been
+	// made. A state between two writes of one call to one entry is not reported
+	// to Watch.
 	Apply(ctx context.Context, writes []Write) error
 	// Read returns the entries of ids that exist, in any order.
 	Read(ctx context.Context, ids []changelog.ID) ([]Entry, error)
@@ -137,3 +140,18 @@ type RefusedError struct {
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("directory refused the write: result %d: %s", e.Code, e.Text)
 }
+
+// WriteError is an error of Directory.Apply for which one write is to blame.
+type WriteError struct {
+	// Index is the write's place in the batch. Those after it were not made.
+	Index int
+	// Kept says that those before it were made; else they were not, or were
+	// undone.
+	Kept bool
+	Err  error
+}
+
+func (e *WriteError) Error() string { return fmt.Sprintf("write %d: %v", e.Index, e.Err) }
+
+// Unwrap returns e.Err.
+func (e *WriteError) Unwrap() error { return e.Err }

@@ -1,0 +1,107 @@
+package openldap
+
+import (
+	"context"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+)
+
+// handle reports one message.
+func (w *watch) handle(ctx context.Context, m *syncMessage) error {
+	if !w.began {
+		w.began = true
+		if err := w.tell(directory.Event{Kind: directory.RefreshBegin, Resumed: w.resumed}); err != nil {
+			return err
+		}
+	}
+	came := parseCookie(m.cookie)
+	switch {
+	case m.entry != nil:
+		return w.handleEntry(ctx, m.entry, came)
+	case m.set != nil && !m.set.deletes:
+		return w.tell(directory.Event{Kind: directory.Present, IDs: m.set.ids})
+	case m.set != nil:
+		return w.tellAt(directory.Event{Kind: directory.Gone, IDs: m.set.ids}, came)
+	case m.end != nil:
+		return w.handleEnd(m.end, came)
+	}
+	w.advance(came)
+	return nil
+}
+
+// handleEnd closes a phase of the refresh. Without a cookie every entry was
+// reported, and so it was with a present phase: then what was not is gone.
+func (w *watch) handleEnd(end *syncPhaseEnd, came cookie) error {
+	w.present = w.present || !end.deletes
+	if !end.done {
+		return nil
+	}
+	w.over = true
+	w.advance(came)
+	return w.tell(directory.Event{
+		Kind: directory.RefreshEnd, Complete: w.present || !w.resumed, Cookie: w.at.bytes(),
+	})
+}
+
+func (w *watch) handleEntry(ctx context.Context, e *syncEntry, came cookie) error {
+	if e.state == statePresent {
+		return w.tell(directory.Event{Kind: directory.Present, IDs: []changelog.ID{e.id}})
+	}
+	event := directory.Event{Kind: directory.Gone, IDs: []changelog.ID{e.id}}
+	var csn changelog.CSN
+	if e.state != stateDelete {
+		entry, err := w.server.syncedEntry(e)
+		if err != nil {
+			return err
+		}
+		event, csn = w.stateEvent(entry), entry.CSN
+	}
+	passes, err := w.floors.passes(ctx, e.id, csn)
+	if err != nil || !passes {
+		return err
+	}
+	return w.tellAt(event, came)
+}
+
+// stateEvent reports entry; one in an excluded subtree is not there.
+func (w *watch) stateEvent(entry *directory.Entry) directory.Event {
+	if w.excluded(entry.DN) {
+		return directory.Event{Kind: directory.Gone, IDs: []changelog.ID{entry.ID}}
+	}
+	return directory.Event{Kind: directory.State, Entry: entry}
+}
+
+// tellAt reports e, with what to resume with unless a refresh is under way.
+func (w *watch) tellAt(e directory.Event, came cookie) error {
+	if w.over {
+		w.advance(came)
+		e.Cookie = w.at.bytes()
+	}
+	return w.tell(e)
+}
+
+func (w *watch) advance(came cookie) {
+	if w.at == nil {
+		w.at = cookie{}
+	}
+	w.at.advance(came)
+}
+
+func (w *watch) tell(e directory.Event) error {
+	err := w.report(e)
+	w.reportFailed = err != nil
+	return err
+}
+
+// syncedEntry makes a directory.Entry of what a search reported.
+func (s *Server) syncedEntry(e *syncEntry) (*directory.Entry, error) {
+	out := &directory.Entry{DN: e.dn, Attrs: make([]directory.Attribute, 0, len(e.attrs))}
+	for _, a := range e.attrs {
+		if err := s.addAttribute(out, a.name, a.values); err != nil {
+			return nil, err
+		}
+	}
+	out.ID = e.id
+	return out, nil
+}
