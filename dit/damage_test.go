@@ -12,10 +12,11 @@ import (
 // eventful returns a state in which everything has happened, and its ids.
 func eventful(t testing.TB) (*dit.Memory, []dit.ID) {
 	defer dit.SetSpill(3, 1<<10)()
-	w := newWorld(t, profiles["life"], 4)
-	for range 40 {
+	w := newWorld(t, profile{add: 8, remove: 2, rename: 3, move: 4, values: 6, restore: 1, names: profiles["names"].names}, 1)
+	for range 60 {
 		w.step()
 	}
+	w.settle()
 	r := w.replicas[1]
 	for i := range 6 {
 		w.author(1, dit.Operation{Op: changelog.OpModify, DN: w.shown(1)[0], Modifications: []dit.Modification{
@@ -120,7 +121,7 @@ func TestDamage(t *testing.T) {
 		t.Fatal("the state is damaged before")
 	}
 	kv.Scan([]byte("e"), nil, func(k, v []byte) bool {
-		for n := range len(v) {
+		for n := 0; n < len(v); n += 1 + n/16 {
 			cut := kv.Clone()
 			if err := cut.Put(k, v[:n]); err != nil {
 				t.Fatal(err)

@@ -60,16 +60,6 @@ func (e *entry) live() bool { return !e.undeleted.before(e.deleted) }
 // name returns the newest RDN; there is one once the entry is created.
 func (e *entry) name() naming { return e.names[len(e.names)-1] }
 
-// attribute returns the facts about the attribute of that spelling, nil when
-// there are none.
-func (e *entry) attribute(name string) *attribute {
-	i, found := e.find(name)
-	if !found {
-		return nil
-	}
-	return e.attrs[i]
-}
-
 func (e *entry) find(name string) (int, bool) {
 	return slices.BinarySearchFunc(e.attrs, name, func(a *attribute, name string) int { return strings.Compare(a.name, name) })
 }

@@ -42,7 +42,7 @@ func hostile(rng *rand.Rand, seq uint64, ids []dit.ID) *changelog.Change {
 // TestHostile merges changes that contradict one another, in any order: the state
 // must agree with the naive one and with itself in another order.
 func TestHostile(t *testing.T) {
-	seeds := 300
+	seeds := 120
 	if testing.Short() {
 		seeds = 30
 	}

@@ -87,8 +87,3 @@ func (r *Rules) observedRemove(attr string) bool {
 	base, _, _ := strings.Cut(attr, ";")
 	return listed(r.ObservedRemove, base)
 }
-
-// containerClass reports whether entries of one of the classes are containers.
-func (r *Rules) containerClass(classes []string) bool {
-	return slices.ContainsFunc(classes, func(c string) bool { return listed(r.Containers, c) })
-}

@@ -1,0 +1,174 @@
+package dit
+
+import "slices"
+
+// surgery is a change of the tree or of names on its way.
+type surgery struct {
+	state *State
+	entry *entry
+	reshaping
+	// ids are the entries that are changed, rooted those that had all superiors.
+	ids    []ID
+	rooted map[ID]bool
+	// found are the entries whose view may change.
+	found idSet
+	// parents are those that lose or gain a child.
+	adopted []ID
+}
+
+// open notes what the views are before.
+func (m *surgery) open(before shape) {
+	s := m.state
+	changed := newIDSet()
+	changed.add(m.entry.id)
+	for id := range m.reshaping.parents {
+		changed.add(id)
+	}
+	for _, t := range m.turned {
+		changed.add(t.id)
+	}
+	m.ids = *changed.order
+	slices.SortFunc(m.ids, ID.Compare)
+	m.rooted = make(map[ID]bool, len(m.ids))
+	for _, id := range m.ids {
+		if id == m.entry.id && !before.node.known {
+			continue
+		}
+		s.touch(s.load(id), m.found)
+		if m.rooted[id] = s.rooted(id); !m.rooted[id] {
+			m.adopted = append(m.adopted, s.circle(id)...)
+		}
+	}
+}
+
+// place saves e in its new shape.
+func (m *surgery) place(e *entry, before, after shape) {
+	s := m.state
+	m.adopted = append(m.adopted, before.node.parent, after.node.parent)
+	s.save(e)
+	s.reindex(before.keys, after.keys)
+}
+
+// move saves what becomes of the other entries of the tree.
+func (m *surgery) move() {
+	s := m.state
+	for _, id := range m.ids {
+		parent, moved := m.reshaping.parents[id]
+		n, known := s.node(id)
+		if !moved || !known || n.parent == parent {
+			continue
+		}
+		e := s.load(id)
+		if e == nil {
+			continue
+		}
+		before := s.shape(e)
+		e.node.parent = parent
+		m.place(e, before, s.shape(e))
+	}
+	for _, t := range m.turned {
+		s.put(t.key(), t.value())
+	}
+}
+
+// close brings what depends on the changed entries up to date, and notes what
+// the views are after.
+func (m *surgery) close() {
+	s := m.state
+	alone := len(m.ids) == 1
+	if !alone {
+		s.forgetFamilies()
+	}
+	for _, id := range m.ids {
+		if !s.rooted(id) {
+			m.adopted = append(m.adopted, s.circle(id)...)
+		}
+	}
+	for _, id := range append(m.adopted, m.ids...) {
+		s.settle(id)
+	}
+	for _, id := range m.ids {
+		s.touch(m.load(id), m.found)
+	}
+	if alone = alone && len(*m.found.order) <= 1 && !s.named(m.ids[0]); !alone {
+		s.forgetFamilies()
+	}
+	for _, id := range m.ids {
+		if m.rooted[id] != s.rooted(id) {
+			m.found.add(id)
+			s.below(id, m.found)
+		}
+	}
+	reviewed := newIDSet()
+	for _, id := range append(slices.Clone(m.ids), *m.found.order...) {
+		if reviewed.add(id) {
+			if e := m.load(id); e != nil {
+				s.review(e)
+			}
+		}
+	}
+}
+
+// load returns an entry as it is now.
+func (m *surgery) load(id ID) *entry {
+	if id == m.entry.id && len(m.ids) == 1 {
+		return m.entry
+	}
+	return m.state.load(id)
+}
+
+func (s *State) forgetFamilies() { clear(s.families) }
+
+// settle places an entry, or takes it from its place, as what is below it
+// demands, and so on upwards; and notes whether its creation is missing.
+func (s *State) settle(id ID) {
+	for !id.IsZero() {
+		n, known := s.node(id)
+		if !n.created {
+			s.setKey(idKey(keyGap, id), known || s.hasChildren(id))
+			return
+		}
+		s.setKey(idKey(keyGap, id), false)
+		if n.live || n.placed == (s.hasChildren(id) && s.circle(id) == nil) {
+			return
+		}
+		e := s.load(id)
+		if e == nil {
+			return
+		}
+		before := s.shape(e)
+		e.node.placed = !e.node.placed
+		s.save(e)
+		s.reindex(before.keys, s.indexKeys(e))
+		s.forgetFamilies()
+		id = e.node.parent
+	}
+}
+
+// setKey makes a key without a value stand or not, and reports whether that is
+// a change.
+func (s *State) setKey(key []byte, stand bool) bool {
+	if (s.kv.Get(key) != nil) == stand {
+		return false
+	}
+	if stand {
+		s.put(key, []byte{})
+	} else {
+		s.delete(key)
+	}
+	return true
+}
+
+// touch adds the entries whose views depend on where e (nil for none) is shown
+// and under which name: its kin, and as long as they are deleted its superiors
+// and theirs.
+func (s *State) touch(e *entry, found idSet) {
+	visited := newIDSet()
+	for e != nil && e.node.placed && visited.add(e.id) {
+		s.kin(e, found)
+		if n, _ := s.node(e.node.parent); n.live {
+			return
+		}
+		e = s.load(e.node.parent)
+	}
+}
