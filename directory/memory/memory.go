@@ -152,7 +152,7 @@ func (d *Directory) commit(writes []directory.Write, relax bool) error {
 		}
 	}
 	d.tree.commit()
-	d.history = append(d.history, t.events...)
+	d.history = append(d.history, t.reports()...)
 	d.signal()
 	return nil
 }
@@ -198,6 +198,17 @@ func (d *Directory) Entry(id changelog.ID) *directory.Entry {
 		return nil
 	}
 	return d.report(id)
+}
+
+// Parent returns the superior of an entry, zero for that of the suffix and for
+// one that is not there.
+func (d *Directory) Parent(id changelog.ID) (parent changelog.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.tree.entries[id]; e != nil {
+		parent = e.parent
+	}
+	return parent
 }
 
 // Dump returns every entry as sorted text, one string per entry, without

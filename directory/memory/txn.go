@@ -16,8 +16,28 @@ type txn struct {
 	d    *Directory
 	tree *tree
 	// relax lets the writer set what a directory sets by itself.
-	relax  bool
-	events []directory.Event
+	relax bool
+	// touched are the entries written to, the last written last.
+	touched []changelog.ID
+}
+
+// touch notes that an entry was written to.
+func (t *txn) touch(id changelog.ID) {
+	t.touched = append(slices.DeleteFunc(t.touched, func(o changelog.ID) bool { return o == id }), id)
+}
+
+// reports returns what the transaction is reported by: the state in which it
+// leaves each entry.
+func (t *txn) reports() []directory.Event {
+	events := make([]directory.Event, len(t.touched))
+	for i, id := range t.touched {
+		if t.tree.entries[id] == nil {
+			events[i] = directory.Event{Kind: directory.Gone, IDs: []changelog.ID{id}}
+		} else {
+			events[i] = directory.Event{Kind: directory.State, Entry: t.d.report(id)}
+		}
+	}
+	return events
 }
 
 func refused(code int, format string, args ...any) error {
@@ -106,7 +126,7 @@ func (t *txn) remove(id changelog.ID) error {
 		return stale("not allowed on non-leaf")
 	}
 	t.tree.set(id, nil)
-	t.events = append(t.events, directory.Event{Kind: directory.Gone, IDs: []changelog.ID{id}})
+	t.touch(id)
 	return nil
 }
 
@@ -119,7 +139,7 @@ func (t *txn) put(id changelog.ID, e entry, given []changelog.Mod) error {
 	e.csn = t.d.clock.Next(time.Time{})
 	t.stamp(&e, given, "modifiersName", "modifyTimestamp")
 	t.tree.set(id, &e)
-	t.events = append(t.events, directory.Event{Kind: directory.State, Entry: t.tree.report(id, t.d.suffix)})
+	t.touch(id)
 	return nil
 }
 

@@ -1,0 +1,269 @@
+package simulate
+
+import (
+	"fmt"
+	"slices"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dn"
+)
+
+// Profile is what the clients of a history mostly do.
+type Profile string
+
+// The profiles. Their alphabets are small, so that clients collide.
+const (
+	Tree       Profile = "tree"
+	Attributes Profile = "attributes"
+	Names      Profile = "names"
+	Life       Profile = "life"
+	Mixed      Profile = "mixed"
+)
+
+// Profiles are all profiles.
+var Profiles = []Profile{Tree, Attributes, Names, Life, Mixed}
+
+// deed is a kind of operation of a client.
+type deed uint8
+
+const (
+	addPerson deed = iota
+	addUnit
+	addGroup
+	remove
+	rename
+	move
+	edit
+	toggleClass
+	deeds
+)
+
+// weights says how often a client does what.
+var weights = map[Profile][deeds]int{
+	Tree:       {addPerson: 1, addUnit: 4, remove: 3, rename: 2, move: 9, edit: 1},
+	Attributes: {addPerson: 1, remove: 1, rename: 2, edit: 14, toggleClass: 2},
+	Names:      {addPerson: 6, addUnit: 2, remove: 3, rename: 8, move: 2, edit: 2},
+	Life:       {addPerson: 4, addUnit: 4, remove: 8, rename: 1, move: 2, edit: 5},
+	Mixed:      {addPerson: 3, addUnit: 3, addGroup: 1, remove: 3, rename: 4, move: 4, edit: 6, toggleClass: 1},
+}
+
+// ParseProfile reads the name of a profile.
+func ParseProfile(s string) (Profile, error) {
+	if slices.Contains(Profiles, Profile(s)) {
+		return Profile(s), nil
+	}
+	return "", fmt.Errorf("profile %q is none of %v", s, Profiles)
+}
+
+// initial returns the entries that every replica has when a history begins.
+func (p Profile) initial() []directory.Write {
+	return []directory.Write{
+		adding(suffixText, "objectClass", "organization", "objectClass", "dcObject", "o", "X", "dc", "x"),
+		adding("ou=a,"+suffixText, "objectClass", "organizationalUnit"),
+		adding("ou=b,"+suffixText, "objectClass", "organizationalUnit"),
+		adding("cn=a,ou=a,"+suffixText, "objectClass", "inetOrgPerson", "sn", "1", "sn", "2", "description", "1"),
+		adding("cn=g,"+suffixText, "objectClass", "groupOfNames", "member", "cn=a,ou=a,"+suffixText),
+	}
+}
+
+// adding returns a write that adds an entry; pairs are names and values.
+func adding(name string, pairs ...string) directory.Write {
+	w := directory.Write{Op: directory.Add, DN: name}
+	for i := 0; i < len(pairs); i += 2 {
+		at := slices.IndexFunc(w.Attrs, func(a directory.Attribute) bool { return a.Name == pairs[i] })
+		if at < 0 {
+			at = len(w.Attrs)
+			w.Attrs = append(w.Attrs, directory.Attribute{Name: pairs[i]})
+		}
+		w.Attrs[at].Values = append(w.Attrs[at].Values, pairs[i+1])
+	}
+	return w
+}
+
+// client makes a write as a client of nd's directory. The directory may refuse
+// it.
+func (nd *node) client(wr directory.Write) {
+	if wr.Op == directory.Add {
+		wr.ID = nd.newID()
+	}
+	before := nd.snapshot(wr.ID)
+	err := nd.server.Do(wr)
+	if err != nil {
+		nd.w.tracef("%d client is refused: %s: %v", nd.i+1, show(wr), err)
+		return
+	}
+	nd.w.tracef("%d client: %s", nd.i+1, show(wr))
+	nd.w.stats.Writes++
+	nd.watched.written(wr.ID, before)
+}
+
+// clientAtRandom makes some operation.
+func (nd *node) clientAtRandom() {
+	w := nd.w
+	ids := nd.server.IDs()
+	if len(ids) == 0 {
+		return
+	}
+	list := weights[w.cfg.Profile]
+	if wr, ok := nd.invent(w.weighted(list[:]), ids); ok {
+		nd.client(wr)
+	}
+}
+
+// weighted returns an index, each as often as its weight says.
+func (w *world) weighted(list []int) int {
+	sum := 0
+	for _, n := range list {
+		sum += n
+	}
+	at := w.rng.IntN(sum)
+	for i, n := range list {
+		if at -= n; at < 0 {
+			return i
+		}
+	}
+	return len(list) - 1
+}
+
+var (
+	names     = []string{"cn=a", "cn=a", "cn=b", "cn=A", "cn=c", "cn=a+sn=1", "cn=b+sn=2", "uid=a"}
+	unitNames = []string{"ou=a", "ou=b", "ou=c", "ou=C"}
+	alphabet  = map[string][]string{
+		"description":         {"1", "2", "3", "One", "one", "a  b"},
+		"description;lang-en": {"1", "2"},
+		"sn":                  {"1", "2", "3"},
+		"cn":                  {"a", "b", "A", "z"},
+		"mail":                {"a@x", "A@x", "b@x"},
+		"employeeNumber":      {"1", "2", "3"},
+		"preferredLanguage":   {"en", "EN", "de"},
+		"userPassword":        {"s1", "s2", "\x00\xff"},
+		"jpegPhoto":           {"p1", "p2", "p3"},
+		"uid":                 {"a", "b"},
+		"associatedDomain":    {"a.x", "b.x"},
+		"member":              {"cn=a,ou=a,dc=x", "CN=A,ou=a,dc=x", "cn=b,ou=a,dc=x", "cn=c,dc=x"},
+		"ou":                  {"a", "b", "c"},
+	}
+	personAttrs = []string{
+		"description", "description", "description;lang-en", "sn", "sn", "cn", "mail", "employeeNumber",
+		"preferredLanguage", "userPassword", "jpegPhoto", "uid", "associatedDomain",
+	}
+	unitAttrs  = []string{"description", "ou", "userPassword"}
+	groupAttrs = []string{"member", "member", "member", "description", "cn"}
+)
+
+// invent returns an operation; false when there is nothing to do it to.
+func (nd *node) invent(kind int, ids []changelog.ID) (directory.Write, bool) {
+	w := nd.w
+	id := pick(w, ids)
+	e := nd.server.Entry(id)
+	top := nd.server.Parent(id).IsZero()
+	switch deed(kind) {
+	case addPerson:
+		a := adding(pick(w, names)+","+e.DN, "objectClass", "inetOrgPerson", "sn", pick(w, alphabet["sn"]))
+		a.Attrs = append(a.Attrs, directory.Attribute{Name: "description", Values: []string{pick(w, alphabet["description"])}})
+		return withCN(a), true
+	case addUnit:
+		return adding(pick(w, unitNames)+","+e.DN, "objectClass", "organizationalUnit"), true
+	case addGroup:
+		a := adding(pick(w, names[:5])+","+e.DN, "objectClass", "groupOfNames", "member", pick(w, alphabet["member"]))
+		return a, true
+	case remove:
+		return directory.Write{Op: directory.Delete, ID: id, DN: e.DN}, !top
+	case rename:
+		return directory.Write{Op: directory.ModDN, ID: id, DN: e.DN, NewRDN: nd.nameFor(e), DeleteOldRDN: w.oneIn(2)}, !top
+	case move:
+		to := nd.server.Entry(pick(w, ids))
+		wr := directory.Write{Op: directory.ModDN, ID: id, DN: e.DN, NewRDN: rdnOf(e).String(), NewSuperior: to.DN}
+		if w.oneIn(4) {
+			wr.NewRDN, wr.DeleteOldRDN = nd.nameFor(e), w.oneIn(2)
+		}
+		return wr, !top
+	case edit:
+		return directory.Write{Op: directory.Modify, ID: id, DN: e.DN, Mods: nd.edits(e)}, true
+	case toggleClass:
+		return directory.Write{Op: directory.Modify, ID: id, DN: e.DN, Mods: nd.toggle(e)}, !top
+	}
+	return directory.Write{}, false
+}
+
+// withCN gives an entry that is named otherwise the cn that its class demands.
+func withCN(a directory.Write) directory.Write {
+	if name, err := dn.Parse(a.DN); err == nil && name[0][0].Attr != "cn" {
+		a.Attrs = append(a.Attrs, directory.Attribute{Name: "cn", Values: []string{"z"}})
+	}
+	return a
+}
+
+func rdnOf(e *directory.Entry) dn.RDN { return mustDN(e.DN)[0] }
+
+func (nd *node) nameFor(e *directory.Entry) string {
+	if hasValue(e, "objectClass", "organizationalUnit") {
+		return pick(nd.w, unitNames)
+	}
+	if hasValue(e, "objectClass", "groupOfNames") {
+		return pick(nd.w, names[:5])
+	}
+	return pick(nd.w, names)
+}
+
+func valuesOf(e *directory.Entry, attr string) []string {
+	for _, a := range e.Attrs {
+		if a.Name == attr {
+			return a.Values
+		}
+	}
+	return nil
+}
+
+func hasValue(e *directory.Entry, attr, value string) bool {
+	return slices.Contains(valuesOf(e, attr), value)
+}
+
+// edits returns one or two modifications of an entry.
+func (nd *node) edits(e *directory.Entry) []changelog.Mod {
+	attrs := personAttrs
+	switch {
+	case hasValue(e, "objectClass", "organizationalUnit"), hasValue(e, "objectClass", "organization"):
+		attrs = unitAttrs
+	case hasValue(e, "objectClass", "groupOfNames"):
+		attrs = groupAttrs
+	}
+	mods := []changelog.Mod{nd.editOf(e, pick(nd.w, attrs))}
+	if nd.w.oneIn(4) {
+		mods = append(mods, nd.editOf(e, pick(nd.w, attrs)))
+	}
+	return mods
+}
+
+func (nd *node) editOf(e *directory.Entry, attr string) changelog.Mod {
+	w := nd.w
+	have := valuesOf(e, attr)
+	switch n := w.rng.IntN(6); {
+	case n < 2 && len(have) > 0 && attr != "jpegPhoto":
+		return changelog.Mod{Op: changelog.ModDelete, Attr: attr, Values: []string{pick(w, have)}}
+	case n < 4:
+		return changelog.Mod{Op: changelog.ModAdd, Attr: attr, Values: []string{pick(w, alphabet[attr])}}
+	}
+	m := changelog.Mod{Op: changelog.ModReplace, Attr: attr}
+	for range w.rng.IntN(3) {
+		if v := pick(w, alphabet[attr]); !slices.Contains(m.Values, v) {
+			m.Values = append(m.Values, v)
+		}
+	}
+	return m
+}
+
+// toggle adds an auxiliary class with the attribute it demands, or removes both.
+func (nd *node) toggle(e *directory.Entry) []changelog.Mod {
+	const class, attr = "domainRelatedObject", "associatedDomain"
+	if hasValue(e, "objectClass", class) {
+		return []changelog.Mod{
+			{Op: changelog.ModDelete, Attr: "objectClass", Values: []string{class}}, {Op: changelog.ModReplace, Attr: attr},
+		}
+	}
+	return []changelog.Mod{
+		{Op: changelog.ModAdd, Attr: "objectClass", Values: []string{class}},
+		{Op: changelog.ModAdd, Attr: attr, Values: []string{pick(nd.w, alphabet[attr])}},
+	}
+}

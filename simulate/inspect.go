@@ -1,0 +1,247 @@
+package simulate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dit"
+	"ldapsync/store"
+)
+
+// readLog runs fn on the log of nd.
+func (nd *node) readLog(fn func(*changelog.Log) error) {
+	if err := nd.store.View(func(t *store.Tx) error { return fn(t.Log) }); err != nil {
+		fail("store", "%s: %v", nd.name, err)
+	}
+}
+
+// inspect checks what must hold after every step: vectors never go back and
+// cover only what is stored, and a change is the same everywhere.
+func (w *world) inspect() {
+	for _, own := range []bool{true, false} {
+		for _, nd := range w.nodes {
+			nd.readLog(func(l *changelog.Log) error {
+				v, err := l.Vector()
+				if err != nil {
+					return err
+				}
+				if err := w.compare(nd, l, v, own); err != nil {
+					return err
+				}
+				if !own {
+					nd.vector = v
+				}
+				return nil
+			})
+		}
+	}
+}
+
+// compare looks at the changes of a log that are new in it: nd's own, or those
+// of others.
+func (w *world) compare(nd *node, l *changelog.Log, v changelog.Vector, own bool) error {
+	for sid, old := range nd.vector {
+		if v[sid].Seq < old.Seq {
+			fail("vector", "%s went back from %s to %s", nd.name, nd.vector, v)
+		}
+	}
+	for sid, m := range v {
+		if own != (sid == nd.sid()) {
+			continue
+		}
+		for seq := nd.vector[sid].Seq + 1; seq <= m.Seq; seq++ {
+			c, err := l.Get(sid, seq)
+			if err != nil {
+				return err
+			}
+			if c == nil {
+				fail("vector", "%s covers change %d/%d, which it does not hold", nd.name, sid, seq)
+			}
+			w.register(nd, c)
+		}
+	}
+	return nil
+}
+
+// register notes a change, or compares it with what another log holds.
+func (w *world) register(nd *node, c *changelog.Change) {
+	raw, err := c.AppendBinary(nil)
+	if err != nil {
+		fail("change", "%v", err)
+	}
+	key := changeKey{c.SID(), c.Seq}
+	known := w.made[key]
+	if known == nil {
+		if c.SID() != nd.sid() {
+			fail("change", "%s holds a change that its author does not: %s", nd.name, showChange(c))
+		}
+		w.made[key] = &made{Change: c, raw: string(raw)}
+		w.tracef("%d makes %s", nd.i+1, showChange(c))
+		w.stats.Changes++
+		return
+	}
+	if known.raw != string(raw) {
+		fail("change", "%s holds %s, its author %s", nd.name, showChange(c), showChange(known.Change))
+	}
+}
+
+// judge checks what must hold when everybody has settled.
+func (w *world) judge() {
+	w.inspect()
+	ids := w.everyID()
+	var first *node
+	var want string
+	for _, nd := range w.nodes {
+		w.judgeNode(nd, ids)
+		state := nd.dump()
+		if first == nil {
+			first, want = nd, state
+		} else if state != want {
+			fail("diverged", "the states of %s and %s differ", first.name, nd.name)
+		}
+	}
+	w.judgeNaive(want)
+	w.judgeFates(first)
+}
+
+// everyID returns every entry there was.
+func (w *world) everyID() []changelog.ID {
+	all := map[changelog.ID]bool{}
+	for _, c := range w.made {
+		all[c.ID] = true
+	}
+	for _, nd := range w.nodes {
+		for _, id := range nd.server.IDs() {
+			all[id] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(all), changelog.ID.Compare)
+}
+
+func (w *world) judgeNode(nd *node, ids []changelog.ID) {
+	if nd.rep == nil || nd.rep.Fault() != "" {
+		fail("fault", "%s does not take part: %s", nd.name, w.unfinished())
+	}
+	for id, p := range nd.watched.pending {
+		fail("lost", "%s has not recorded what a client did to %s: %s; last change %s", nd.name, short(id),
+			p.base.differs(p.writes[len(p.writes)-1].state), p.writes[len(p.writes)-1].csn)
+	}
+	for key := range w.made {
+		if key.seq > nd.vector[key.sid].Seq {
+			fail("diverged", "%s lacks change %d/%d: %s", nd.name, key.sid, key.seq, w.unfinished())
+		}
+	}
+	st, err := nd.rep.Status()
+	if err != nil {
+		fail("store", "%v", err)
+	}
+	if st.ParkedCount+st.Apply+st.Publish+st.Withheld > 0 {
+		fail("unfinished", "%s", w.unfinished())
+	}
+	nd.read(func(t *store.Tx, s *dit.State) error {
+		if open, err := t.Intents(1); err != nil || len(open) > 0 || t.DelayedCount() > 0 {
+			fail("unfinished", "%s has intents or delayed entries left: %v", nd.name, err)
+		}
+		for _, id := range ids {
+			shown, err := s.View(id)
+			if err != nil {
+				return err
+			}
+			nd.compareEntry(id, shown)
+		}
+		return nil
+	})
+}
+
+// read runs fn on the state of nd.
+func (nd *node) read(fn func(*store.Tx, *dit.State) error) {
+	err := nd.store.View(func(t *store.Tx) error { return fn(t, dit.Open(t.KV(), rulesOf(standard))) })
+	if err != nil {
+		fail("store", "%s: %v", nd.name, err)
+	}
+}
+
+// compareEntry compares an entry of the directory with its view.
+func (nd *node) compareEntry(id changelog.ID, shown *dit.Shown) {
+	e := nd.server.Entry(id)
+	switch {
+	case e == nil && shown == nil:
+		return
+	case e == nil || shown == nil:
+		fail("view", "%s: entry %s: shown %v, in the directory %v", nd.name, short(id), shown != nil, e != nil)
+	}
+	if parent := nd.server.Parent(id); parent != shown.Parent || rdnOf(e).String() != shown.RDN.String() {
+		fail("view", "%s: entry %s is shown as %s below %s and stands in the directory as %s below %s", nd.name, short(id),
+			shown.RDN, short(shown.Parent), rdnOf(e), short(parent))
+	}
+	have, want := flat(e.Attrs), make([]directory.Attribute, len(shown.Attrs))
+	for i, a := range shown.Attrs {
+		want[i] = directory.Attribute{Name: a.Name, Values: a.Values}
+	}
+	if f := flat(want); !slices.Equal(have, f) {
+		fail("view", "%s: entry %s: view and directory:\n  %q\n  %q", nd.name, short(id), f, have)
+	}
+}
+
+// flat returns attributes as sorted text.
+func flat(attrs []directory.Attribute) []string {
+	var out []string
+	for _, a := range attrs {
+		for _, v := range a.Values {
+			out = append(out, standard.Canonical(a.Name)+": "+v)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// dump returns the replicated state of nd, octet for octet.
+func (nd *node) dump() string {
+	var b []byte
+	nd.read(func(t *store.Tx, _ *dit.State) error {
+		b = dumpKV(t.KV())
+		return nil
+	})
+	return string(b)
+}
+
+func dumpKV(kv dit.KV) (b []byte) {
+	kv.Scan(nil, nil, func(k, v []byte) bool {
+		b = fmt.Appendf(b, "%d.%d.", len(k), len(v))
+		b = append(append(b, k...), v...)
+		return true
+	})
+	return b
+}
+
+// judgeNaive merges all changes into an empty state, in another order, and
+// expects the same.
+func (w *world) judgeNaive(want string) {
+	kv := dit.NewMemory()
+	s := dit.Open(kv, rulesOf(standard))
+	keys := slices.SortedFunc(maps.Keys(w.made), func(a, b changeKey) int {
+		return int(a.sid)<<32 + int(a.seq) - int(b.sid)<<32 - int(b.seq)
+	})
+	w.rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	for _, key := range keys {
+		if _, err := s.Merge(w.made[key].Change); err != nil {
+			fail("merge", "%v", err)
+		}
+	}
+	if string(dumpKV(kv)) != want {
+		fail("diverged", "the changes in another order give another state")
+	}
+}
+
+// judgeFates looks at what became of every change.
+func (w *world) judgeFates(nd *node) {
+	nd.read(func(_ *store.Tx, s *dit.State) error {
+		return s.Journal(func(r dit.Record) bool {
+			w.stats.Journal[string(r.Kind)]++
+			return true
+		})
+	})
+}

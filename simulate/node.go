@@ -1,0 +1,326 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/directory/memory"
+	"ldapsync/replica"
+	"ldapsync/roles"
+	"ldapsync/schema"
+	"ldapsync/store"
+)
+
+// node is one server: a directory, and beside it a replica that may be down.
+type node struct {
+	w    *world
+	i    int
+	name string
+	role roles.Role
+
+	server *memory.Directory
+	disk   *store.Memory
+	skew   time.Duration
+	drift  float64
+
+	// rep is nil while the process is down.
+	rep     *replica.Replica
+	store   *store.Store
+	joined  bool
+	capture *replica.Capture
+	search  *memory.Search
+	// shown are the others as presence has shown them.
+	shown map[int]replica.Peer
+
+	// fuse is the number of commits after which the process dies, 0 for never;
+	// dead says that it has and nothing more happens to its disk.
+	fuse      int
+	dieBefore bool
+	dead      bool
+	// next is what befalls the next transaction with the directory.
+	next fault
+	// meddle makes a client write just before the next transaction.
+	meddle bool
+	// refusing is the entry whose writes the directory refuses.
+	refusing map[changelog.ID]bool
+
+	watched watched
+	vector  changelog.Vector
+	newIDs  byte
+}
+
+// fault is something that happens to a transaction with the directory.
+type fault uint8
+
+const (
+	noFault fault = iota
+	// replyLost is a transaction that is made though the connection breaks.
+	replyLost
+	// requestLost is one that is not made.
+	requestLost
+)
+
+var (
+	errDied = errors.New("the process died")
+	ctx     = context.Background()
+)
+
+func newNode(w *world, i int) *node {
+	nd := &node{w: w, i: i, name: fmt.Sprintf("n%d@x/ldapsync", i+1), role: roles.Master, disk: store.NewMemory(), vector: changelog.Vector{}}
+	nd.server = memory.New(suffix, schema.Standard(), nd.time, nd.newID)
+	nd.watched = newWatched(nd)
+	nd.refusing = map[changelog.ID]bool{}
+	nd.server.SetRefuse(func(wr directory.Write) error {
+		if nd.refusing[wr.ID] {
+			return &directory.RefusedError{Code: 53, Text: "simulated"}
+		}
+		return nil
+	})
+	nd.disk.SetGuard(nd.guard)
+	return nd
+}
+
+func (nd *node) newID() changelog.ID {
+	nd.newIDs++
+	return changelog.ID{0: byte(nd.i + 1), 15: nd.newIDs}
+}
+
+func (nd *node) time() time.Time {
+	elapsed := nd.w.now.Sub(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
+	return nd.w.now.Add(nd.skew + time.Duration(nd.drift*float64(elapsed)))
+}
+
+func (nd *node) sid() changelog.SID { return changelog.SID(nd.i + 1) }
+
+// guard decides what becomes of a transaction of the store.
+func (nd *node) guard(commit func()) error {
+	if nd.dead {
+		return errDied
+	}
+	if nd.fuse == 0 || nd.fuse > 1 {
+		nd.fuse = max(nd.fuse-1, 0)
+		commit()
+		return nil
+	}
+	nd.fuse, nd.dead = 0, true
+	if !nd.dieBefore {
+		commit()
+	}
+	return errDied
+}
+
+// start starts the process.
+func (nd *node) start() {
+	if nd.rep != nil {
+		return
+	}
+	nd.dead = false
+	var err error
+	if nd.store, err = nd.disk.Open(); err == nil {
+		err = nd.open()
+	}
+	nd.reap()
+	if err != nil && !errors.Is(err, errDied) && !errors.Is(err, directory.ErrUnavailable) {
+		fail("start", "%s: %v", nd.name, err)
+	}
+	if err != nil {
+		nd.rep = nil
+	}
+}
+
+func (nd *node) open() error {
+	err := nd.store.Update(func(t *store.Tx) error {
+		id, err := t.Identity()
+		if err == nil && id.Install == "" {
+			err = t.SetIdentity(store.Identity{Suffix: suffixText, JID: nd.name, Install: fmt.Sprintf("install-%d", nd.i), Epoch: 1})
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	nd.shown = map[int]replica.Peer{}
+	nd.rep, err = replica.New(ctx, replica.Config{
+		Suffix: suffix, Store: nd.store, Directory: (*server)(nd), Network: (*network)(nd),
+		Rules: rulesOf, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
+	})
+	if err != nil {
+		return err
+	}
+	if err := nd.rep.SetRole(nd.role); err != nil {
+		return err
+	}
+	if err := nd.rep.TakeSID(nd.sid()); err != nil {
+		return err
+	}
+	if nd.i == 0 {
+		if err := nd.rep.Found(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kill ends the process without warning.
+func (nd *node) kill() {
+	if nd.rep == nil {
+		return
+	}
+	nd.w.tracef("%d dies", nd.i+1)
+	nd.rep, nd.capture, nd.search, nd.joined = nil, nil, nil, false
+	nd.dead, nd.fuse, nd.next = false, 0, noFault
+	nd.w.stats.Crashes++
+}
+
+// reap ends a process that died during a step.
+func (nd *node) reap() {
+	if nd.dead {
+		nd.kill()
+	}
+}
+
+// check looks at the error of a step: a process that dies, a directory or a
+// room that is away are to be expected.
+func (nd *node) check(what string, err error) {
+	if err == nil || nd.dead || errors.Is(err, directory.ErrUnavailable) || errors.Is(err, replica.ErrOffline) || errors.Is(err, errDied) {
+		return
+	}
+	fail("error", "%s of %s: %v", what, nd.name, err)
+}
+
+// endWatch ends the search of the directory.
+func (nd *node) endWatch(why error) {
+	if nd.capture != nil {
+		nd.capture.End(why)
+	}
+	nd.capture, nd.search = nil, nil
+	nd.watched.endSearch()
+}
+
+// stepCapture takes up to max reports of the directory. It returns whether there
+// were any.
+func (nd *node) stepCapture(max int) bool {
+	if nd.rep == nil || !nd.stepJoin() || nd.rep.Fault() != "" {
+		return false
+	}
+	if nd.capture == nil {
+		c, cookie, err := nd.rep.BeginCapture()
+		nd.check("begin of capture", err)
+		nd.capture, nd.search = c, nd.server.Search(cookie)
+		nd.watched.beginSearch()
+		nd.w.tracef("%d searches from %q", nd.i+1, cookie)
+	}
+	events, err := nd.search.Next(max)
+	if err != nil {
+		nd.endWatch(err)
+		return true
+	}
+	before := nd.logged()
+	err = nd.capture.Step(events)
+	if nd.dead {
+		events = nil
+	}
+	for _, e := range events {
+		nd.w.traceEvent(nd, e)
+	}
+	switch {
+	case errors.Is(err, replica.ErrResync):
+		nd.endWatch(err)
+		return true
+	case err != nil:
+		nd.check("capture", err)
+		nd.endWatch(err)
+	}
+	nd.watched.captured(events, before)
+	nd.reap()
+	return len(events) > 0
+}
+
+// logged returns the last own change in the log.
+func (nd *node) logged() uint64 {
+	v, err := nd.rep.Vector()
+	nd.check("vector", err)
+	return v[nd.sid()].Seq
+}
+
+// stepJoin reports whether the server takes part.
+func (nd *node) stepJoin() bool {
+	if nd.joined {
+		return true
+	}
+	joined, err := nd.rep.StepJoin(ctx)
+	nd.check("join", err)
+	nd.joined = joined && !nd.dead
+	return nd.joined
+}
+
+func (nd *node) stepPublish() bool {
+	if nd.rep == nil || !nd.stepJoin() {
+		return false
+	}
+	more, err := nd.rep.StepPublish(ctx)
+	nd.check("publish", err)
+	nd.reap()
+	return more
+}
+
+func (nd *node) stepPull() bool {
+	if nd.rep == nil {
+		return false
+	}
+	more, err := nd.rep.StepPull(ctx)
+	nd.check("pull", err)
+	nd.reap()
+	return more
+}
+
+func (nd *node) stepApply() bool {
+	if nd.rep == nil || !nd.stepJoin() {
+		return false
+	}
+	more, unconfirmed, err := nd.rep.StepApply(ctx)
+	nd.check("apply", err)
+	if err == nil && len(unconfirmed) > 0 && nd.w.oneIn(4) {
+		err = nd.rep.StepConfirm(ctx, unconfirmed)
+		nd.check("confirm", err)
+	}
+	nd.reap()
+	return more
+}
+
+func (nd *node) stepTime() {
+	if nd.rep == nil || !nd.stepJoin() {
+		return
+	}
+	nd.check("time", nd.rep.StepTime())
+	nd.rep.StepSchema(ctx)
+	nd.reap()
+}
+
+// show lets presence show nd the others as they are now, as far as it can.
+func (nd *node) show() {
+	if nd.rep == nil {
+		return
+	}
+	for _, o := range nd.w.nodes {
+		switch {
+		case o == nd || nd.w.cut[o.i][nd.i]:
+		case o.rep == nil:
+			delete(nd.shown, o.i)
+		default:
+			nd.shown[o.i] = nd.w.peer(o)
+		}
+	}
+	var peers []replica.Peer
+	for i := range nd.w.nodes {
+		if p, ok := nd.shown[i]; ok {
+			peers = append(peers, p)
+		}
+	}
+	nd.check("peers", nd.rep.SetPeers(peers))
+	nd.reap()
+}

@@ -1,0 +1,150 @@
+package simulate
+
+import (
+	"context"
+	"fmt"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/replica"
+	"ldapsync/schema"
+)
+
+// server is a node's directory as its replica sees it.
+type server node
+
+var errBroken = fmt.Errorf("%w: connection lost", directory.ErrUnavailable)
+
+// Watch implements directory.Directory; the simulator itself uses searches.
+func (s *server) Watch(ctx context.Context, cookie []byte, report func(directory.Event) error) error {
+	return s.server.Watch(ctx, cookie, report)
+}
+
+// Apply implements directory.Directory.
+func (s *server) Apply(ctx context.Context, writes []directory.Write) error {
+	nd := (*node)(s)
+	if nd.dead {
+		return errDied
+	}
+	if nd.meddle {
+		nd.meddle = false
+		nd.clientAtRandom()
+	}
+	f := nd.next
+	nd.next = noFault
+	if f == requestLost {
+		nd.w.stats.Unknown++
+		nd.endWatch(errBroken)
+		return errBroken
+	}
+	err := s.server.Apply(ctx, writes)
+	for _, w := range writes {
+		nd.w.traceWrite(nd, w)
+	}
+	if err != nil {
+		nd.w.tracef("%d   refused: %v", nd.i+1, err)
+		return err
+	}
+	nd.watched.applied(writes)
+	if f == replyLost {
+		nd.w.stats.Unknown++
+		nd.endWatch(errBroken)
+		return errBroken
+	}
+	return nil
+}
+
+// Read implements directory.Directory.
+func (s *server) Read(ctx context.Context, ids []changelog.ID) ([]directory.Entry, error) {
+	if s.dead {
+		return nil, errDied
+	}
+	return s.server.Read(ctx, ids)
+}
+
+// Schema implements directory.Directory.
+func (s *server) Schema(ctx context.Context) (*schema.Schema, error) { return s.server.Schema(ctx) }
+
+// network is the room as a node's replica sees it.
+type network node
+
+// Publish implements replica.Network.
+func (n *network) Publish(_ context.Context, changes []changelog.Change) (uint64, error) {
+	nd := (*node)(n)
+	w := nd.w
+	if nd.dead {
+		return 0, errDied
+	}
+	if nd.alone() || w.faulty() && w.oneIn(10) {
+		return 0, replica.ErrOffline
+	}
+	last := changes[len(changes)-1].Seq
+	if w.faulty() && len(changes) > 1 && w.oneIn(5) {
+		changes = changes[:1+w.rng.IntN(len(changes)-1)]
+	}
+	for _, o := range w.nodes {
+		if o == nd || w.cut[nd.i][o.i] {
+			continue
+		}
+		copies := 1
+		if w.faulty() {
+			copies = []int{0, 1, 1, 1, 1, 1, 2}[w.rng.IntN(7)]
+		}
+		for range copies {
+			w.wire = append(w.wire, packet{from: nd.i, to: o.i, changes: changes})
+		}
+	}
+	w.tracef("%d publishes up to %d", nd.i+1, changes[len(changes)-1].Seq)
+	if w.faulty() && w.oneIn(10) {
+		return 0, replica.ErrOffline
+	}
+	if reached := changes[len(changes)-1].Seq; reached < last {
+		return reached, replica.ErrOffline
+	}
+	return last, nil
+}
+
+// Pull implements replica.Network.
+func (n *network) Pull(_ context.Context, address string, have changelog.Seqs) ([]changelog.Change, bool, error) {
+	nd := (*node)(n)
+	if nd.dead {
+		return nil, false, errDied
+	}
+	for _, o := range nd.w.nodes {
+		if o.name != address {
+			continue
+		}
+		if o.rep == nil || nd.w.cut[nd.i][o.i] || nd.w.cut[o.i][nd.i] {
+			return nil, false, replica.ErrOffline
+		}
+		changes, more, err := o.rep.Serve(have)
+		if err == nil && nd.w.faulty() && len(changes) > 1 && nd.w.oneIn(4) {
+			changes, more = changes[:1+nd.w.rng.IntN(len(changes)-1)], true
+		}
+		nd.w.tracef("%d pulls from %d: %d changes, more %v, %v", nd.i+1, o.i+1, len(changes), more, err)
+		return changes, more, err
+	}
+	return nil, false, replica.ErrOffline
+}
+
+// alone reports whether nothing of nd reaches anybody.
+func (nd *node) alone() bool {
+	for _, o := range nd.w.nodes {
+		if o != nd && !nd.w.cut[nd.i][o.i] {
+			return false
+		}
+	}
+	return true
+}
+
+// deliver lets a packet arrive.
+func (w *world) deliver(p packet) {
+	nd, from := w.nodes[p.to], w.nodes[p.from]
+	if nd.rep == nil || w.cut[p.from][p.to] {
+		return
+	}
+	got, err := nd.rep.Receive(replica.Delivery{Relay: from.sid(), RelayRole: from.role, Changes: p.changes})
+	nd.check("receive", err)
+	w.tracef("%d receives from %d: %+v", nd.i+1, from.i+1, got)
+	nd.reap()
+}

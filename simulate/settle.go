@@ -1,0 +1,90 @@
+package simulate
+
+import (
+	"fmt"
+	"time"
+)
+
+// Bounds of what it may take to agree once the faults are over.
+const (
+	maxRounds = 40
+	maxSteps  = 200
+)
+
+// settle ends the faults and lets everybody work until nothing is left to do.
+func (w *world) settle() {
+	w.reseed(-2)
+	w.calm = true
+	defer func() { w.calm = false }()
+	w.heal()
+	w.tracef("--- settle")
+	for _, nd := range w.nodes {
+		nd.fuse, nd.next, nd.meddle = 0, noFault, false
+		clear(nd.refusing)
+	}
+	for round, idle := 0, 0; idle < 3; round++ {
+		if round == maxRounds {
+			fail("livelock", "still at work after %d rounds: %s", round, w.unfinished())
+		}
+		w.stats.MaxRounds = max(w.stats.MaxRounds, round)
+		if w.round() {
+			idle = 0
+			continue
+		}
+		idle++
+		w.now = w.now.Add(2 * time.Hour)
+		for _, nd := range w.nodes {
+			nd.stepTime()
+		}
+	}
+}
+
+// faulty reports whether the network may lose and repeat.
+func (w *world) faulty() bool { return !w.calm }
+
+// round lets everybody do all they can, and reports whether anything was done.
+func (w *world) round() (progress bool) {
+	w.now = w.now.Add(time.Second)
+	for _, nd := range w.nodes {
+		nd.start()
+		nd.show()
+		progress = w.repeat("capture", nd, func() bool { return nd.stepCapture(8) }) || progress
+		progress = w.repeat("publish", nd, nd.stepPublish) || progress
+	}
+	for len(w.wire) > 0 {
+		p := w.wire[0]
+		w.wire = w.wire[1:]
+		w.deliver(p)
+		progress = true
+	}
+	for _, nd := range w.nodes {
+		nd.show()
+		progress = w.repeat("pull", nd, nd.stepPull) || progress
+		progress = w.repeat("apply", nd, nd.stepApply) || progress
+	}
+	return progress
+}
+
+func (w *world) repeat(what string, nd *node, step func() bool) (progress bool) {
+	for n := 0; step(); n++ {
+		progress = true
+		if n == maxSteps {
+			fail("livelock", "%s of %s goes on after %d steps: %s", what, nd.name, n, w.unfinished())
+		}
+	}
+	return progress
+}
+
+// unfinished says what everybody has left to do.
+func (w *world) unfinished() (s string) {
+	for _, nd := range w.nodes {
+		if nd.rep == nil {
+			s += fmt.Sprintf("\n  %s is down", nd.name)
+			continue
+		}
+		st, err := nd.rep.Status()
+		s += fmt.Sprintf("\n  %s %s fault %q directory %q vector %s publish %d apply %d parked %v withheld %d, %v",
+			nd.name, st.State, st.Fault, st.Directory, st.Vector, st.Publish, st.Apply, st.Parked, st.Withheld, err)
+	}
+	return s
+}

@@ -1,0 +1,68 @@
+package simulate_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"ldapsync/simulate"
+)
+
+var (
+	seed      = flag.Uint64("seed", 1, "seed of the history to replay, or of the first of the histories")
+	profile   = flag.String("profile", "mixed", "profile of the history to replay")
+	steps     = flag.Int("steps", 60, "steps of a history")
+	keep      = flag.String("keep", "", "steps to make, separated by commas (default all)")
+	histories = flag.Int("histories", 500, "number of histories")
+)
+
+func TestHistories(t *testing.T) {
+	var all simulate.Stats
+	for i := range *histories {
+		cfg := simulate.Config{Seed: *seed + uint64(i), Profile: simulate.Profiles[i%len(simulate.Profiles)], Steps: *steps}
+		stats, err := simulate.Run(cfg)
+		if err != nil {
+			report(t, err)
+			return
+		}
+		all.Add(stats)
+	}
+	t.Logf("%+v", all)
+}
+
+// report prints the shortest history found that fails in the same way.
+func report(t *testing.T, err error) {
+	t.Helper()
+	var f *simulate.Failure
+	if !errors.As(err, &f) {
+		t.Fatal(err)
+	}
+	t.Errorf("%v\nshortened: %v", f, simulate.Shrink(f))
+}
+
+func TestReplay(t *testing.T) {
+	if !flagGiven("seed") || flagGiven("histories") {
+		t.Skip("no history given; see the flags")
+	}
+	cfg := simulate.Config{Seed: *seed, Profile: simulate.Profile(*profile), Steps: *steps, Trace: os.Stdout}
+	if *keep != "" {
+		for _, s := range strings.Split(*keep, ",") {
+			n, err := strconv.Atoi(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg.Keep = append(cfg.Keep, n)
+		}
+	}
+	if _, err := simulate.Run(cfg); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func flagGiven(name string) (given bool) {
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	return given
+}

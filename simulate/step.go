@@ -1,0 +1,152 @@
+package simulate
+
+import (
+	"time"
+
+	"ldapsync/changelog"
+)
+
+// act is a kind of step.
+type act uint8
+
+const (
+	actClient act = iota
+	actTurn
+	actDeliver
+	actCrash
+	actFuse
+	actStart
+	actCut
+	actHeal
+	actFault
+	actMeddle
+	actRefuse
+	actClock
+	actTime
+	acts
+)
+
+// actWeights says how often what happens.
+var actWeights = [acts]int{
+	actClient: 36, actTurn: 30, actDeliver: 10, actCrash: 2, actFuse: 4, actStart: 5, actCut: 5, actHeal: 3,
+	actFault: 4, actMeddle: 4, actRefuse: 1, actClock: 3, actTime: 2,
+}
+
+// step makes one step of the history.
+func (w *world) step(i int) {
+	w.reseed(i)
+	a := act(w.weighted(actWeights[:]))
+	nd := w.nodes[w.rng.IntN(len(w.nodes))]
+	w.now = w.now.Add(time.Duration(1 + w.rng.Int64N(int64(2*time.Second))))
+	w.tracef("--- step %d", i)
+	switch a {
+	case actClient:
+		nd.clientAtRandom()
+		for w.oneIn(3) {
+			nd.clientAtRandom()
+		}
+	case actTurn:
+		nd.turn()
+	case actDeliver:
+		for range 1 + w.rng.IntN(4) {
+			w.deliverOne()
+		}
+	case actCrash:
+		nd.kill()
+	case actFuse:
+		nd.fuse, nd.dieBefore = 1+w.rng.IntN(5), w.oneIn(2)
+	case actStart:
+		nd.start()
+	case actCut:
+		w.part(nd)
+	case actHeal:
+		w.heal()
+	case actFault:
+		nd.next = fault(1 + w.rng.IntN(2))
+	case actMeddle:
+		nd.meddle = true
+	case actRefuse:
+		nd.refuse()
+	case actClock:
+		nd.turnClock()
+	case actTime:
+		w.now = w.now.Add(time.Duration(w.rng.Int64N(int64(3 * time.Minute))))
+	}
+}
+
+// turn lets the process of nd do some of its work, in some order. One that is
+// down is started now and then.
+func (nd *node) turn() {
+	w := nd.w
+	if nd.rep == nil && w.oneIn(2) {
+		nd.start()
+	}
+	for range 2 + w.rng.IntN(6) {
+		switch n := w.rng.IntN(16); {
+		case n < 5:
+			nd.stepCapture(1 + w.rng.IntN(8))
+		case n < 8:
+			nd.stepPublish()
+		case n < 12:
+			nd.stepApply()
+		case n < 14:
+			nd.show()
+			nd.stepPull()
+		case n < 15:
+			nd.stepTime()
+		default:
+			if nd.capture != nil && w.oneIn(3) {
+				nd.endWatch(errBroken)
+			}
+		}
+	}
+}
+
+func (w *world) deliverOne() {
+	if len(w.wire) == 0 {
+		return
+	}
+	i := 0
+	if w.oneIn(2) {
+		i = w.rng.IntN(len(w.wire))
+	}
+	p := w.wire[i]
+	w.wire = append(w.wire[:i], w.wire[i+1:]...)
+	w.deliver(p)
+}
+
+// part cuts links: one, one way, or all of a node.
+func (w *world) part(nd *node) {
+	o := w.nodes[w.rng.IntN(len(w.nodes))]
+	switch w.rng.IntN(3) {
+	case 0:
+		w.cut[nd.i][o.i] = true
+	case 1:
+		w.cut[nd.i][o.i], w.cut[o.i][nd.i] = true, true
+	default:
+		for i := range w.nodes {
+			w.cut[nd.i][i], w.cut[i][nd.i] = true, true
+		}
+	}
+	w.tracef("cut %v", w.cut)
+}
+
+func (w *world) heal() {
+	for i := range w.cut {
+		clear(w.cut[i])
+	}
+	w.tracef("healed")
+}
+
+// refuse makes nd's directory refuse the replica's writes to one entry.
+func (nd *node) refuse() {
+	if ids := nd.server.IDs(); len(ids) > 0 {
+		nd.refusing = map[changelog.ID]bool{pick(nd.w, ids): true}
+	}
+}
+
+// turnClock sets nd's clock: forwards, or back.
+func (nd *node) turnClock() {
+	nd.skew = time.Duration(nd.w.rng.Int64N(int64(20*time.Minute))) - 10*time.Minute
+	nd.w.tracef("%d clock is off by %s", nd.i+1, nd.skew)
+}

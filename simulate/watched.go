@@ -1,0 +1,171 @@
+package simulate
+
+import (
+	"ldapsync/changelog"
+	"ldapsync/directory"
+)
+
+// watched follows what the clients of a directory write until the replica has
+// made changes of it, and checks that these say what the clients did: no more,
+// since then the replica would echo what it wrote itself, and no less.
+type watched struct {
+	nd      *node
+	pending map[changelog.ID]*pending
+	// reported are the entries of which the present search has told.
+	reported map[changelog.ID]bool
+}
+
+// pending is an entry that clients wrote to and of which the replica has not
+// yet recorded all.
+type pending struct {
+	// base is what the entry was before, or as last recorded.
+	base   snapshot
+	writes []write
+	// known counts the writes that the directory has reported.
+	known int
+}
+
+// write is what a client's write left.
+type write struct {
+	csn   changelog.CSN // zero for a delete
+	state snapshot
+}
+
+// last returns the state reported last.
+func (p *pending) last() snapshot { return p.writes[p.known-1].state }
+
+func newWatched(nd *node) watched {
+	return watched{nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}}
+}
+
+func (v *watched) beginSearch() { clear(v.reported) }
+
+func (v *watched) endSearch() { clear(v.reported) }
+
+// written notes a client's write.
+func (v *watched) written(id changelog.ID, before snapshot) {
+	p := v.pending[id]
+	if p == nil {
+		p = &pending{base: before}
+		v.pending[id] = p
+	}
+	wr := write{state: v.nd.snapshot(id)}
+	if e := v.nd.server.Entry(id); e != nil {
+		wr.csn = e.CSN
+	}
+	p.writes = append(p.writes, wr)
+}
+
+// applied checks a transaction of the replica that the directory made.
+func (v *watched) applied(writes []directory.Write) {
+	for _, w := range writes {
+		if p := v.pending[w.ID]; p != nil {
+			fail("overwritten", "%s wrote to %s without knowing what a client did there: %s", v.nd.name, w.ID, show(w))
+		}
+	}
+}
+
+// captured checks what the replica made of reports; own changes up to before
+// it had made earlier.
+func (v *watched) captured(events []directory.Event, before uint64) {
+	for _, e := range events {
+		v.event(e)
+	}
+	authored := map[changelog.ID][]*changelog.Change{}
+	var order []changelog.ID
+	for _, c := range v.nd.ownAfter(before) {
+		if authored[c.ID] == nil {
+			order = append(order, c.ID)
+		}
+		authored[c.ID] = append(authored[c.ID], c)
+	}
+	for _, id := range order {
+		v.record(id, authored[id])
+	}
+	for id, p := range v.pending {
+		if p.known > 0 && authored[id] == nil && (p.base.differs(p.last()) == "" || v.nd.denies()) {
+			v.settle(id, p)
+		}
+	}
+}
+
+func (v *watched) event(e directory.Event) {
+	switch e.Kind {
+	case directory.State:
+		v.reported[e.Entry.ID] = true
+		if p := v.pending[e.Entry.ID]; p != nil {
+			p.report(e.Entry.CSN)
+		}
+	case directory.Present:
+		for _, id := range e.IDs {
+			v.reported[id] = true
+		}
+	case directory.Gone:
+		for _, id := range e.IDs {
+			v.gone(id)
+		}
+	case directory.RefreshEnd:
+		for id := range v.pending {
+			if e.Complete && !v.reported[id] {
+				v.gone(id)
+			}
+		}
+	}
+}
+
+func (v *watched) gone(id changelog.ID) {
+	if p := v.pending[id]; p != nil {
+		p.report(changelog.CSN{})
+	}
+}
+
+// report notes that the directory told of the write that left csn.
+func (p *pending) report(csn changelog.CSN) {
+	for i, wr := range p.writes {
+		if wr.csn == csn {
+			p.known = max(p.known, i+1)
+		}
+	}
+}
+
+// record checks the changes of one entry.
+func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
+	p := v.pending[id]
+	if p == nil || p.known == 0 {
+		fail("invented", "%s made a change though no client did anything: %s", v.nd.name, showChange(changes[0]))
+	}
+	s := p.base
+	for _, c := range changes {
+		s = s.after(c)
+	}
+	if d := s.differs(p.last()); d != "" {
+		list := ""
+		for _, c := range changes {
+			list += "\n  " + showChange(c)
+		}
+		fail("recorded", "%s: the changes lead elsewhere than the client did (changes and directory): %s%s", v.nd.name, d, list)
+	}
+	v.settle(id, p)
+}
+
+// settle takes the writes reported so far as recorded.
+func (v *watched) settle(id changelog.ID, p *pending) {
+	p.base, p.writes, p.known = p.last(), p.writes[p.known:], 0
+	if len(p.writes) == 0 {
+		delete(v.pending, id)
+	}
+}
+
+// ownAfter returns the changes of nd itself that its log holds beyond seq.
+func (nd *node) ownAfter(seq uint64) (list []*changelog.Change) {
+	nd.readLog(func(l *changelog.Log) error {
+		return l.After(nd.sid(), seq, func(c *changelog.Change) bool {
+			list = append(list, c)
+			return true
+		})
+	})
+	return list
+}
+
+// denies reports whether what clients of nd write is put back.
+func (nd *node) denies() bool { return nd.rep != nil && !nd.rep.Role().Writes() }

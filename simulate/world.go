@@ -1,0 +1,150 @@
+package simulate
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/dit"
+	"ldapsync/dn"
+	"ldapsync/replica"
+	"ldapsync/roles"
+	"ldapsync/schema"
+)
+
+// suffixText is the suffix that every history is about.
+const suffixText = "dc=x"
+
+var suffix = mustDN(suffixText)
+
+func mustDN(text string) dn.DN {
+	d, err := dn.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
+func rulesOf(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, suffix) }
+
+// world is everything there is in one history.
+type world struct {
+	cfg   Config
+	stats Stats
+	// pcg feeds rng; it is seeded anew for every step, so that leaving one out
+	// changes nothing in the choices of the others.
+	pcg *rand.PCG
+	rng *rand.Rand
+	now time.Time
+
+	nodes []*node
+	// wire holds what was published and has not arrived.
+	wire []packet
+	// cut[from][to] is a link that carries nothing.
+	cut [][]bool
+	// made are all changes any log has held.
+	made map[changeKey]*made
+	// calm says that the faults are over.
+	calm bool
+	log  *slog.Logger
+}
+
+type changeKey struct {
+	sid changelog.SID
+	seq uint64
+}
+
+// made is a change as the first log that was looked at holds it.
+type made struct {
+	*changelog.Change
+	raw string
+}
+
+// packet is a delivery on its way.
+type packet struct {
+	from, to int
+	changes  []changelog.Change
+}
+
+func (w *world) reseed(step int) { w.pcg.Seed(w.cfg.Seed, uint64(step)+1) }
+
+// oneIn is true once in n times.
+func (w *world) oneIn(n int) bool { return w.rng.IntN(n) == 0 }
+
+func pick[T any](w *world, list []T) T { return list[w.rng.IntN(len(list))] }
+
+func (w *world) tracef(format string, args ...any) {
+	if w.cfg.Trace != nil {
+		fmt.Fprintf(w.cfg.Trace, format+"\n", args...)
+	}
+}
+
+// build makes the replicas, all with the same few entries.
+func (w *world) build() {
+	w.pcg = rand.NewPCG(w.cfg.Seed, 0)
+	w.rng = rand.New(w.pcg)
+	w.now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	w.made = map[changeKey]*made{}
+	w.log = slog.New(slog.DiscardHandler)
+	if w.cfg.Trace != nil {
+		w.log = slog.New(slog.NewTextHandler(w.cfg.Trace, &slog.HandlerOptions{
+			Level: slog.LevelDebug,
+			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+				if a.Key == slog.TimeKey {
+					return slog.Attr{}
+				}
+				return a
+			},
+		}))
+	}
+	n := 3
+	if w.oneIn(3) {
+		n += 1 + w.rng.IntN(2)
+	}
+	w.cut = make([][]bool, n)
+	for i := range n {
+		w.cut[i] = make([]bool, n)
+		w.nodes = append(w.nodes, newNode(w, i))
+	}
+	for _, nd := range w.nodes {
+		nd.start()
+		if nd.i == 0 {
+			for _, e := range w.cfg.Profile.initial() {
+				nd.client(e)
+			}
+		}
+	}
+	w.settle()
+	for _, nd := range w.nodes {
+		if w.oneIn(2) {
+			nd.skew = time.Duration(w.rng.Int64N(int64(20*time.Minute))) - 10*time.Minute
+		}
+		nd.drift = float64(w.rng.IntN(3)-1) * 0.001
+		nd.server.SetPresents(w.oneIn(2))
+	}
+	w.tracef("--- built")
+}
+
+// peersOf returns what presence shows nd of the others.
+func (w *world) peer(of *node) replica.Peer {
+	id := of.rep.Identity()
+	v, err := of.rep.Vector()
+	if err != nil {
+		fail("store", "vector of %s: %v", of.name, err)
+	}
+	return replica.Peer{
+		JID: of.name, SID: id.SID, Install: id.Install, Role: of.role, State: of.rep.State(), Vector: v,
+		Schema: id.SchemaDigest, LastSeen: w.now,
+	}
+}
+
+func (w *world) roleOf(sid changelog.SID) roles.Role {
+	for _, nd := range w.nodes {
+		if nd.sid() == sid {
+			return nd.role
+		}
+	}
+	return roles.None
+}
