@@ -138,7 +138,7 @@ func TestMisconfigurationIsOneClearLine(t *testing.T) {
 		prepare func()
 		want    string
 	}{
-		{"wrong XMPP password", nil, wrong("xmpp-password"), "not-authorized"},
+		{"wrong XMPP password", nil, wrong("xmpp-password"), "password"},
 		{"wrong CA", replace(s.Prosody.CAFile, other.CAFile), nil, "certificate"},
 		{"no MUC service", func(text string) string {
 			return replace(s.Prosody.CAFile, noMUC.CAFile)(replace("server: "+s.a.Link.Addr(), "server: "+noMUC.Addr)(text))

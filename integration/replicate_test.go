@@ -125,7 +125,8 @@ func TestBothSidesWriteDuringAPartition(t *testing.T) {
 	out, err := s.a.Slapd.LDAPSearch("(|(sn=twin)(ou=both)(uid=in-*)(title=was *)(cn=late)(ou=services))", "title", "ldapsyncGlue", "ldapsyncConflictOf")
 	s.must(err)
 	for _, want := range []string{
-		"dn: uid=twin,ou=people,", "dn: uid=twin+ldapsyncConflictId=", "dn: ou=both,ou=people,", "dn: ou=both+ldapsyncConflictId=",
+		// slapd prints the parts of an RDN in an order of its own
+		"dn: uid=twin,ou=people,", "+uid=twin,ou=people,", "dn: ou=both,ou=people,", "+ou=both,ou=people,",
 		"dn: uid=in-ldap1,ou=both,ou=people,", "dn: uid=in-ldap2,ou=both,ou=people,", "title: was four", "title: was five",
 		"dn: cn=late,ou=services,", "ldapsyncGlue: TRUE",
 	} {
@@ -139,7 +140,7 @@ func TestBothSidesWriteDuringAPartition(t *testing.T) {
 	s.equal()
 	out, err = s.b.Slapd.LDAPSearch("(|(sn=twin)(ou=services))", "1.1")
 	s.must(err)
-	if !strings.Contains(out, "dn: uid=twin,ou=people,") || strings.Contains(out, "ou=services,dc") || strings.Contains(out, "twin+") {
+	if !strings.Contains(out, "dn: uid=twin,ou=people,") || strings.Contains(out, "ou=services,dc") || strings.Contains(out, "ldapsyncConflictId=") {
 		t.Errorf("after the winner and the last child were deleted:\n%s", out)
 	}
 }

@@ -162,6 +162,11 @@ func (r *Replica) done(units []*unit) error {
 // settleIntent makes an intent that came true the image of its entry.
 func (w *work) settleIntent(in *store.Intent) error {
 	id := in.Image.ID
+	old, err := w.Image(id)
+	if err != nil {
+		return err
+	}
+	in.Image.Told = told(old, &in.Image)
 	if err := w.PutImage(&in.Image); err != nil {
 		return err
 	}
@@ -176,6 +181,23 @@ func (w *work) settleIntent(in *store.Intent) error {
 		return err
 	}
 	return w.ClearDirty(id)
+}
+
+// told returns what is Told of an image that takes the place of another by a
+// write of ours.
+func told(old, now *store.Image) *store.Place {
+	var place store.Place
+	switch {
+	case old == nil:
+	case old.Told != nil:
+		place = *old.Told
+	case !old.Gone:
+		place = store.Place{Parent: old.Parent, RDNKey: old.RDNKey}
+	}
+	if !now.Gone && place == (store.Place{Parent: now.Parent, RDNKey: now.RDNKey}) {
+		return nil
+	}
+	return &place
 }
 
 // park sets aside entries that the directory refuses.
@@ -326,7 +348,7 @@ func (w *work) imageOf(e *directory.Entry) (*store.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read of %s: %w", e.ID, err)
 	}
-	parent, ok := (&capture{}).locate(w, name)
+	parent, ok := w.superior(name, w.Named)
 	m := &store.Image{ID: e.ID, Parent: parent, CSN: e.CSN, Confirmed: true, Attrs: e.Attrs}
 	if ok {
 		m.RDN, m.RDNKey = w.spelling(name[0]), name[0].Key(w.rules.Schema)
@@ -362,7 +384,7 @@ func (w *work) confirmRead(e *directory.Entry) error {
 	if err != nil || old == nil || old.Confirmed || !w.same(old, now) {
 		return err
 	}
-	now.Newest = old.Newest
+	now.Newest, now.Told = old.Newest, old.Told
 	return w.PutImage(now)
 }
 

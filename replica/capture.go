@@ -27,7 +27,7 @@ func (c *capture) report(events []directory.Event) error {
 	switch first := events[0]; first.Kind {
 	case directory.RefreshBegin:
 		c.refreshing, c.resumed = true, first.Resumed
-		return c.r.update(func(w *work) error { return w.ResetRefresh() })
+		return c.beginRefresh()
 	case directory.RefreshEnd:
 		return c.endRefresh(first)
 	}
@@ -42,6 +42,19 @@ func (c *capture) report(events []directory.Event) error {
 		}
 		return c.retryDelayed(w, 500)
 	})
+}
+
+// beginRefresh forgets what an earlier refresh told. All our writes so far are
+// made, so the refresh knows of them.
+func (c *capture) beginRefresh() error {
+	err := c.r.update(func(w *work) error { return w.ResetRefresh() })
+	for n := 1; n > 0 && err == nil; {
+		err = c.r.update(func(w *work) (err error) {
+			n, err = w.TellAll(500)
+			return err
+		})
+	}
+	return err
 }
 
 func (c *capture) event(w *work, e directory.Event) error {
@@ -84,24 +97,38 @@ func (c *capture) state(w *work, e *directory.Entry) error {
 	}
 	parent, ok := c.locate(w, name)
 	if !ok || c.refreshing && c.resumed {
+		if old, err := w.Image(e.ID); err != nil || !c.refreshing && old != nil && e.CSN.Compare(old.CSN) <= 0 {
+			return err // old news, whose superior may be gone
+		}
 		return w.Delay(len(name), e)
+	}
+	if err := w.DropDelayed(e.ID); err != nil {
+		return err
 	}
 	return c.place(w, e, parent, name[0])
 }
 
-// locate finds the superior of a name among the images.
+// locate finds the superior of a reported name.
 func (c *capture) locate(w *work, name dn.DN) (parent changelog.ID, ok bool) {
+	return w.superior(name, func(above changelog.ID, rdnKey string) changelog.ID {
+		id := w.Told(above, rdnKey)
+		if c.refreshing && !c.resumed && !w.EntrySeen(id) {
+			return changelog.ID{}
+		}
+		return id
+	})
+}
+
+// superior finds the superior of a name, by what named returns for the names
+// below an entry.
+func (w *work) superior(name dn.DN, named func(changelog.ID, string) changelog.ID) (id changelog.ID, ok bool) {
 	above := len(name) - len(w.rules.Suffix)
-	if above < 0 {
-		return parent, false
-	}
 	for i := above; i > 0; i-- {
-		parent = w.Named(parent, name[i].Key(w.rules.Schema))
-		if parent.IsZero() || c.refreshing && !c.resumed && !w.EntrySeen(parent) {
-			return parent, false
+		if id = named(id, name[i].Key(w.rules.Schema)); id.IsZero() {
+			return id, false
 		}
 	}
-	return parent, true
+	return id, above >= 0
 }
 
 func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, rdn dn.RDN) error {
@@ -118,7 +145,7 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, rdn dn
 		case order == 0 && w.same(old, now):
 			return w.confirm(old)
 		case order <= 0 && !c.refreshing:
-			return nil
+			return w.tell(old, now)
 		case order < 0:
 			return w.rolledBack(old, now)
 		}
@@ -136,10 +163,22 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, rdn dn
 
 // confirm notes that the entryCSN of an image is that of exactly its state.
 func (w *work) confirm(m *store.Image) error {
-	if m.Confirmed {
+	if m.Confirmed && m.Told == nil {
 		return nil
 	}
-	m.Confirmed = true
+	m.Confirmed, m.Told = true, nil
+	return w.PutImage(m)
+}
+
+// tell notes where a report that is older than the image knows the entry.
+func (w *work) tell(m, told *store.Image) error {
+	if m.Told == nil {
+		return nil
+	}
+	m.Told = &store.Place{Parent: told.Parent, RDNKey: told.RDNKey}
+	if !m.Gone && *m.Told == (store.Place{Parent: m.Parent, RDNKey: m.RDNKey}) {
+		m.Told = nil
+	}
 	return w.PutImage(m)
 }
 
@@ -196,6 +235,9 @@ func (w *work) distance(from, to *store.Image) int {
 
 // gone handles the report that an entry was deleted.
 func (c *capture) gone(w *work, id changelog.ID) error {
+	if err := w.DropDelayed(id); err != nil {
+		return err
+	}
 	in, err := w.Intent(id)
 	if err != nil {
 		return err

@@ -164,7 +164,7 @@ func (r *Replica) useSchema(s *schema.Schema) error {
 	r.log.Info("schema in use", "digest", s.Digest())
 	err := r.update(func(w *work) error {
 		if !first {
-			if err := error(nil); err != nil {
+			if err := w.dit.Rebuild(); err != nil {
 				return fmt.Errorf("rebuild under the new schema: %w", err)
 			}
 			if err := w.markAllImages(); err != nil {
