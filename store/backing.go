@@ -21,6 +21,7 @@ const (
 	bucketMembers
 	bucketSeen
 	bucketDelayed
+	bucketTold
 	numParts
 )
 
@@ -30,6 +31,7 @@ var partNames = [numParts][]byte{
 	bucketImages: []byte("images"), bucketNames: []byte("names"), bucketDirty: []byte("dirty"), bucketQueue: []byte("queue"),
 	bucketIntents: []byte("intents"), bucketParked: []byte("parked"), bucketDenied: []byte("denied"), bucketFuture: []byte("future"),
 	bucketMembers: []byte("members"), bucketSeen: []byte("seen"), bucketDelayed: []byte("delayed"),
+	bucketTold: []byte("told"),
 }
 
 // bucket is one part within a transaction.

@@ -26,6 +26,9 @@ type Image struct {
 	// Loose says that the stamps of the last modification are not known: a move
 	// leaves the directory's own, until they are written over.
 	Loose bool
+	// Told, when not nil, is the place under which the directory's reports
+	// still know the entry, since that of our own write has not come.
+	Told *Place
 	// Gone marks an entry we deleted, kept so that late reports of it are known
 	// as such until the next refresh.
 	Gone bool
@@ -34,10 +37,17 @@ type Image struct {
 	Attrs  []directory.Attribute
 }
 
+// Place is a name below a superior. The zero Place is none.
+type Place struct {
+	Parent changelog.ID
+	RDNKey string
+}
+
 const (
 	imageConfirmed = 1 << iota
 	imageGone
 	imageLoose
+	imageTold
 )
 
 func (m *Image) encode() []byte {
@@ -51,9 +61,15 @@ func (m *Image) encode() []byte {
 	if m.Loose {
 		flags |= imageLoose
 	}
+	if m.Told != nil {
+		flags |= imageTold
+	}
 	b := append([]byte{1, flags}, m.Parent[:]...)
 	b = m.Newest.AppendKey(m.CSN.AppendKey(b))
 	b = octets.AppendString(octets.AppendString(b, m.RDN), m.RDNKey)
+	if m.Told != nil {
+		b = octets.AppendString(append(b, m.Told.Parent[:]...), m.Told.RDNKey)
+	}
 	b = octets.AppendUint(b, uint64(len(m.Attrs)))
 	for _, a := range m.Attrs {
 		b = octets.AppendStrings(octets.AppendString(b, a.Name), a.Values)
@@ -71,6 +87,9 @@ func decodeImage(id changelog.ID, raw []byte) (*Image, error) {
 	m.Parent = changelog.ReadID(r)
 	m.CSN, m.Newest = changelog.ReadCSN(r), changelog.ReadCSN(r)
 	m.RDN, m.RDNKey = r.String(), r.String()
+	if flags&imageTold != 0 {
+		m.Told = &Place{Parent: changelog.ReadID(r), RDNKey: r.String()}
+	}
 	for n := r.Count(2); n > 0; n-- {
 		m.Attrs = append(m.Attrs, directory.Attribute{Name: r.String(), Values: r.Strings()})
 	}
@@ -90,17 +109,31 @@ func (t *Tx) Image(id changelog.ID) (*Image, error) {
 	return decodeImage(id, raw)
 }
 
-// PutImage stores the image of an entry and keeps the index of names.
+// PutImage stores the image of an entry and keeps the indexes of names.
 func (t *Tx) PutImage(m *Image) error {
 	if err := t.unname(m.ID); err != nil {
 		return err
 	}
 	if !m.Gone {
-		if err := t.bucket(bucketNames).Put(nameKey(m.Parent, m.RDNKey), m.ID[:]); err != nil {
+		if err := t.bucket(bucketNames).Put(nameKey(m.Parent, m.RDNKey), nameValue(m)); err != nil {
+			return err
+		}
+	}
+	if m.Told != nil {
+		if err := t.putTold(m); err != nil {
 			return err
 		}
 	}
 	return t.bucket(bucketImages).Put(m.ID[:], m.encode())
+}
+
+// nameValue is what stands in the index of names: the entry, and one octet more
+// where the reports know it under another name.
+func nameValue(m *Image) []byte {
+	if m.Told != nil {
+		return append(m.ID[:], 1)
+	}
+	return m.ID[:]
 }
 
 // DropImage removes the image of an entry.
@@ -111,15 +144,20 @@ func (t *Tx) DropImage(id changelog.ID) error {
 	return t.bucket(bucketImages).Delete(id[:])
 }
 
-// unname takes an entry's present name out of the index, unless another entry
-// has taken that name meanwhile.
+// unname takes an entry's names out of the indexes, unless another entry has
+// taken them meanwhile.
 func (t *Tx) unname(id changelog.ID) error {
 	old, err := t.Image(id)
-	if err != nil || old == nil || old.Gone {
+	if err != nil || old == nil {
 		return err
 	}
+	if old.Told != nil {
+		if err := t.dropTold(old); err != nil {
+			return err
+		}
+	}
 	key := nameKey(old.Parent, old.RDNKey)
-	if !bytes.Equal(t.bucket(bucketNames).Get(key), id[:]) {
+	if old.Gone || !bytes.HasPrefix(t.bucket(bucketNames).Get(key), id[:]) {
 		return nil
 	}
 	return t.bucket(bucketNames).Delete(key)
