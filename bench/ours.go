@@ -90,7 +90,7 @@ func awaitEntries(s *openldap.Server, n int) error {
 	defer cancel()
 	return cluster.Poll(ctx, func() string {
 		out, err := s.LDAPSearch("(objectClass=*)", "1.1")
-		if got := strings.Count(out, "dn: "); err != nil || got < n {
+		if got := strings.Count(out, "dn:"); err != nil || got < n {
 			return fmt.Sprintf("%d entries, %v", got, err)
 		}
 		return ""

@@ -79,7 +79,7 @@ func (s *site) hasMany(server *cluster.Server, n int) string {
 	if err != nil {
 		return err.Error()
 	}
-	if got := strings.Count(out, "dn: "); got < n {
+	if got := strings.Count(out, "dn:"); got < n {
 		return fmt.Sprintf("%s has %d of %d", server.Name, got, n)
 	}
 	return ""
