@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ldapsync/changelog"
@@ -41,12 +42,7 @@ func (r *Replica) apply(ctx context.Context) (progress bool, unconfirmed []chang
 	if len(p.units) == 0 {
 		return false, p.unconfirmed, nil
 	}
-	for _, units := range p.transactions() {
-		if err := r.send(ctx, units); err != nil {
-			return false, nil, err
-		}
-	}
-	return true, nil, nil
+	return true, nil, r.send(ctx, p.units)
 }
 
 func (r *Replica) nothingDirty() (idle bool, err error) {
@@ -77,53 +73,52 @@ func (r *Replica) releaseHeld() {
 	clear(r.stale)
 }
 
-// send writes units in one transaction; where the directory will not take them,
-// it sets the culprit apart, or halves them until the culprit stands alone.
+// send writes units, one after the other; what the directory will not take is
+// set aside. After another error the intents that are left tell what may have
+// been made.
 func (r *Replica) send(ctx context.Context, units []*unit) error {
-	var writes []directory.Write
-	for _, u := range units {
-		writes = append(writes, u.writes...)
-	}
-	err := r.cfg.Directory.Apply(ctx, writes)
-	var refused *directory.RefusedError
-	switch {
-	case err == nil:
-		return r.done(units)
-	case !errors.Is(err, directory.ErrStale) && !errors.As(err, &refused):
-		return err
-	case len(units) > 1:
-		for _, part := range apart(units, err) {
-			if err := r.send(ctx, part); err != nil {
+	for len(units) > 0 {
+		writes := make([]directory.Write, len(units))
+		for i, u := range units {
+			writes[i] = u.write
+		}
+		err := r.cfg.Directory.Apply(ctx, writes)
+		if err == nil {
+			return r.done(units)
+		}
+		var blamed *directory.WriteError
+		if !errors.As(err, &blamed) || blamed.Index < 0 || blamed.Index >= len(units) {
+			return err
+		}
+		at := blamed.Index
+		if blamed.Kept {
+			if err := r.done(units[:at]); err != nil {
 				return err
 			}
 		}
-		return nil
-	case refused != nil:
-		return r.park(units, refused.Code, refused.Text)
+		if err := r.giveUp(units[at], err); err != nil {
+			return err
+		}
+		rest := units[at+1:]
+		if !blamed.Kept {
+			rest = slices.Concat(units[:at], rest)
+		}
+		units = rest
 	}
-	return r.hold(units, err)
+	return nil
 }
 
-// apart divides units: before, at and after the one that a write error blames,
-// or in the middle.
-func apart(units []*unit, err error) (parts [][]*unit) {
-	at, next := len(units)/2, len(units)
-	var blamed *directory.WriteError
-	if errors.As(err, &blamed) {
-		left := blamed.Index
-		for i, u := range units {
-			if left -= len(u.writes); left < 0 {
-				at, next = i, i+1
-				break
-			}
-		}
+// giveUp sets a unit aside for which its write's error is to blame; an error
+// that does not say what became of the write is returned.
+func (r *Replica) giveUp(u *unit, why error) error {
+	var refused *directory.RefusedError
+	switch {
+	case errors.As(why, &refused):
+		return r.park(u, refused.Code, refused.Text)
+	case errors.Is(why, directory.ErrStale):
+		return r.hold(u, why)
 	}
-	for _, part := range [][]*unit{units[:at], units[at:next], units[next:]} {
-		if len(part) > 0 {
-			parts = append(parts, part)
-		}
-	}
-	return parts
+	return why
 }
 
 // done stores the outcome of writes that the directory has made.
@@ -200,18 +195,13 @@ func told(old, now *store.Image) *store.Place {
 	return &place
 }
 
-// park sets aside entries that the directory refuses.
-func (r *Replica) park(units []*unit, code int, text string) error {
+// park sets aside an entry that the directory refuses.
+func (r *Replica) park(u *unit, code int, text string) error {
 	err := r.update(func(w *work) error {
-		for _, u := range units {
-			if err := w.DropIntent(u.id); err != nil {
-				return err
-			}
-			if err := w.park(u, code, text); err != nil {
-				return err
-			}
+		if err := w.DropIntent(u.id); err != nil {
+			return err
 		}
-		return nil
+		return w.park(u, code, text)
 	})
 	r.changed.raise()
 	return err
@@ -265,24 +255,14 @@ func (w *work) parkBlocked(p *plan) error {
 // read anew: its reports ought to have explained it long before.
 const staleLimit = 20
 
-// hold leaves stale entries until the directory has reported what it holds.
-func (r *Replica) hold(units []*unit, why error) error {
+// hold leaves a stale entry until the directory has reported what it holds.
+func (r *Replica) hold(u *unit, why error) error {
 	r.log.Debug("stale write", "error", why)
-	err := r.update(func(w *work) error {
-		for _, u := range units {
-			if err := w.DropIntent(u.id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := r.update(func(w *work) error { return w.DropIntent(u.id) })
 	r.mu.Lock()
-	again := false
-	for _, u := range units {
-		r.stale[u.id]++
-		r.tries[u.id]++
-		again = again || r.tries[u.id]%staleLimit == 0
-	}
+	r.stale[u.id]++
+	r.tries[u.id]++
+	again := r.tries[u.id]%staleLimit == 0
 	r.mu.Unlock()
 	if again {
 		r.log.Warn("the directory is not as it reports; reading it anew", "error", why)
@@ -293,7 +273,7 @@ func (r *Replica) hold(units []*unit, why error) error {
 
 // resolveIntents finds out what became of writes whose outcome is not known,
 // by reading their entries. One that is neither as before nor as intended is
-// left to the directory's report.
+// left to the directory's report, and nothing is written to it until then.
 func (r *Replica) resolveIntents(ctx context.Context) error {
 	for {
 		var open []*store.Intent
@@ -328,18 +308,28 @@ func (w *work) resolve(open []*store.Intent, entries []directory.Entry) error {
 		there[entries[i].ID] = m
 	}
 	for _, in := range open {
-		now := there[in.Image.ID]
-		if w.same(&in.Image, now) {
-			if err := w.settleIntent(in); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := w.DropIntent(in.Image.ID); err != nil {
+		if err := w.resolveOne(in, there[in.Image.ID]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// resolveOne compares what was read of an entry, nil for none, with what it was
+// and what it was to become.
+func (w *work) resolveOne(in *store.Intent, now *store.Image) error {
+	if w.same(&in.Image, now) {
+		return w.settleIntent(in)
+	}
+	old, err := w.Image(in.Image.ID)
+	if err != nil {
+		return err
+	}
+	if w.same(old, now) && (now == nil || now.CSN == old.CSN) {
+		return w.DropIntent(in.Image.ID)
+	}
+	in.Left = true
+	return w.PutIntent(in)
 }
 
 // imageOf returns an entry that was read, placed by the images.

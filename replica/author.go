@@ -184,6 +184,18 @@ func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
 	if !w.r.Identity().Adopted {
 		return nil, true, w.adopt(now)
 	}
+	shown, err := w.dit.View(now.ID)
+	if err != nil {
+		return nil, false, err
+	}
+	want, err := w.wanted(shown)
+	if err != nil {
+		return nil, false, err
+	}
+	if w.same(want, now) { // our own write
+		now.Newest = want.Newest
+		return nil, true, w.putAndSettle(now)
+	}
 	c := changelog.Change{Op: changelog.OpModDN, ID: now.ID, RDN: now.RDN, DeleteOldRDN: true,
 		Superior: now.Parent, Moved: true, Undelete: life == dit.Deleted}
 	m := changelog.Change{Op: changelog.OpModify, ID: now.ID}

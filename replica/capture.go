@@ -36,11 +36,14 @@ func (c *capture) report(events []directory.Event) error {
 			if err := c.event(w, e); err != nil {
 				return err
 			}
+			if c.refreshing || w.DelayedCount() == 0 {
+				continue
+			}
+			if err := c.retryDelayed(w, 500); err != nil {
+				return err
+			}
 		}
-		if c.refreshing {
-			return nil
-		}
-		return c.retryDelayed(w, 500)
+		return nil
 	})
 }
 

@@ -10,7 +10,8 @@ import (
 	"ldapsync/store"
 )
 
-// unit is what makes one entry of the directory equal to its view.
+// unit is what brings one entry of the directory nearer to its view: one write,
+// so that it is made or not made.
 type unit struct {
 	id  changelog.ID
 	gen uint64
@@ -19,9 +20,9 @@ type unit struct {
 	have, want *store.Image
 	// rdn is the name of want, oldRDN that of have.
 	rdn, oldRDN dn.RDN
-	// writes are what the unit came to when it was placed, leaves the image
-	// they leave, nil for none.
-	writes []directory.Write
+	// write is what the unit came to when it was placed, leaves the image it
+	// leaves, nil for none.
+	write  directory.Write
 	leaves *store.Image
 }
 
@@ -52,23 +53,6 @@ type plan struct {
 type blocked struct {
 	u   *unit
 	why string
-}
-
-// transactions cuts the batch into runs that may stand in one transaction. A
-// move stands alone: OpenLDAP 2.5.13 can crash over a transaction in which an
-// entry gets another superior.
-func (p *plan) transactions() (out [][]*unit) {
-	alone := true
-	for _, u := range p.units {
-		move := len(u.writes) == 1 && u.writes[0].NewSuperior != ""
-		if alone || move {
-			out = append(out, nil)
-		}
-		last := len(out) - 1
-		out[last] = append(out[last], u)
-		alone = move
-	}
-	return out
 }
 
 // batchSize is the number of marks that one batch begins with.
@@ -137,7 +121,11 @@ func (p *planner) take(d store.Dirty) error {
 	if p.w.same(u.have, u.want) {
 		return p.w.ClearDirty(d.ID)
 	}
-	if u.have != nil && !u.have.Confirmed {
+	left, err := p.w.Intent(d.ID)
+	if err != nil {
+		return err
+	}
+	if left != nil || u.have != nil && !u.have.Confirmed {
 		p.plan.unconfirmed = append(p.plan.unconfirmed, d.ID)
 		return nil
 	}
@@ -217,39 +205,35 @@ func (w *work) intend(u *unit) error {
 	return w.PutIntent(&in)
 }
 
-// write fills in the writes of a unit as the directory will be when the writes
+// place fills in the write of a unit as the directory will be when the writes
 // before it are done.
-func (u *unit) write(w *work, l *layout) error {
+func (u *unit) place(w *work, l *layout) error {
 	u.leaves = u.want
 	switch u.kind() {
 	case directory.Add:
-		u.writes = []directory.Write{{Op: directory.Add, ID: u.id, DN: l.below(u.want.Parent, u.rdn).String(), Attrs: u.want.Attrs}}
+		u.write = directory.Write{Op: directory.Add, DN: l.below(u.want.Parent, u.rdn).String(), Attrs: u.want.Attrs}
 	case directory.Delete:
-		u.writes = []directory.Write{{Op: directory.Delete, ID: u.id, DN: l.name(u.id).String()}}
+		u.write = directory.Write{Op: directory.Delete, DN: l.name(u.id).String()}
 	case directory.ModDN:
-		err := u.rename(w, l, u.want.Parent, u.rdn, !w.keepsOldName(u.have, u.want))
-		if err != nil || u.have.Parent != u.want.Parent {
-			return err // the rest of a move is for the next batch
-		}
-		u.modify(w, l.below(u.want.Parent, u.rdn).String(), u.leaves.Attrs)
-		u.leaves = u.want
+		return u.rename(w, l, u.want.Parent, u.rdn, !w.keepsOldName(u.have, u.want))
 	case directory.Modify:
-		u.modify(w, l.name(u.id).String(), u.have.Attrs)
+		u.write = directory.Write{Op: directory.Modify, DN: l.name(u.id).String(), Mods: w.mods(u.have.Attrs, u.want.Attrs)}
 	}
 	u.guard()
 	return nil
 }
 
-// guard makes the first write of a unit depend on the state the unit starts
-// from; the later ones follow in the same transaction.
+// guard makes the write depend on the state the unit starts from.
 func (u *unit) guard() {
-	if u.have != nil && len(u.writes) > 0 {
-		u.writes[0].IfCSN = u.have.CSN
+	u.write.ID = u.id
+	if u.have != nil {
+		u.write.IfCSN = u.have.CSN
 	}
 }
 
-// rename adds the writes that give the entry a name and superior. They leave
-// the directory's own stamps, and the rest of the entry as it was.
+// rename fills in the write that gives the entry a name and superior, or first
+// the class that the name needs. It leaves the directory's own stamps, and the
+// rest of the entry as it was, for a later batch.
 func (u *unit) rename(w *work, l *layout, parent changelog.ID, rdn dn.RDN, deleteOld bool) error {
 	image := *u.have
 	image.Loose = true
@@ -257,39 +241,24 @@ func (u *unit) rename(w *work, l *layout, parent changelog.ID, rdn dn.RDN, delet
 	defer u.guard()
 	name := l.name(u.id).String()
 	if needsClass(rdn, image.Attrs) {
-		u.writes = append(u.writes, addClass(u.id, name))
+		u.write = directory.Write{Op: directory.Modify, DN: name, Mods: []changelog.Mod{addClass}}
 		image.Attrs = withClass(image.Attrs)
-		if image.Parent != parent {
-			return nil // the move is for the next batch
-		}
+		return nil
 	}
-	m := directory.Write{Op: directory.ModDN, ID: u.id, DN: name, NewRDN: rdn.String(), DeleteOldRDN: deleteOld}
+	u.write = directory.Write{Op: directory.ModDN, DN: name, NewRDN: rdn.String(), DeleteOldRDN: deleteOld}
 	if image.Parent != parent {
-		m.NewSuperior = l.name(parent).String()
+		u.write.NewSuperior = l.name(parent).String()
 	}
-	u.writes = append(u.writes, m)
 	var err error
-	if image.Attrs, err = w.renamed(&image, m.NewRDN, deleteOld); err != nil {
+	if image.Attrs, err = w.renamed(&image, u.write.NewRDN, deleteOld); err != nil {
 		return err
 	}
 	image.Parent, image.RDN, image.RDNKey = parent, w.spelling(rdn), rdn.Key(w.rules.Schema)
 	return nil
 }
 
-func addClass(id changelog.ID, name string) directory.Write {
-	class := changelog.Mod{Op: changelog.ModAdd, Attr: "objectClass", Values: []string{schema.ConflictClass}}
-	return directory.Write{Op: directory.Modify, ID: id, DN: name, Mods: []changelog.Mod{class}}
-}
-
-// modify adds the write that turns attrs into those of the view. The stamps of
-// the last modification are always written, or the directory sets its own.
-func (u *unit) modify(w *work, name string, attrs []directory.Attribute) {
-	mods := w.mods(attrs, u.want.Attrs)
-	if len(mods) == 0 {
-		return
-	}
-	u.writes = append(u.writes, directory.Write{Op: directory.Modify, ID: u.id, DN: name, Mods: mods})
-}
+// addClass adds the class that the names of entries in conflict need.
+var addClass = changelog.Mod{Op: changelog.ModAdd, Attr: "objectClass", Values: []string{schema.ConflictClass}}
 
 // stamps are the attributes that a directory sets by itself at every write.
 var stamps = []string{"modifiersname", "modifytimestamp"}

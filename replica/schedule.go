@@ -162,7 +162,7 @@ func (p *planner) schedule(l *layout) error {
 				rest = append(rest, u)
 				continue
 			}
-			if err := u.write(p.w, l); err != nil {
+			if err := u.place(p.w, l); err != nil {
 				return err
 			}
 			p.put(u, l)

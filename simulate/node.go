@@ -53,15 +53,15 @@ type node struct {
 	newIDs  byte
 }
 
-// fault is something that happens to a transaction with the directory.
+// fault is something that befalls a batch of writes to the directory.
 type fault uint8
 
 const (
 	noFault fault = iota
-	// replyLost is a transaction that is made though the connection breaks.
-	replyLost
-	// requestLost is one that is not made.
-	requestLost
+	// lostKnown breaks the connection during a write, which may have been made.
+	lostKnown
+	// lostUnknown breaks it so that of no write is known whether it was made.
+	lostUnknown
 )
 
 var (

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"ldapsync/changelog"
@@ -32,26 +33,40 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) error {
 	}
 	f := nd.next
 	nd.next = noFault
-	if f == requestLost {
-		nd.w.stats.Unknown++
-		nd.endWatch(errBroken)
-		return errBroken
+	made := writes
+	if f != noFault {
+		made = writes[:nd.w.rng.IntN(len(writes)+1)]
 	}
-	err := s.server.Apply(ctx, writes)
-	for _, w := range writes {
+	err := s.server.Apply(ctx, made)
+	for _, w := range made {
 		nd.w.traceWrite(nd, w)
 	}
-	if err != nil {
+	var blamed *directory.WriteError
+	if errors.As(err, &blamed) {
 		nd.w.tracef("%d   refused: %v", nd.i+1, err)
-		return err
+		made = made[:blamed.Index]
+		if !blamed.Kept {
+			made = nil
+		}
 	}
-	nd.watched.applied(writes)
-	if f == replyLost {
-		nd.w.stats.Unknown++
+	nd.watched.applied(made)
+	if f != noFault {
+		return nd.breakOff(f, len(made))
+	}
+	return err
+}
+
+// breakOff loses the connection to the directory after it has made n writes.
+func (nd *node) breakOff(f fault, n int) error {
+	nd.w.stats.Unknown++
+	nd.w.tracef("%d   connection lost after %d writes", nd.i+1, n)
+	if nd.w.oneIn(2) {
 		nd.endWatch(errBroken)
-		return errBroken
 	}
-	return nil
+	if f == lostKnown {
+		return &directory.WriteError{Index: max(n-1, 0), Kept: true, Err: errBroken}
+	}
+	return errBroken
 }
 
 // Read implements directory.Directory.

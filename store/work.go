@@ -121,11 +121,18 @@ type Intent struct {
 	// Gen is the mark that the write answers, Seen what the new image contains.
 	Gen  uint64
 	Seen changelog.Seqs
+	// Left says that the entry was neither as before nor as intended when it
+	// was looked at: the directory's report is to tell.
+	Left bool
 }
 
 // PutIntent stores the intent for an entry.
 func (t *Tx) PutIntent(in *Intent) error {
-	b := octets.AppendUint(nil, in.Gen)
+	left := byte(0)
+	if in.Left {
+		left = 1
+	}
+	b := octets.AppendUint([]byte{left}, in.Gen)
 	b = appendSeqs(b, in.Seen)
 	return t.bucket(bucketIntents).Put(in.Image.ID[:], append(b, in.Image.encode()...))
 }
@@ -141,7 +148,7 @@ func (t *Tx) Intent(id changelog.ID) (*Intent, error) {
 
 func decodeIntent(id changelog.ID, raw []byte) (*Intent, error) {
 	r := octets.NewReader(raw)
-	in := &Intent{Gen: r.Uint(), Seen: readSeqs(r)}
+	in := &Intent{Left: r.Byte() == 1, Gen: r.Uint(), Seen: readSeqs(r)}
 	image, err := decodeImage(id, r.Rest())
 	if err != nil {
 		return nil, fmt.Errorf("read intent: %w", err)
@@ -150,7 +157,7 @@ func decodeIntent(id changelog.ID, raw []byte) (*Intent, error) {
 	return in, nil
 }
 
-// Intents returns up to max intents.
+// Intents returns up to max intents, without those that are Left.
 func (t *Tx) Intents(max int) ([]*Intent, error) {
 	var out []*Intent
 	var err error
@@ -162,11 +169,16 @@ func (t *Tx) Intents(max int) ([]*Intent, error) {
 		if in, err = decodeIntent(toID(k), raw); err != nil {
 			return false
 		}
-		out = append(out, in)
+		if !in.Left {
+			out = append(out, in)
+		}
 		return true
 	})
 	return out, err
 }
+
+// IntentCount returns the number of intents.
+func (t *Tx) IntentCount() int { return t.count(bucketIntents) }
 
 // DropIntent removes the intent for an entry.
 func (t *Tx) DropIntent(id changelog.ID) error { return t.bucket(bucketIntents).Delete(id[:]) }

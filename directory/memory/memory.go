@@ -33,10 +33,12 @@ type Directory struct {
 	// presents says that a resumed search names what did not change, instead of
 	// what was deleted.
 	presents bool
-	wake     chan struct{}
-	refuse   func(directory.Write) error
-	down     bool
-	newID    func() changelog.ID
+	// atomic says that Apply makes all writes or none.
+	atomic bool
+	wake   chan struct{}
+	refuse func(directory.Write) error
+	down   bool
+	newID  func() changelog.ID
 }
 
 // New returns an empty directory. Its own entryCSNs carry sid 0; entries that
@@ -115,6 +117,13 @@ func (d *Directory) signal() {
 	d.wake = make(chan struct{})
 }
 
+// SetAtomic makes Apply undo the writes before one that fails.
+func (d *Directory) SetAtomic(on bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.atomic = on
+}
+
 // Do makes writes as a client: one after the other, each on its own, with the
 // stamps of the directory. An added entry without ID gets one.
 func (d *Directory) Do(writes ...directory.Write) error {
@@ -124,9 +133,12 @@ func (d *Directory) Do(writes ...directory.Write) error {
 		if w.Op == directory.Add && w.ID.IsZero() {
 			w.ID = d.newID()
 		}
-		if err := d.commit([]directory.Write{w}, false); err != nil {
-			return err
+		t := txn{d: d, tree: d.tree}
+		if err := t.write(w); err != nil {
+			d.tree.rollback()
+			return fmt.Errorf("%s: %w", w.DN, err)
 		}
+		d.commit(&t)
 	}
 	return nil
 }
@@ -138,23 +150,28 @@ func (d *Directory) Apply(_ context.Context, writes []directory.Write) error {
 	if d.down {
 		return directory.ErrUnavailable
 	}
-	return d.commit(writes, true)
-}
-
-// commit makes all writes or none.
-func (d *Directory) commit(writes []directory.Write, relax bool) error {
-	t := txn{d: d, tree: d.tree, relax: relax}
+	t := txn{d: d, tree: d.tree, relax: true}
 	for i, w := range writes {
-		err := t.writeUnlessRefused(w)
-		if err != nil {
-			d.tree.rollback()
-			return &directory.WriteError{Index: i, Err: fmt.Errorf("%s: %w", w.DN, err)}
+		if err := t.writeUnlessRefused(w); err != nil {
+			t.tree.rollback()
+			if !d.atomic {
+				d.commit(&t)
+			}
+			return &directory.WriteError{Index: i, Kept: !d.atomic, Err: fmt.Errorf("%s: %w", w.DN, err)}
+		}
+		if !d.atomic {
+			t.tree.commit()
 		}
 	}
-	d.tree.commit()
-	d.history = append(d.history, t.reports()...)
-	d.signal()
+	d.commit(&t)
 	return nil
+}
+
+// commit makes what t has written last, and reports it.
+func (d *Directory) commit(t *txn) {
+	t.tree.commit()
+	d.history = append(d.history, t.events...)
+	d.signal()
 }
 
 // Read implements directory.Directory.

@@ -17,27 +17,21 @@ type txn struct {
 	tree *tree
 	// relax lets the writer set what a directory sets by itself.
 	relax bool
-	// touched are the entries written to, the last written last.
-	touched []changelog.ID
+	// events are what it is reported by: of each entry the last state.
+	events []directory.Event
 }
 
-// touch notes that an entry was written to.
-func (t *txn) touch(id changelog.ID) {
-	t.touched = append(slices.DeleteFunc(t.touched, func(o changelog.ID) bool { return o == id }), id)
-}
-
-// reports returns what the transaction is reported by: the state in which it
-// leaves each entry.
-func (t *txn) reports() []directory.Event {
-	events := make([]directory.Event, len(t.touched))
-	for i, id := range t.touched {
-		if t.tree.entries[id] == nil {
-			events[i] = directory.Event{Kind: directory.Gone, IDs: []changelog.ID{id}}
-		} else {
-			events[i] = directory.Event{Kind: directory.State, Entry: t.d.report(id)}
-		}
+// report adds the report of a write, in place of that of an earlier one to the
+// same entry.
+func (t *txn) report(id changelog.ID) {
+	t.events = slices.DeleteFunc(t.events, func(e directory.Event) bool {
+		return e.Entry != nil && e.Entry.ID == id || slices.Contains(e.IDs, id)
+	})
+	if t.tree.entries[id] == nil {
+		t.events = append(t.events, directory.Event{Kind: directory.Gone, IDs: []changelog.ID{id}})
+	} else {
+		t.events = append(t.events, directory.Event{Kind: directory.State, Entry: t.d.report(id)})
 	}
-	return events
 }
 
 func refused(code int, format string, args ...any) error {
@@ -126,7 +120,7 @@ func (t *txn) remove(id changelog.ID) error {
 		return stale("not allowed on non-leaf")
 	}
 	t.tree.set(id, nil)
-	t.touch(id)
+	t.report(id)
 	return nil
 }
 
@@ -139,7 +133,7 @@ func (t *txn) put(id changelog.ID, e entry, given []changelog.Mod) error {
 	e.csn = t.d.clock.Next(time.Time{})
 	t.stamp(&e, given, "modifiersName", "modifyTimestamp")
 	t.tree.set(id, &e)
-	t.touch(id)
+	t.report(id)
 	return nil
 }
 
