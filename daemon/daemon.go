@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,6 +32,8 @@ type daemon struct {
 	client  *xmpp.Client
 	units   []*unit
 	started time.Time
+	// since is when the XMPP session last began or ended.
+	since atomic.Pointer[time.Time]
 }
 
 // Run serves every suffix of the configuration until ctx ends, and returns nil
@@ -51,6 +54,10 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 			return fmt.Errorf("suffix %s: %w", u.cfg.DN, err)
 		}
 	}
+	client.OnState(func(bool, error) {
+		now := time.Now()
+		d.since.Store(&now)
+	})
 	client.HandleIQ(protocol.NS, "pull", d.pull)
 	log.Info("ldapsync started", "version", Version, "jid", cfg.XMPP.JID, "suffixes", len(cfg.Suffixes))
 	err = d.serve(ctx)

@@ -89,10 +89,18 @@ func peers(r replica.Status) (out []control.Peer) {
 		out = append(out, control.Peer{
 			JID: p.JID, SID: int(p.SID), Install: p.Install, Role: p.Role.String(), State: p.State, Online: p.Online,
 			Behind: p.Behind, Ahead: p.Ahead, Schema: p.Schema,
-			SchemaDiffers: p.Schema != "" && p.Schema != r.Identity.SchemaDigest,
+			SchemaDiffers: p.Schema != "" && p.Schema != r.Identity.SchemaDigest, Lag: lag(p.Lag),
 		})
 	}
 	return out
+}
+
+// lag prints how long something waits, "" for nothing.
+func lag(d time.Duration) string {
+	if d <= 0 {
+		return ""
+	}
+	return d.Round(100 * time.Millisecond).String()
 }
 
 func counters(c map[string]uint64) control.Counters {
@@ -104,10 +112,14 @@ func counters(c map[string]uint64) control.Counters {
 
 // session is the state of the XMPP session.
 func (d *daemon) session() control.Session {
-	if d.client.Online() {
-		return control.Session{State: "online", Since: d.started}
+	since := d.since.Load()
+	if since == nil {
+		since = &d.started
 	}
-	s := control.Session{State: "connecting"}
+	if d.client.Online() {
+		return control.Session{State: "online", Since: *since}
+	}
+	s := control.Session{State: "connecting", Since: *since}
 	if err := d.client.LastError(); err != nil {
 		s.Reason = err.Error()
 	}

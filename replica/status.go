@@ -1,7 +1,9 @@
 package replica
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"ldapsync/changelog"
@@ -40,6 +42,9 @@ type PeerStatus struct {
 	// Behind counts the changes it lacks of what we hold, Ahead those we lack
 	// of what it holds.
 	Behind, Ahead uint64
+	// Lag is how long the oldest change that it lacks has been waiting, by our
+	// clock; zero when it lacks none.
+	Lag time.Duration
 }
 
 // shownParked bounds the parked entries that a status lists.
@@ -73,17 +78,19 @@ func (r *Replica) Status() (Status, error) {
 			return err
 		}
 		s.Conflicts, s.Entries = int(counts.Recorded), int(counts.Live)
-		s.Parked, err = w.ParkedList(shownParked)
+		if s.Parked, err = w.ParkedList(shownParked); err != nil {
+			return err
+		}
+		s.Peers, err = r.peerStatus(w, s.Vector, members)
 		return err
 	})
 	if err != nil {
 		return s, fmt.Errorf("read status: %w", err)
 	}
-	s.Peers = r.peerStatus(s.Vector, members)
 	return s, nil
 }
 
-func (r *Replica) peerStatus(v changelog.Vector, members map[changelog.SID]store.Member) []PeerStatus {
+func (r *Replica) peerStatus(w *work, v changelog.Vector, members map[changelog.SID]store.Member) ([]PeerStatus, error) {
 	var out []PeerStatus
 	online := map[changelog.SID]bool{}
 	for _, p := range r.Peers() {
@@ -91,6 +98,16 @@ func (r *Replica) peerStatus(v changelog.Vector, members map[changelog.SID]store
 		ps := PeerStatus{Peer: p, Online: true}
 		for sid, m := range v {
 			ps.Behind += m.Seq - min(m.Seq, p.Vector[sid].Seq)
+			if m.Seq <= p.Vector[sid].Seq {
+				continue
+			}
+			first, err := w.Log.Get(sid, p.Vector[sid].Seq+1)
+			if err != nil {
+				return nil, err
+			}
+			if first != nil {
+				ps.Lag = max(ps.Lag, r.cfg.Now().Sub(first.CSN.When()))
+			}
 		}
 		for sid, m := range p.Vector {
 			ps.Ahead += m.Seq - min(m.Seq, v[sid].Seq)
@@ -103,7 +120,8 @@ func (r *Replica) peerStatus(v changelog.Vector, members map[changelog.SID]store
 		}
 		out = append(out, PeerStatus{Peer: remembered(sid, m)})
 	}
-	return out
+	slices.SortFunc(out, func(a, b PeerStatus) int { return cmp.Compare(a.SID, b.SID) })
+	return out, nil
 }
 
 // State returns the word by which presence says what this server is doing.
