@@ -20,6 +20,8 @@ type unit struct {
 	have, want *store.Image
 	// rdn is the name of want, oldRDN that of have.
 	rdn, oldRDN dn.RDN
+	// leaving says that our own delete of the entry has not been reported.
+	leaving bool
 	// write is what the unit came to when it was placed, leaves the image it
 	// leaves, nil for none.
 	write  directory.Write
@@ -125,7 +127,7 @@ func (p *planner) take(d store.Dirty) error {
 	if err != nil {
 		return err
 	}
-	if left != nil || u.have != nil && !u.have.Confirmed {
+	if left != nil || u.leaving || u.have != nil && !u.have.Confirmed {
 		p.plan.unconfirmed = append(p.plan.unconfirmed, d.ID)
 		return nil
 	}
@@ -140,6 +142,7 @@ func (w *work) unit(d store.Dirty) (*unit, error) {
 	if err != nil {
 		return nil, err
 	}
+	u.leaving = have != nil && have.Gone && have.Told != nil
 	if have != nil && !have.Gone {
 		u.have = have
 		if u.oldRDN, err = dn.ParseRDN(have.RDN); err != nil {

@@ -221,21 +221,18 @@ func (nd *node) stepCapture(max int) bool {
 	}
 	before := nd.logged()
 	err = nd.capture.Step(events)
-	if nd.dead {
-		events = nil
-	}
 	for _, e := range events {
 		nd.w.traceEvent(nd, e)
 	}
-	switch {
-	case errors.Is(err, replica.ErrResync):
+	if errors.Is(err, replica.ErrResync) {
 		nd.endWatch(err)
 		return true
-	case err != nil:
-		nd.check("capture", err)
+	}
+	nd.check("capture", err)
+	nd.watched.captured(events, before)
+	if err != nil {
 		nd.endWatch(err)
 	}
-	nd.watched.captured(events, before)
 	nd.reap()
 	return len(events) > 0
 }
