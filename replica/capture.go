@@ -299,12 +299,41 @@ func (c *capture) endRefresh(end directory.Event) error {
 			return err
 		}
 	}
+	if err := c.dropIntents(); err != nil {
+		return err
+	}
 	return c.r.update(func(w *work) error {
 		if len(end.Cookie) > 0 {
 			return w.SetCookie(end.Cookie)
 		}
 		return nil
 	})
+}
+
+// dropIntents drops what is left of the intents: the refresh has told of every
+// entry that changed, so these writes were not made.
+func (c *capture) dropIntents() error {
+	var after changelog.ID
+	for done := false; !done; {
+		err := c.r.update(func(w *work) error {
+			ids := w.IntentsAfter(after, 500)
+			done = len(ids) == 0
+			for _, id := range ids {
+				after = id
+				if w.IsDelayed(id) {
+					continue
+				}
+				if err := w.DropIntent(id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // retryDelayed places the states whose superiors are known by now.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
+	"ldapsync/directory/memory"
 	"ldapsync/replica"
 	"ldapsync/schema"
 )
@@ -37,6 +40,10 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) error {
 	if f != noFault {
 		made = writes[:nd.w.rng.IntN(len(writes)+1)]
 	}
+	var otherwise map[changelog.ID]snapshot
+	if f != noFault {
+		otherwise = nd.otherwise(made, writes[len(made):])
+	}
 	err := s.server.Apply(ctx, made)
 	for _, w := range made {
 		nd.w.traceWrite(nd, w)
@@ -51,9 +58,26 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) error {
 	}
 	nd.watched.applied(made)
 	if f != noFault {
+		maps.Copy(nd.watched.otherwise, otherwise)
 		return nd.breakOff(f, len(made))
 	}
 	return err
+}
+
+// otherwise returns what the entries would be if the writes in made were not
+// made, and those in lost were.
+func (nd *node) otherwise(made, lost []directory.Write) map[changelog.ID]snapshot {
+	out := map[changelog.ID]snapshot{}
+	for _, w := range made {
+		out[w.ID] = nd.snapshot(w.ID)
+	}
+	scratch := &node{w: nd.w, server: memory.New(suffix, standard, nd.time, nil)}
+	scratch.server.Restore(nd.server.Backup())
+	_ = scratch.server.Apply(ctx, slices.Concat(made, lost)) // what it does not make stays as it is
+	for _, w := range lost {
+		out[w.ID] = scratch.snapshot(w.ID)
+	}
+	return out
 }
 
 // breakOff loses the connection to the directory after it has made n writes.

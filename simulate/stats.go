@@ -7,6 +7,9 @@ type Stats struct {
 	Histories, Writes, Changes, Crashes int
 	// Unknown counts transactions whose outcome the replica did not learn.
 	Unknown int
+	// Ambiguous counts writes of clients that could not be told from nothing
+	// having happened, see watched.otherwise.
+	Ambiguous int
 	// MaxRounds is the greatest number of rounds it took to agree.
 	MaxRounds int
 	// Journal counts the records left at the end, by kind.
@@ -22,6 +25,7 @@ func (s *Stats) Add(other Stats) {
 	s.Changes += other.Changes
 	s.Crashes += other.Crashes
 	s.Unknown += other.Unknown
+	s.Ambiguous += other.Ambiguous
 	s.MaxRounds = max(s.MaxRounds, other.MaxRounds)
 	s.Journal = maps.Clone(s.Journal)
 	if s.Journal == nil {

@@ -3,6 +3,8 @@ package simulate
 import (
 	"ldapsync/changelog"
 	"ldapsync/directory"
+	"ldapsync/dit"
+	"ldapsync/store"
 )
 
 // watched follows what the clients of a directory write until the replica has
@@ -13,6 +15,10 @@ type watched struct {
 	pending map[changelog.ID]*pending
 	// reported are the entries of which the present search has told.
 	reported map[changelog.ID]bool
+	// otherwise holds, for entries to which the replica does not know whether it
+	// wrote, what they would be in the other case. Until it is told, it cannot
+	// always tell what a client did there from what it may have done itself.
+	otherwise map[changelog.ID]snapshot
 }
 
 // pending is an entry that clients wrote to and of which the replica has not
@@ -35,7 +41,7 @@ type write struct {
 func (p *pending) last() snapshot { return p.writes[p.known-1].state }
 
 func newWatched(nd *node) watched {
-	return watched{nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}}
+	return watched{nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{}}
 }
 
 func (v *watched) beginSearch() { clear(v.reported) }
@@ -59,6 +65,7 @@ func (v *watched) written(id changelog.ID, before snapshot) {
 // applied checks a transaction of the replica that the directory made.
 func (v *watched) applied(writes []directory.Write) {
 	for _, w := range writes {
+		delete(v.otherwise, w.ID)
 		if p := v.pending[w.ID]; p != nil {
 			fail("overwritten", "%s wrote to %s without knowing what a client did there: %s", v.nd.name, w.ID, show(w))
 		}
@@ -83,10 +90,32 @@ func (v *watched) captured(events []directory.Event, before uint64) {
 		v.record(id, authored[id])
 	}
 	for id, p := range v.pending {
-		if p.known > 0 && authored[id] == nil && (p.base.differs(p.last()) == "" || v.nd.denies()) {
+		if p.known > 0 && authored[id] == nil && v.nothingToRecord(id, p) {
 			v.settle(id, p)
 		}
 	}
+}
+
+// nothingToRecord reports whether the replica need not make a change of what
+// clients did to an entry.
+func (v *watched) nothingToRecord(id changelog.ID, p *pending) bool {
+	return v.leads(id, p, nil) == "" || v.nd.denies() || p.last().gone && v.nd.isDead(id)
+}
+
+// leads says in what the result of changes differs from what clients left.
+func (v *watched) leads(id changelog.ID, p *pending, changes []*changelog.Change) string {
+	after := func(s snapshot) snapshot {
+		for _, c := range changes {
+			s = s.after(c)
+		}
+		return s
+	}
+	d := after(p.base).differs(p.last())
+	if base, ok := v.otherwise[id]; ok && d != "" && after(base).differs(p.last()) == "" {
+		v.nd.w.stats.Ambiguous++
+		return ""
+	}
+	return d
 }
 
 func (v *watched) event(e directory.Event) {
@@ -134,11 +163,7 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 	if p == nil || p.known == 0 {
 		fail("invented", "%s made a change though no client did anything: %s", v.nd.name, showChange(changes[0]))
 	}
-	s := p.base
-	for _, c := range changes {
-		s = s.after(c)
-	}
-	if d := s.differs(p.last()); d != "" {
+	if d := v.leads(id, p, changes); d != "" {
 		list := ""
 		for _, c := range changes {
 			list += "\n  " + showChange(c)
@@ -150,6 +175,7 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 
 // settle takes the writes reported so far as recorded.
 func (v *watched) settle(id changelog.ID, p *pending) {
+	delete(v.otherwise, id)
 	p.base, p.writes, p.known = p.last(), p.writes[p.known:], 0
 	if len(p.writes) == 0 {
 		delete(v.pending, id)
@@ -165,6 +191,17 @@ func (nd *node) ownAfter(seq uint64) (list []*changelog.Change) {
 		})
 	})
 	return list
+}
+
+// isDead reports whether the state of nd holds an entry for deleted: then it may
+// have taken a client's delete for one of its own whose outcome it did not know.
+func (nd *node) isDead(id changelog.ID) (dead bool) {
+	nd.read(func(_ *store.Tx, s *dit.State) error {
+		life, err := s.Life(id)
+		dead = life == dit.Deleted
+		return err
+	})
+	return dead
 }
 
 // denies reports whether what clients of nd write is put back.

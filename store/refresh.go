@@ -68,6 +68,11 @@ func (t *Tx) DropDelayed(id changelog.ID) error {
 	return b.Delete(key)
 }
 
+// IsDelayed reports whether a state of an entry is delayed.
+func (t *Tx) IsDelayed(id changelog.ID) bool {
+	return t.bucket(bucketDelayed).Get(append([]byte{delayedDepth}, id[:]...)) != nil
+}
+
 // TakeDelayed returns and forgets up to max delayed states, superiors first.
 func (t *Tx) TakeDelayed(max int) ([]*directory.Entry, error) {
 	var out []*directory.Entry

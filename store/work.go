@@ -177,6 +177,18 @@ func (t *Tx) Intents(max int) ([]*Intent, error) {
 	return out, err
 }
 
+// IntentsAfter returns the entries of up to max intents, in the order of their
+// ids, beginning after the given one.
+func (t *Tx) IntentsAfter(after changelog.ID, max int) (ids []changelog.ID) {
+	t.bucket(bucketIntents).Scan(nil, after[:], func(k, _ []byte) bool {
+		if id := toID(k); id != after {
+			ids = append(ids, id)
+		}
+		return len(ids) < max
+	})
+	return ids
+}
+
 // IntentCount returns the number of intents.
 func (t *Tx) IntentCount() int { return t.count(bucketIntents) }
 
