@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"context"
 	"fmt"
 
 	"ldapsync/changelog"
@@ -21,15 +22,16 @@ type capture struct {
 
 // report handles the next events in order. RefreshBegin and RefreshEnd come
 // alone.
-func (c *capture) report(events []directory.Event) error {
+func (c *capture) report(ctx context.Context, events []directory.Event) error {
 	c.r.applying.Lock()
 	defer c.r.applying.Unlock()
 	switch first := events[0]; first.Kind {
 	case directory.RefreshBegin:
 		c.refreshing, c.resumed = true, first.Resumed
+		c.r.live.Store(false)
 		return c.beginRefresh()
 	case directory.RefreshEnd:
-		return c.endRefresh(first)
+		return c.endRefresh(ctx, first)
 	}
 	return c.r.update(func(w *work) error {
 		for _, e := range events {
@@ -279,7 +281,7 @@ func (w *work) dropAndSettle(id changelog.ID) error {
 // endRefresh handles what had to wait for the whole refresh, then what it did
 // not report and therefore is gone, in transactions of bounded size. Only then
 // is the cookie stored: after a crash the refresh begins again.
-func (c *capture) endRefresh(end directory.Event) error {
+func (c *capture) endRefresh(ctx context.Context, end directory.Event) error {
 	c.refreshing = false
 	for more := true; more; {
 		err := c.r.update(func(w *work) error {
@@ -295,7 +297,7 @@ func (c *capture) endRefresh(end directory.Event) error {
 		}
 	}
 	if end.Complete {
-		if err := c.sweep(); err != nil {
+		if err := c.sweep(ctx); err != nil {
 			return err
 		}
 	}
@@ -360,11 +362,14 @@ func (c *capture) retryDelayed(w *work, max int) error {
 	return nil
 }
 
-// sweep handles every image that the refresh did not report.
-func (c *capture) sweep() error {
+// sweep handles every image that the refresh did not report and that is not
+// there: what we wrote after the refresh had begun is, and will be reported.
+func (c *capture) sweep(ctx context.Context) error {
 	var after changelog.ID
-	for done := false; !done; {
-		err := c.r.update(func(w *work) error {
+	for {
+		var unseen []changelog.ID
+		done := false
+		err := c.r.view(func(w *work) error {
 			images, err := w.Images(after, 500)
 			if err != nil {
 				return err
@@ -372,18 +377,47 @@ func (c *capture) sweep() error {
 			done = len(images) == 0
 			for _, m := range images {
 				after = m.ID
-				if w.EntrySeen(m.ID) {
-					continue
-				}
-				if err := c.gone(w, m.ID); err != nil {
-					return err
+				if !w.EntrySeen(m.ID) {
+					unseen = append(unseen, m.ID)
 				}
 			}
 			return nil
 		})
-		if err != nil {
+		if err != nil || done {
+			return err
+		}
+		if err := c.sweepUnseen(ctx, unseen); err != nil {
 			return err
 		}
 	}
-	return nil
 }
+
+func (c *capture) sweepUnseen(ctx context.Context, ids []changelog.ID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	entries, err := c.r.cfg.Directory.Read(ctx, ids)
+	if err != nil {
+		return &directoryError{fmt.Errorf("look for what was not reported: %w", err)}
+	}
+	there := map[changelog.ID]bool{}
+	for _, e := range entries {
+		there[e.ID] = true
+	}
+	return c.r.update(func(w *work) error {
+		for _, id := range ids {
+			if there[id] {
+				continue
+			}
+			if err := c.gone(w, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// directoryError marks an error of the directory among those of the store.
+type directoryError struct{ error }
+
+func (e *directoryError) Unwrap() error { return e.error }

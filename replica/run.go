@@ -162,7 +162,7 @@ func (r *Replica) captureAll(ctx context.Context, c *Capture, events <-chan dire
 			if !ok {
 				return nil
 			}
-			if err := c.Step(waiting(e, events)); err != nil {
+			if err := c.Step(ctx, waiting(e, events)); err != nil {
 				return err
 			}
 		}
@@ -193,8 +193,12 @@ func border(e directory.Event) bool {
 	return e.Kind == directory.RefreshBegin || e.Kind == directory.RefreshEnd
 }
 
-func (r *Replica) captureEvents(c *capture, run []directory.Event) error {
-	if err := c.report(run); err != nil {
+func (r *Replica) captureEvents(ctx context.Context, c *capture, run []directory.Event) error {
+	var away *directoryError
+	switch err := c.report(ctx, run); {
+	case errors.As(err, &away):
+		return err
+	case err != nil:
 		return &storeError{err}
 	}
 	if run[0].Kind == directory.RefreshEnd {

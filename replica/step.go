@@ -32,7 +32,7 @@ func (r *Replica) BeginCapture() (c *Capture, cookie []byte, err error) {
 
 // Step captures the next reports of the directory, those between a refresh's
 // begin and end in one transaction. After an error the watch must be ended.
-func (c *Capture) Step(events []directory.Event) error {
+func (c *Capture) Step(ctx context.Context, events []directory.Event) error {
 	select {
 	case <-c.r.resync:
 		c.r.resync.raise()
@@ -44,7 +44,7 @@ func (c *Capture) Step(events []directory.Event) error {
 		for !border(events[0]) && n < len(events) && !border(events[n]) {
 			n++
 		}
-		if err := c.r.captureEvents(&c.c, events[:n]); err != nil {
+		if err := c.r.captureEvents(ctx, &c.c, events[:n]); err != nil {
 			return err
 		}
 		events = events[n:]

@@ -220,7 +220,7 @@ func (nd *node) stepCapture(max int) bool {
 		return true
 	}
 	before := nd.logged()
-	err = nd.capture.Step(events)
+	err = nd.capture.Step(context.Background(), events)
 	for _, e := range events {
 		nd.w.traceEvent(nd, e)
 	}
