@@ -140,10 +140,10 @@ func writeError(err error) error {
 		return failure("write", err)
 	}
 	if readOnly(code, text) {
-		return failure("write", fmt.Errorf("%w: %w", errReadOnly, err))
+		return fmt.Errorf("%w: %w: result %d: %s", directory.ErrUnavailable, errReadOnly, code, text)
 	}
 	return &directory.RefusedError{Code: code, Text: text}
 }
 
 // errReadOnly says that the database takes no writes, from whomever.
-var errReadOnly = errors.New("the database takes no writes at the moment")
+var errReadOnly = errors.New("the database takes no writes")

@@ -1,7 +1,6 @@
 package openldap
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -67,35 +66,4 @@ func (c cookie) bytes() []byte {
 		csns = append(csns, c[sid].String())
 	}
 	return []byte("rid=000,csn=" + strings.Join(csns, ";"))
-}
-
-// earlier returns c with its newest CSN moved back by a microsecond, the least
-// that slapd can tell from c. A slapd that was killed may have lost the CSN of a
-// last delete; asked with c itself it would say that nothing has changed, asked
-// with this it compares what it holds.
-func (c cookie) earlier() cookie {
-	var newest changelog.CSN
-	for _, csn := range c {
-		if newest.Before(csn) {
-			newest = csn
-		}
-	}
-	e := maps.Clone(c)
-	if len(e) > 0 {
-		newest.Time--
-		newest.Count = 0
-		e[newest.SID] = newest
-	}
-	return e
-}
-
-// contextCSN reads how far the suffix has come.
-func (s *Server) contextCSN(ctx context.Context) (cookie, error) {
-	e, err := s.base(ctx, s.cfg.Suffix, "contextCSN")
-	if err != nil {
-		return nil, err
-	}
-	c := cookie{}
-	c.add(strings.Join(e.GetAttributeValues("contextCSN"), ";"))
-	return c, nil
 }

@@ -131,7 +131,7 @@ func (s *Server) bindRaw(ctx context.Context, conn net.Conn) error {
 	var name, credentials []byte
 	if s.cfg.External {
 		name = ber.String(ber.OctetString, "")
-		credentials = ber.Element(ber.Context|ber.Constructed|3, ber.String(ber.OctetString, "EXTERNAL"))
+		credentials = ber.Element(ber.Context|ber.Constructed|3, ber.String(ber.OctetString, "EXTERNAL"), ber.String(ber.OctetString, ""))
 	} else {
 		password, err := s.password(ctx)
 		if err != nil {

@@ -24,24 +24,32 @@ func (w *watch) handle(ctx context.Context, m *syncMessage) error {
 	case m.set != nil:
 		return w.tellAt(directory.Event{Kind: directory.Gone, IDs: m.set.ids}, came)
 	case m.end != nil:
-		return w.handleEnd(m.end, came)
+		return w.handleEnd(ctx, m.end, came)
 	}
 	w.advance(came)
 	return nil
 }
 
 // handleEnd closes a phase of the refresh. Without a cookie every entry was
-// reported, and so it was with a present phase: then what was not is gone.
-func (w *watch) handleEnd(end *syncPhaseEnd, came cookie) error {
+// reported, and so it was with a present phase. Else slapd has said nothing of
+// entries that did not change, and of deletes only what its session log holds,
+// which does not survive it and may lack the last ones: so they are listed.
+func (w *watch) handleEnd(ctx context.Context, end *syncPhaseEnd, came cookie) error {
 	w.present = w.present || !end.deletes
 	if !end.done {
 		return nil
 	}
+	if w.resumed && !w.present {
+		err := w.server.list(ctx, func(ids []changelog.ID) error {
+			return w.tell(directory.Event{Kind: directory.Present, IDs: ids})
+		})
+		if err != nil {
+			return err
+		}
+	}
 	w.over = true
 	w.advance(came)
-	return w.tell(directory.Event{
-		Kind: directory.RefreshEnd, Complete: w.present || !w.resumed, Cookie: w.at.bytes(),
-	})
+	return w.tell(directory.Event{Kind: directory.RefreshEnd, Complete: true, Cookie: w.at.bytes()})
 }
 
 func (w *watch) handleEntry(ctx context.Context, e *syncEntry, came cookie) error {

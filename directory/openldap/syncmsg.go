@@ -3,8 +3,7 @@ package openldap
 import (
 	"bufio"
 	"fmt"
-
-	"github.com/go-ldap/ldap/v3"
+	"net"
 
 	"ldapsync/changelog"
 	"ldapsync/directory/ber"
@@ -67,27 +66,29 @@ type syncIDSet struct {
 // says that the refresh is over.
 type syncPhaseEnd struct{ deletes, done bool }
 
-// syncStream reads the messages of one search.
-type syncStream struct {
+// stream reads the messages of one search.
+type stream struct {
 	r   *bufio.Reader
 	buf []byte
 }
 
-// next returns the next message. The result of the search is an error, a
-// successful one too: a persistent search has none.
-func (s *syncStream) next() (*syncMessage, error) {
+func newStream(conn net.Conn) *stream { return &stream{r: bufio.NewReaderSize(conn, 64<<10)} }
+
+// next returns the contents of the next message.
+func (s *stream) next() (string, error) {
 	body, err := ber.ReadMessage(s.r, s.buf[:0], maxMessage)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if cap(body) <= 1<<20 { // a large one is not kept for the small ones
 		s.buf = body
 	}
-	return parseSyncMessage(string(body))
+	return string(body), nil
 }
 
-// parseSyncMessage reads the contents of an LDAPMessage. What it returns shares
-// memory with contents.
+// parseSyncMessage reads the contents of an LDAPMessage. The result of the search
+// is an error, a successful one too: a persistent search has none. What it
+// returns shares memory with contents.
 func parseSyncMessage(contents string) (*syncMessage, error) {
 	c := ber.NewCursor(contents)
 	c.Int(ber.Integer)
@@ -108,13 +109,21 @@ func parseSyncMessage(contents string) (*syncMessage, error) {
 		if err := readResult(b); err != nil {
 			return nil, err
 		}
-		return nil, &ldap.Error{ResultCode: ldap.LDAPResultUnavailable, Err: errEnded}
+		return nil, errEnded
 	}
 	return nil, fmt.Errorf("%w: unexpected response %#x", ber.ErrMalformed, op)
 }
 
 // readEntry reads a SearchResultEntry and the message's controls.
-func (m *syncMessage) readEntry(b, message *ber.Cursor) error {
+func (m *syncMessage) readEntry(b, message *ber.Cursor) (err error) {
+	if m.entry, err = parseEntry(b); err != nil {
+		return err
+	}
+	return m.readState(message)
+}
+
+// parseEntry reads a SearchResultEntry (RFC 4511 section 4.5.2).
+func parseEntry(b *ber.Cursor) (*syncEntry, error) {
 	e := &syncEntry{dn: b.Bytes(ber.OctetString)}
 	attrs := b.Enter(ber.Sequence)
 	for attrs.More() {
@@ -125,15 +134,11 @@ func (m *syncMessage) readEntry(b, message *ber.Cursor) error {
 			attr.values = append(attr.values, values.Bytes(ber.OctetString))
 		}
 		if err := first(values, a); err != nil {
-			return err
+			return nil, err
 		}
 		e.attrs = append(e.attrs, attr)
 	}
-	if err := first(attrs, b); err != nil {
-		return err
-	}
-	m.entry = e
-	return m.readState(message)
+	return e, first(attrs, b)
 }
 
 // readState reads the Sync State control: SEQUENCE { state ENUMERATED,

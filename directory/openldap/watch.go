@@ -1,7 +1,6 @@
 package openldap
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +45,7 @@ func (s *Server) Watch(ctx context.Context, cookie []byte, report func(directory
 			}
 			from = nil
 		default:
-			return failure("watch "+s.cfg.Suffix, err)
+			return failure("watch "+s.cfg.Suffix, s.limitError(err))
 		}
 	}
 }
@@ -71,6 +70,7 @@ func (s *Server) watchEmpty(ctx context.Context, report func(directory.Event) er
 	tick := time.NewTicker(emptyPoll)
 	defer tick.Stop()
 	for {
+		written := s.intermediates.wrote()
 		_, err := s.base(ctx, s.cfg.Suffix, "1.1")
 		code, _, answered := resultCode(err)
 		switch {
@@ -81,7 +81,7 @@ func (s *Server) watchEmpty(ctx context.Context, report func(directory.Event) er
 		}
 		select {
 		case <-tick.C:
-		case <-s.intermediates.wrote():
+		case <-written:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -100,7 +100,7 @@ type watch struct {
 	over    bool // RefreshEnd is reported
 	present bool // a present phase was part of the refresh
 
-	stream  syncStream
+	stream  *stream
 	floors  *floors
 	exclude []dn.DN
 	norm    dn.Normaliser
@@ -127,7 +127,7 @@ func (w *watch) run(ctx context.Context) error {
 	if _, err := conn.Write(w.request()); err != nil {
 		return err
 	}
-	w.stream.r = bufio.NewReaderSize(conn, 64<<10)
+	w.stream = newStream(conn)
 	alive := make(chan struct{})
 	go func() {
 		defer close(alive)
@@ -161,30 +161,23 @@ func (w *watch) prepare(ctx context.Context) error {
 // request is a search of the whole suffix with a Sync Request control
 // (RFC 4533 section 2.2).
 func (w *watch) request() []byte {
-	attrs := make([][]byte, len(wanted))
-	for i, a := range wanted {
-		attrs[i] = ber.String(ber.OctetString, a)
-	}
-	search := ber.Element(searchRequest,
-		ber.String(ber.OctetString, w.server.cfg.Suffix),
-		ber.Int(ber.Enumerated, ldap.ScopeWholeSubtree), ber.Int(ber.Enumerated, ldap.NeverDerefAliases),
-		ber.Int(ber.Integer, 0), ber.Int(ber.Integer, 0), ber.Bool(false),
-		ber.String(ber.Context|7, "objectClass"),
-		ber.Element(ber.Sequence, attrs...))
 	const refreshAndPersist = 3
 	var resume []byte
 	if w.resumed {
-		resume = ber.String(ber.OctetString, string(w.at.earlier().bytes()))
+		resume = ber.String(ber.OctetString, string(w.at.bytes()))
 	}
 	sync := control{oidSync, string(ber.Element(ber.Sequence, ber.Int(ber.Enumerated, refreshAndPersist), resume)), true}
-	return ber.Element(ber.Sequence, ber.Int(ber.Integer, 2), search,
-		ber.Element(responseControls, sync.bytes(), manageDsaIT.bytes()))
+	return w.server.searchAll(wanted, sync)
 }
 
 // loop reports messages until it fails.
 func (w *watch) loop(ctx context.Context) error {
 	for {
-		m, err := w.stream.next()
+		contents, err := w.stream.next()
+		if err != nil {
+			return err
+		}
+		m, err := parseSyncMessage(contents)
 		if err != nil {
 			return err
 		}

@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -163,15 +163,29 @@ func (s *Server) chooseAddresses() error {
 		return nil
 	}
 	s.socket = s.path("ldapi")
-	if len(s.socket) > 100 { // sun_path holds 108 bytes
+	// sun_path holds 108 bytes, and the tools split URIs at some characters.
+	if len(s.socket) > 100 || strings.ContainsAny(s.socket, ", ") {
 		d, err := os.MkdirTemp("", "ldapi")
 		if err != nil {
 			return err
 		}
 		s.socket = filepath.Join(d, "s")
 	}
-	s.LDAPI = "ldapi://" + url.PathEscape(s.socket)
+	s.LDAPI = "ldapi://" + escape(s.socket)
 	return nil
+}
+
+// escape percent-encodes all that could mean something in a URI.
+func escape(path string) string {
+	var b strings.Builder
+	for _, c := range []byte(path) {
+		if c == '.' || c == '-' || c == '_' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }
 
 // freeAddr returns an address of 127.0.0.1 that nobody listens on just now.
