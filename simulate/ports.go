@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
-	"ldapsync/directory/memory"
 	"ldapsync/replica"
 	"ldapsync/schema"
 )
@@ -71,13 +69,37 @@ func (nd *node) otherwise(made, lost []directory.Write) map[changelog.ID]snapsho
 	for _, w := range made {
 		out[w.ID] = nd.snapshot(w.ID)
 	}
-	scratch := &node{w: nd.w, server: memory.New(suffix, standard, nd.time, nil)}
-	scratch.server.Restore(nd.server.Backup())
-	_ = scratch.server.Apply(ctx, slices.Concat(made, lost)) // what it does not make stays as it is
 	for _, w := range lost {
-		out[w.ID] = scratch.snapshot(w.ID)
+		base := nd.snapshot(w.ID)
+		if p := nd.watched.pending[w.ID]; p != nil {
+			base = p.base
+		}
+		out[w.ID] = base.after(nd.asChange(w))
 	}
 	return out
+}
+
+// asChange returns what a write would be as a change of its entry.
+func (nd *node) asChange(w directory.Write) *changelog.Change {
+	c := &changelog.Change{ID: w.ID, RDN: w.NewRDN, DeleteOldRDN: w.DeleteOldRDN, Mods: w.Mods}
+	switch w.Op {
+	case directory.Add:
+		name := mustDN(w.DN)
+		c.Op, c.RDN, c.Superior = changelog.OpAdd, name[0].String(), nd.server.Find(name.Parent())
+		for _, a := range w.Attrs {
+			c.Mods = append(c.Mods, changelog.Mod{Op: changelog.ModAdd, Attr: a.Name, Values: a.Values})
+		}
+	case directory.Modify:
+		c.Op = changelog.OpModify
+	case directory.ModDN:
+		c.Op = changelog.OpModDN
+		if c.Moved = w.NewSuperior != ""; c.Moved {
+			c.Superior = nd.server.Find(mustDN(w.NewSuperior))
+		}
+	case directory.Delete:
+		c.Op = changelog.OpDelete
+	}
+	return c
 }
 
 // breakOff loses the connection to the directory after it has made n writes.

@@ -99,7 +99,7 @@ func (v *watched) captured(events []directory.Event, before uint64) {
 // nothingToRecord reports whether the replica need not make a change of what
 // clients did to an entry.
 func (v *watched) nothingToRecord(id changelog.ID, p *pending) bool {
-	return v.leads(id, p, nil) == "" || v.nd.denies() || p.last().gone && v.nd.isDead(id)
+	return p.base.differs(p.last()) == "" || v.nd.denies() || p.last().gone && v.nd.isDead(id)
 }
 
 // leads says in what the result of changes differs from what clients left.

@@ -217,6 +217,17 @@ func (d *Directory) Entry(id changelog.ID) *directory.Entry {
 	return d.report(id)
 }
 
+// Find returns the entry that has a name, zero when none has.
+func (d *Directory) Find(name dn.DN) changelog.ID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	id, ok := d.tree.find(name, d.suffix, d.schema)
+	if !ok {
+		return changelog.ID{}
+	}
+	return id
+}
+
 // Parent returns the superior of an entry, zero for that of the suffix and for
 // one that is not there.
 func (d *Directory) Parent(id changelog.ID) (parent changelog.ID) {
