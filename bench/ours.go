@@ -25,7 +25,7 @@ func ours(o options, exe string) (f figures, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return f, err
 	}
-	c, err := cluster.Start(dir, cluster.Options{Exe: exe, Suffix: suffix, Servers: 2, Slapd: openldap.Options{NoSync: o.noSync, SessionLog: 100_000}})
+	c, err := cluster.Start(dir, cluster.Options{Exe: exe, Suffix: suffix, Servers: 2, Direct: true, Slapd: openldap.Options{NoSync: o.noSync, SessionLog: 100_000}})
 	if err != nil {
 		return f, err
 	}

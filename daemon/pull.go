@@ -71,12 +71,16 @@ func (l *link) pullPage(ctx context.Context, to jid.JID, ask protocol.Pull) (pro
 	return protocol.ParsePulled(reply.Child(protocol.NS, "pulled"))
 }
 
+// serveRatio is how many octets of changes are read for one octet of a page:
+// what compresses well fills it, what does not is cut.
+const serveRatio = 6
+
 // serve answers a pull of another server of the room.
 func (l *link) serve(iq *element.Element, ask protocol.Pull) (*element.Element, error) {
 	if !l.isOccupant(iq.Attr("from")) {
 		return nil, &xmpp.StanzaError{Type: "auth", Condition: "forbidden", Text: "only servers of the room may pull"}
 	}
-	changes, more, err := l.replica.Serve(ask.Have)
+	changes, more, err := l.replica.Serve(ask.Have, serveRatio*ask.Page())
 	if errors.Is(err, changelog.ErrGap) {
 		return nil, &xmpp.StanzaError{Type: "cancel", Condition: "item-not-found", Text: "the log no longer reaches back that far"}
 	}

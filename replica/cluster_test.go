@@ -96,10 +96,10 @@ func newCluster(t *testing.T, n int) *cluster {
 
 // newIDs returns ids that no other node draws.
 func newIDs(node byte) func() changelog.ID {
-	n := byte(0)
+	n := 0
 	return func() changelog.ID {
 		n++
-		return changelog.ID{0: node, 15: n}
+		return changelog.ID{0: node, 14: byte(n >> 8), 15: byte(n)}
 	}
 }
 
@@ -241,7 +241,7 @@ func (nd *node) Pull(_ context.Context, peer string, have changelog.Seqs) ([]cha
 	}
 	for _, o := range nd.c.nodes {
 		if o.name == peer {
-			return o.Serve(have)
+			return o.Serve(have, 0)
 		}
 	}
 	return nil, false, replica.ErrOffline

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,10 +59,11 @@ func (r *Replica) StepPublish(ctx context.Context) (bool, error) {
 }
 
 // Serve returns a page of the changes that a copy reaching as far as have
-// lacks; more says that there are further ones. It returns an error that wraps
+// lacks, of about limit octets before compression; more says that there are
+// further ones. It returns an error that wraps
 // changelog.ErrGap when the log no longer reaches back far enough.
-func (r *Replica) Serve(have changelog.Seqs) (changes []changelog.Change, more bool, err error) {
-	var page page
+func (r *Replica) Serve(have changelog.Seqs, limit int) (changes []changelog.Change, more bool, err error) {
+	page := page{limit: limit}
 	err = r.cfg.Store.View(func(t *store.Tx) error { return t.Log.Since(have, page.add) })
 	return page.changes, page.full, err
 }
@@ -71,10 +73,12 @@ type page struct {
 	changes []changelog.Change
 	bytes   int
 	full    bool
+	// limit is the most octets, pageBytes when 0.
+	limit int
 }
 
 func (p *page) add(c *changelog.Change) bool {
-	if p.full = len(p.changes) >= pageChanges || p.bytes >= pageBytes; p.full {
+	if p.full = len(p.changes) >= pageChanges || p.bytes >= cmp.Or(p.limit, pageBytes); p.full {
 		return false
 	}
 	p.changes = append(p.changes, *c)

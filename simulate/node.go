@@ -171,6 +171,7 @@ func (nd *node) kill() {
 		return
 	}
 	nd.w.tracef("%d dies", nd.i+1)
+	nd.watched.doubt()
 	nd.rep, nd.capture, nd.search, nd.joined = nil, nil, nil, false
 	nd.dead, nd.fuse, nd.next = false, 0, noFault
 	nd.w.stats.Crashes++

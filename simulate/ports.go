@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -38,9 +37,11 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) error {
 	if f != noFault {
 		made = writes[:nd.w.rng.IntN(len(writes)+1)]
 	}
-	var otherwise map[changelog.ID]snapshot
-	if f != noFault {
-		otherwise = nd.otherwise(made, writes[len(made):])
+	before := map[changelog.ID]snapshot{}
+	for _, w := range made {
+		if f != noFault || nd.fuse > 0 {
+			before[w.ID] = nd.snapshot(w.ID)
+		}
 	}
 	err := s.server.Apply(ctx, made)
 	for _, w := range made {
@@ -55,56 +56,21 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) error {
 		}
 	}
 	nd.watched.applied(made)
+	for _, w := range made {
+		if b, ok := before[w.ID]; ok {
+			nd.watched.before[w.ID] = b
+		}
+	}
 	if f != noFault {
-		maps.Copy(nd.watched.otherwise, otherwise)
 		return nd.breakOff(f, len(made))
 	}
 	return err
 }
 
-// otherwise returns what the entries would be if the writes in made were not
-// made, and those in lost were.
-func (nd *node) otherwise(made, lost []directory.Write) map[changelog.ID]snapshot {
-	out := map[changelog.ID]snapshot{}
-	for _, w := range made {
-		out[w.ID] = nd.snapshot(w.ID)
-	}
-	for _, w := range lost {
-		base := nd.snapshot(w.ID)
-		if p := nd.watched.pending[w.ID]; p != nil {
-			base = p.base
-		}
-		out[w.ID] = base.after(nd.asChange(w))
-	}
-	return out
-}
-
-// asChange returns what a write would be as a change of its entry.
-func (nd *node) asChange(w directory.Write) *changelog.Change {
-	c := &changelog.Change{ID: w.ID, RDN: w.NewRDN, DeleteOldRDN: w.DeleteOldRDN, Mods: w.Mods}
-	switch w.Op {
-	case directory.Add:
-		name := mustDN(w.DN)
-		c.Op, c.RDN, c.Superior = changelog.OpAdd, name[0].String(), nd.server.Find(name.Parent())
-		for _, a := range w.Attrs {
-			c.Mods = append(c.Mods, changelog.Mod{Op: changelog.ModAdd, Attr: a.Name, Values: a.Values})
-		}
-	case directory.Modify:
-		c.Op = changelog.OpModify
-	case directory.ModDN:
-		c.Op = changelog.OpModDN
-		if c.Moved = w.NewSuperior != ""; c.Moved {
-			c.Superior = nd.server.Find(mustDN(w.NewSuperior))
-		}
-	case directory.Delete:
-		c.Op = changelog.OpDelete
-	}
-	return c
-}
-
 // breakOff loses the connection to the directory after it has made n writes.
 func (nd *node) breakOff(f fault, n int) error {
 	nd.w.stats.Unknown++
+	nd.watched.doubt()
 	nd.w.tracef("%d   connection lost after %d writes", nd.i+1, n)
 	if nd.w.oneIn(2) {
 		nd.endWatch(errBroken)
@@ -178,7 +144,7 @@ func (n *network) Pull(_ context.Context, address string, have changelog.Seqs) (
 		if o.rep == nil || nd.w.cut[nd.i][o.i] || nd.w.cut[o.i][nd.i] {
 			return nil, false, replica.ErrOffline
 		}
-		changes, more, err := o.rep.Serve(have)
+		changes, more, err := o.rep.Serve(have, 0)
 		if err == nil && nd.w.faulty() && len(changes) > 1 && nd.w.oneIn(4) {
 			changes, more = changes[:1+nd.w.rng.IntN(len(changes)-1)], true
 		}

@@ -10,6 +10,7 @@ import (
 	"ldapsync/directory"
 	"ldapsync/dn"
 	"ldapsync/schema"
+	"ldapsync/store"
 )
 
 // snapshot is the state of an entry without what only the view puts there.
@@ -35,6 +36,17 @@ func (nd *node) snapshot(id changelog.ID) snapshot {
 func snapshotOf(e *directory.Entry, parent changelog.ID) snapshot {
 	s := snapshot{parent: parent, rdn: unmarked(rdnOf(e)), attrs: map[string]map[string]string{}}
 	for _, a := range e.Attrs {
+		s.add(a.Name, a.Values)
+	}
+	return s
+}
+
+func snapshotOfImage(m *store.Image) snapshot {
+	if m.Gone {
+		return snapshot{gone: true}
+	}
+	s := snapshot{parent: m.Parent, rdn: unmarked(mustRDN(m.RDN)), attrs: map[string]map[string]string{}}
+	for _, a := range m.Attrs {
 		s.add(a.Name, a.Values)
 	}
 	return s

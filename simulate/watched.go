@@ -19,6 +19,8 @@ type watched struct {
 	// wrote, what they would be in the other case. Until it is told, it cannot
 	// always tell what a client did there from what it may have done itself.
 	otherwise map[changelog.ID]snapshot
+	// before holds what the entries of the last batch were before it.
+	before map[changelog.ID]snapshot
 }
 
 // pending is an entry that clients wrote to and of which the replica has not
@@ -41,7 +43,7 @@ type write struct {
 func (p *pending) last() snapshot { return p.writes[p.known-1].state }
 
 func newWatched(nd *node) watched {
-	return watched{nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{}}
+	return watched{nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{}, before: map[changelog.ID]snapshot{}}
 }
 
 func (v *watched) beginSearch() { clear(v.reported) }
@@ -94,6 +96,25 @@ func (v *watched) captured(events []directory.Event, before uint64) {
 			v.settle(id, p)
 		}
 	}
+}
+
+// doubt notes of which entries the replica does not know whether it wrote.
+func (v *watched) doubt() {
+	v.nd.read(func(t *store.Tx, _ *dit.State) error {
+		for _, id := range t.IntentsAfter(changelog.ID{}, 1000) {
+			in, err := t.Intent(id)
+			if err != nil {
+				return err
+			}
+			if before, made := v.before[id]; made {
+				v.otherwise[id] = before
+			} else {
+				v.otherwise[id] = snapshotOfImage(&in.Image)
+			}
+		}
+		return nil
+	})
+	clear(v.before)
 }
 
 // nothingToRecord reports whether the replica need not make a change of what

@@ -30,6 +30,7 @@ func (l *link) Read(b []byte) (int, error) {
 	n, err := l.Conn.Read(b)
 	if n > 0 {
 		l.heard.Store(time.Now().UnixNano())
+		quickAck(l.Conn)
 	}
 	return n, err
 }

@@ -30,6 +30,8 @@ type Options struct {
 	Servers int
 	// Slapd is how the slapds differ from the usual.
 	Slapd openldap.Options
+	// Direct lets the daemons reach Prosody without a link in between.
+	Direct bool
 	// StockProsody runs Prosody as Debian configures it: nodes on the servers'
 	// own accounts.
 	StockProsody bool

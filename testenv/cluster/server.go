@@ -69,11 +69,18 @@ suffixes:
 state: {dir: state}
 control: {socket: control.sock}
 timing: {heartbeat: 2s, ping: 2s}
-`, s.JID, s.Link.Addr(), s.cluster.Prosody.CAFile, s.Slapd.Suffix, s.SID, s.Slapd.URI, openldap.SyncDN)
+`, s.JID, s.xmppAddr(), s.cluster.Prosody.CAFile, s.Slapd.Suffix, s.SID, s.Slapd.URI, openldap.SyncDN)
 	if edit != nil {
 		text = edit(text)
 	}
 	return os.WriteFile(s.ConfigPath(), []byte(text), 0o600)
+}
+
+func (s *Server) xmppAddr() string {
+	if s.cluster.opts.Direct {
+		return s.cluster.Prosody.Addr
+	}
+	return s.Link.Addr()
 }
 
 // Command returns the program with the server's configuration.
