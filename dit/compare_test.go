@@ -12,6 +12,9 @@ import (
 	"ldapsync/schema"
 )
 
+// reached counts the records of each kind that were compared.
+var reached = map[dit.Kind]int{}
+
 // compareNaive compares a state with the obvious computation.
 func compareNaive(t testing.TB, s *dit.State, n *naive, ids []dit.ID) {
 	t.Helper()
@@ -41,6 +44,11 @@ func compareNaive(t testing.TB, s *dit.State, n *naive, ids []dit.ID) {
 	}
 	if d := cmp.Diff(records, listed); d != "" {
 		t.Fatalf("journal (-records +listed):\n%s", d)
+	}
+	for _, rs := range records {
+		for _, r := range rs {
+			reached[r.Kind]++
+		}
 	}
 	if d := cmp.Diff(sortRecords(n.records), sortRecords(records)); d != "" {
 		t.Fatalf("records (-naive +state):\n%s", d)

@@ -3,6 +3,8 @@ package dit_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,8 +22,11 @@ func hostile(rng *rand.Rand, seq uint64, ids []dit.ID) *changelog.Change {
 		ID: pick(rng, ids), Seen: changelog.Seqs{changelog.SID(1 + rng.IntN(3)): uint64(rng.IntN(30))},
 	}
 	rdn := pick(rng, []string{"ou=p", "ou=q", "cn=a", "cn=a+sn=b", "ou=p+ldapsyncConflictId=6d61df00-0000-4000-8000-000000000000"})
-	mod := changelog.Mod{Op: changelog.ModAdd, Attr: pick(rng, modAttrs), Values: []string{pick(rng, []string{"a", "b", "A"})}}
+	mod := changelog.Mod{Op: changelog.ModAdd, Attr: pick(rng, modAttrs), Values: pick(rng, [][]string{{"a"}, {"b", "A"}, {"a", "A"}})}
 	unit := changelog.Mod{Op: changelog.ModAdd, Attr: "objectClass", Values: []string{pick(rng, []string{"organizationalUnit", "inetOrgPerson"})}}
+	if rng.IntN(4) == 0 {
+		unit.Values = append(unit.Values, "LDAPSYNCconflict")
+	}
 	switch rng.IntN(8) {
 	case 0, 1, 2:
 		c.Op, c.RDN, c.Superior, c.Mods = changelog.OpAdd, rdn, pick(rng, parents), []changelog.Mod{unit, mod}
@@ -41,10 +46,20 @@ func hostile(rng *rand.Rand, seq uint64, ids []dit.ID) *changelog.Change {
 
 // TestHostile merges changes that contradict one another, in any order: the state
 // must agree with the naive one and with itself in another order.
-func TestHostile(t *testing.T) {
-	seeds := 120
+func TestHostile(t *testing.T) { hostilely(t, 100) }
+
+// TestHostileSpilled is TestHostile with nearly every value under a key of its own.
+func TestHostileSpilled(t *testing.T) {
+	defer dit.SetSpill(0, 0)()
+	hostilely(t, 100)
+}
+
+func hostilely(t *testing.T, seeds int) {
 	if testing.Short() {
-		seeds = 30
+		seeds = 20
+	}
+	if more, err := strconv.Atoi(os.Getenv("DIT_SEEDS")); err == nil {
+		seeds = more
 	}
 	rules := testRules(t)
 	for seed := range seeds {

@@ -210,3 +210,87 @@ func logOf(t *testing.T, r *replica) []*changelog.Change {
 	}
 	return out
 }
+
+// TestMoveBelowMerged refuses to move a container below an entry that is shown
+// below it, though the entry belongs to another of the same name.
+func TestMoveBelowMerged(t *testing.T) {
+	a, b := library(t), newReplica(2, testRules(t))
+	for _, c := range logOf(t, a)[:1] {
+		b.merge(t, c)
+	}
+	unit := []dit.Attribute{attr("objectClass", "organizationalUnit")}
+	for _, name := range []string{"ou=p,ou=t,dc=x", "ou=z,ou=p,ou=t,dc=x"} {
+		c, err := b.do(t, dit.Operation{Op: changelog.OpAdd, DN: parseDN(t, name), Attrs: unit}, testID("b"+name), 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.merge(t, c)
+	}
+	_, err := a.state().Author(dit.Operation{
+		Op: changelog.OpModDN, DN: parseDN(t, "ou=p,ou=t,dc=x"), NewRDN: parseDN(t, "ou=p")[0], NewSuperior: parseDN(t, "ou=z,ou=p,ou=t,dc=x"),
+	}, dit.ID{})
+	checkCode(t, err, dit.UnwillingToPerform)
+}
+
+// TestGlueHasNoPassword deletes an entry of nothing but a password.
+func TestGlueHasNoPassword(t *testing.T) {
+	for _, classes := range [][]string{{"simpleSecurityObject"}, {"account", "simpleSecurityObject"}} {
+		r := library(t)
+		id := testID("account")
+		for _, op := range []dit.Operation{
+			{Op: changelog.OpAdd, DN: parseDN(t, "uid=u,ou=t,dc=x"), Attrs: []dit.Attribute{attr("objectClass", classes...), attr("userPassword", "secret")}},
+			{Op: changelog.OpAdd, DN: parseDN(t, "cn=c,uid=u,ou=t,dc=x"), Attrs: []dit.Attribute{attr("objectClass", "person"), attr("sn", "s")}},
+		} {
+			if _, err := r.do(t, op, id, 0); err != nil {
+				t.Fatal(err)
+			}
+			id = testID("child")
+		}
+		gone := &changelog.Change{Op: changelog.OpDelete, ID: testID("account")}
+		r.stamp(gone, 0)
+		r.merge(t, gone)
+		shown, err := r.state().View(testID("account"))
+		if err != nil || shown == nil || !shown.Glue {
+			t.Fatalf("%+v %v", shown, err)
+		}
+		want := []dit.Attribute{
+			attr("ldapsyncGlue", "TRUE"),
+			attr("objectClass", classes[0], "ldapsyncConflict"),
+			attr("uid", "u"),
+		}
+		if len(classes) == 1 {
+			want[1].Values = []string{"ldapsyncConflict", classes[0]}
+		}
+		if d := cmp.Diff(want, shown.Attrs); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+// TestMergeRefuses gives changes that no server makes.
+func TestMergeRefuses(t *testing.T) {
+	kv := dit.NewMemory()
+	good := changelog.Change{Op: changelog.OpAdd, Seq: 1, CSN: changelog.CSN{Time: epoch, SID: 1}, ID: testID("a"), RDN: "cn=a"}
+	for name, spoil := range map[string]func(*changelog.Change){
+		"no sequence number": func(c *changelog.Change) { c.Seq = 0 },
+		"below itself":       func(c *changelog.Change) { c.Superior = c.ID },
+		"bad name":           func(c *changelog.Change) { c.RDN = "cn" },
+		"name of marks":      func(c *changelog.Change) { c.RDN = "ldapsyncConflictId=x" },
+	} {
+		c := good
+		spoil(&c)
+		if _, err := dit.Open(kv, testRules(t)).Merge(&c); !errors.Is(err, changelog.ErrChange) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	if kv.Len() != 0 {
+		t.Errorf("%d keys were written", kv.Len())
+	}
+	s := dit.Open(kv, testRules(t))
+	for i := range 2 {
+		touched, err := s.Merge(&good)
+		if err != nil || len(touched) != 1-i {
+			t.Errorf("merge %d: touched %v, %v", i, touched, err)
+		}
+	}
+}

@@ -11,7 +11,17 @@ import (
 
 // TestRandom lets random clients write at replicas that hear of each other late,
 // and compares with the naive computation after every step.
-func TestRandom(t *testing.T) { randomly(t, 25) }
+func TestRandom(t *testing.T) {
+	randomly(t, 25)
+	for _, kind := range []dit.Kind{
+		dit.ValueSuperseded, dit.RenameSuperseded, dit.MoveSuperseded, dit.MoveSkipped, dit.ChangeOnDeleted,
+		dit.DeleteSuperseded, dit.NameConflict, dit.GlueShown, dit.MustRepaired, dit.HiddenNoClass,
+	} {
+		if reached[kind] == 0 && !testing.Short() {
+			t.Errorf("no record of kind %s was ever compared", kind)
+		}
+	}
+}
 
 // TestRandomSpilled is TestRandom with nearly every value under a key of its own.
 func TestRandomSpilled(t *testing.T) {

@@ -35,16 +35,13 @@ func (s *State) names(e *entry) *names {
 	}
 	var older []namingValue
 	for _, name := range e.names {
-		values := s.namingValues(s.parseRDN(name.rdn))
 		if name.deleteOld {
 			for _, v := range older {
-				if !contains(values, v) {
-					v.at = name.at
-					n.left = append(n.left, v)
-				}
+				v.at = name.at // what the new name keeps, it also adds
+				n.left = append(n.left, v)
 			}
 		}
-		older = append(older, values...)
+		older = append(older, s.namingValues(s.parseRDN(name.rdn))...)
 	}
 	return n
 }
@@ -65,10 +62,6 @@ func (s *State) namingValues(rdn dn.RDN) []namingValue {
 		out[i] = namingValue{attr: attr, spelt: a.Attr, norm: s.rules.Schema.Normalise(attr, a.Value), raw: a.Value}
 	}
 	return out
-}
-
-func contains(values []namingValue, v namingValue) bool {
-	return slices.ContainsFunc(values, func(o namingValue) bool { return o.attr == v.attr && o.norm == v.norm })
 }
 
 // killer returns the newest rename that removed a value, nil when none did.

@@ -127,7 +127,7 @@ func (s *State) moveRecords(out []Record, e *entry) []Record {
 		switch {
 		case skipped[i]:
 			r.Kind = MoveSkipped
-		case i < last && g.parent != won.parent && !won.at.covers(g.at):
+		case g.parent != won.parent && !won.at.covers(g.at):
 			r.Kind = MoveSuperseded
 		default:
 			continue
@@ -171,11 +171,11 @@ func (s *State) placeRecords(out []Record, e *entry) []Record {
 	return out
 }
 
-// eachChange calls fn for the stamp of every fact that a user made and that is
-// not the deletion, repeatedly for those that several facts share.
+// eachChange calls fn for the stamp of every fact that a user made, repeatedly for
+// those that several facts share.
 func (s *State) eachChange(e *entry, fn func(*stamp)) {
 	users := *e
-	users.deleted, users.attrs = nil, nil
+	users.attrs = nil
 	for _, a := range e.attrs {
 		if operationalName(a.name) == "" {
 			users.attrs = append(users.attrs, a)

@@ -22,13 +22,21 @@ type replica struct {
 	kv    *dit.Memory
 	seen  changelog.Seqs
 	last  int64
+	// open is used for a while, as in a transaction, so that its caches count.
+	open *dit.State
+	uses int
 }
 
 func newReplica(sid changelog.SID, rules dit.Rules) *replica {
 	return &replica{sid: sid, rules: rules, kv: dit.NewMemory(), seen: changelog.Seqs{}, last: epoch}
 }
 
-func (r *replica) state() *dit.State { return dit.Open(r.kv, r.rules) }
+func (r *replica) state() *dit.State {
+	if r.uses++; r.open == nil || r.uses%50 == 0 {
+		r.open = dit.Open(r.kv, r.rules)
+	}
+	return r.open
+}
 
 // merge delivers a change that follows the last of its author.
 func (r *replica) merge(t testing.TB, c *changelog.Change) []dit.ID {

@@ -21,13 +21,17 @@ type profile struct {
 	add, remove, rename, move, values, restore int
 	// names are the RDNs they choose from.
 	names []string
+	// attrs are the attributes they modify, all of modAttrs by default.
+	attrs []string
 }
 
 var profiles = map[string]profile{
-	"tree":       {add: 4, remove: 1, rename: 1, move: 8, values: 1, names: []string{"ou=p", "ou=q", "ou=r", "cn=a"}},
-	"attributes": {add: 2, remove: 1, rename: 2, move: 0, values: 12, names: []string{"cn=a", "employeeNumber=1"}},
+	"tree":       {add: 4, remove: 1, rename: 1, move: 12, values: 1, names: []string{"ou=p", "ou=q", "ou=r", "cn=a"}},
+	"attributes": {add: 2, remove: 1, rename: 2, values: 12, names: []string{"cn=a", "CN=A", "employeeNumber=1"}},
+	"classes":    {add: 3, remove: 2, rename: 1, values: 12, names: []string{"cn=a", "ou=p"}, attrs: []string{"objectClass", "homeDirectory", "sn"}},
 	"names":      {add: 6, remove: 3, rename: 5, move: 4, values: 1, names: []string{"ou=p", "OU=P", "cn=a", "cn=b+sn=b"}},
-	"life":       {add: 5, remove: 6, rename: 1, move: 2, values: 4, restore: 2, names: []string{"ou=p", "ou=q", "cn=a"}},
+	"merging":    {add: 12, remove: 3, rename: 2, move: 1, names: []string{"ou=p", "ou=q", "ou=q"}},
+	"life":       {add: 5, remove: 6, rename: 1, move: 2, values: 4, restore: 3, names: []string{"ou=p", "ou=q", "cn=a"}},
 }
 
 // world is a few replicas and the changes they made.
@@ -119,7 +123,7 @@ func describe(c *changelog.Change) string { return fmt.Sprintf("%+v", *c) }
 // step lets one replica write or one change arrive.
 func (w *world) step() {
 	i := w.rng.IntN(len(w.replicas))
-	if w.rng.IntN(5) < 2 {
+	if w.rng.IntN(2) == 0 {
 		w.write(i)
 		return
 	}
@@ -194,7 +198,7 @@ func (w *world) randomAdd(parent dn.DN) dit.Operation {
 	rdn := w.rdn()
 	op := dit.Operation{Op: changelog.OpAdd, DN: append(dn.DN{rdn}, parent...)}
 	class := "inetOrgPerson"
-	if strings.EqualFold(rdn[0].Attr, "ou") {
+	if strings.EqualFold(rdn[0].Attr, "ou") && w.rng.IntN(4) > 0 {
 		class = "organizationalUnit"
 	}
 	op.Attrs = []dit.Attribute{{Name: "objectClass", Values: []string{class}}, {Name: "modifyTimestamp", Values: []string{w.timestamp()}}}
@@ -222,9 +226,13 @@ var (
 )
 
 func (w *world) modifications() []dit.Modification {
+	attrs := modAttrs
+	if w.profile.attrs != nil {
+		attrs = w.profile.attrs
+	}
 	var out []dit.Modification
 	for range 1 + w.rng.IntN(2) {
-		m := dit.Modification{Op: dit.ModificationOp(w.rng.IntN(3)), Attr: pick(w.rng, modAttrs)}
+		m := dit.Modification{Op: dit.ModificationOp(w.rng.IntN(3)), Attr: pick(w.rng, attrs)}
 		values := modValues[m.Attr]
 		if values == nil {
 			values = []string{"s", "t", "A", "a", "c", "x"}
