@@ -218,12 +218,21 @@ func (u *unit) place(w *work, l *layout) error {
 	case directory.Delete:
 		u.write = directory.Write{Op: directory.Delete, DN: l.name(u.id).String()}
 	case directory.ModDN:
-		return u.rename(w, l, u.want.Parent, u.rdn, !w.keepsOldName(u.have, u.want))
+		deleteOld := !w.keepsOldName(u.have, u.want) && !w.share(u.oldRDN, u.rdn)
+		return u.rename(w, l, u.want.Parent, u.rdn, deleteOld)
 	case directory.Modify:
 		u.write = directory.Write{Op: directory.Modify, DN: l.name(u.id).String(), Mods: w.mods(u.have.Attrs, u.want.Attrs)}
 	}
 	u.guard()
 	return nil
+}
+
+// share reports whether two names have a value in common. OpenLDAP 2.5.13 then
+// deletes it with the old name, and the entry has not even its new one.
+func (w *work) share(a, b dn.RDN) bool {
+	return slices.ContainsFunc(a, func(v dn.AVA) bool {
+		return w.isNaming(b, w.rules.Schema.Canonical(v.Attr), w.rules.Schema.Normalise(v.Attr, v.Value))
+	})
 }
 
 // guard makes the write depend on the state the unit starts from.

@@ -266,16 +266,18 @@ func (t *txn) moddn(id changelog.ID, e *entry, w directory.Write) error {
 	if other, taken := t.tree.names[place{e.parent, key}]; taken && other != id {
 		return stale("entry already exists")
 	}
+	old := e.rdn
+	e.rdn, e.key = rdn, key
+	for _, ava := range rdn {
+		t.ensure(e, ava)
+	}
 	if w.DeleteOldRDN {
-		for _, ava := range e.rdn {
+		// As slapd does: also those that match a new one, which then is missing.
+		for _, ava := range old {
 			if i := t.index(e, ava.Attr, ava.Value); i >= 0 {
 				t.drop(e, ava.Attr, i)
 			}
 		}
-	}
-	e.rdn, e.key = rdn, key
-	for _, ava := range rdn {
-		t.ensure(e, ava)
 	}
 	return nil
 }
