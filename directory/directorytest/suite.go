@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(*testing.T) Subject) {
 		{"RefusedWrites", (*suite).refusedWrites},
 		{"FailureEndsBatch", (*suite).failureEndsBatch},
 		{"BetweenWritesIsNotReported", (*suite).betweenWritesIsNotReported},
+		{"OddModifications", (*suite).oddModifications},
 		{"ReadMany", (*suite).readMany},
 		{"WatchWhileWriting", (*suite).watchWhileWriting},
 		{"WatchEnds", (*suite).watchEnds},
@@ -440,6 +441,36 @@ func (s *suite) betweenWritesIsNotReported() {
 			s.Fatalf("the state between rename and modify is reported: %s with %s", e.Entry.DN, mark)
 		}
 		renamed[mark] = e.Entry.DN
+	}
+}
+
+// oddModifications are those whose meaning servers might disagree about.
+func (s *suite) oddModifications() {
+	p := s.people(1)[0]
+	mod := func(op changelog.ModOp, attr string, values ...string) changelog.Mod {
+		return changelog.Mod{Op: op, Attr: attr, Values: values}
+	}
+	s.apply(modify(p, replace("jpegPhoto", "\xff\xd8\xff\x00"), replace("description", "a", "b"), replace("description;lang-de", "c")))
+	s.apply(modify(p))
+	s.apply(modify(p, replace("title"), replace("description"), mod(changelog.ModAdd, "description", "B ")))
+	if got := last(s.read(p.ID), "description"); got != "B " {
+		s.Errorf("replace with nothing, then add: %q", got)
+	}
+	if got := last(s.read(p.ID), "description;lang-de"); got != "c" {
+		s.Errorf("another option's value after a replace: %q", got)
+	}
+	s.apply(modify(p, mod(changelog.ModDelete, "description", "b"), replace("jpegPhoto", "\xff\xd8\xff\x01")))
+	if got := s.read(p.ID); last(got, "description") != "" || last(got, "jpegPhoto") != "\xff\xd8\xff\x01" {
+		s.Errorf("delete of a value spelled otherwise: %+v", got)
+	}
+	var refused *directory.RefusedError
+	for what, m := range map[string]changelog.Mod{
+		"delete of a value that is not there": mod(changelog.ModDelete, "sn", "none"),
+		"add of a value that is there":        mod(changelog.ModAdd, "sn", "SN"),
+	} {
+		if err := s.Directory.Apply(s.Context(), []directory.Write{modify(p, m)}); !errors.As(err, &refused) {
+			s.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

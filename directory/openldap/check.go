@@ -176,9 +176,9 @@ func (c *check) syncprov(ctx context.Context) error {
 }
 
 const (
-	oidNoOp        = "1.3.6.1.4.1.4203.666.5.2" // draft-zeilenga-ldap-noop
-	resultNoOp     = 16654
-	exampleSecrets = "userPassword"
+	oidNoOp      = "1.3.6.1.4.1.4203.666.5.2" // draft-zeilenga-ldap-noop
+	resultNoOp   = 16654
+	attrPassword = "userPassword"
 )
 
 // rights tries to write what only those who manage the database may, and what
@@ -195,7 +195,7 @@ func (c *check) rights(ctx context.Context) error {
 	}
 	for what, attr := range map[string]string{
 		"manage " + c.server.cfg.Suffix:             "modifiersName",
-		"write passwords in " + c.server.cfg.Suffix: exampleSecrets,
+		"write passwords in " + c.server.cfg.Suffix: attrPassword,
 	} {
 		req := ldap.NewModifyRequest(e.DN, []ldap.Control{control{oid: oidNoOp}, relax, manageDsaIT})
 		req.Replace(attr, e.GetAttributeValues(attr))

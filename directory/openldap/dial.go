@@ -114,7 +114,7 @@ func certificateError(err error) error {
 
 // Requests of the two connections' beginnings (RFC 4511 sections 4.2, 4.14).
 const (
-	bindRequest      = ber.Application | ber.Constructed | 0
+	bindRequest      = ber.Application | ber.Constructed
 	bindResponse     = ber.Application | ber.Constructed | 1
 	extendedRequest  = ber.Application | ber.Constructed | 23
 	extendedResponse = ber.Application | ber.Constructed | 24
@@ -123,7 +123,7 @@ const (
 )
 
 func startTLS(conn net.Conn) error {
-	return ask(conn, ber.Element(extendedRequest, ber.String(ber.Context|0, oidStartTLS)), extendedResponse)
+	return ask(conn, ber.Element(extendedRequest, ber.String(ber.Context, oidStartTLS)), extendedResponse)
 }
 
 // bindRaw gives conn the identity of the configuration.
@@ -138,7 +138,7 @@ func (s *Server) bindRaw(ctx context.Context, conn net.Conn) error {
 			return err
 		}
 		name = ber.String(ber.OctetString, s.cfg.BindDN)
-		credentials = ber.String(ber.Context|0, password)
+		credentials = ber.String(ber.Context, password)
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()

@@ -16,7 +16,7 @@ const (
 	searchDone       = ber.Application | ber.Constructed | 5
 	searchReference  = ber.Application | ber.Constructed | 19
 	intermediate     = ber.Application | ber.Constructed | 25
-	responseControls = ber.Context | ber.Constructed | 0
+	responseControls = ber.Context | ber.Constructed
 
 	oidSyncState = "1.3.6.1.4.1.4203.1.9.1.2"
 	oidSyncInfo  = "1.3.6.1.4.1.4203.1.9.1.4"
@@ -184,7 +184,7 @@ func (m *syncMessage) readCookie(c *ber.Cursor) {
 // readIntermediate reads a Sync Info message (RFC 4533 section 2.5), and lets
 // others be.
 func (m *syncMessage) readIntermediate(b *ber.Cursor) error {
-	if !b.Is(ber.Context|0) || b.Bytes(ber.Context|0) != oidSyncInfo {
+	if !b.Is(ber.Context) || b.Bytes(ber.Context) != oidSyncInfo {
 		return b.Err()
 	}
 	info := ber.NewCursor(b.Bytes(ber.Context | 1))
@@ -194,7 +194,7 @@ func (m *syncMessage) readIntermediate(b *ber.Cursor) error {
 	}
 	c := ber.NewCursor(body)
 	switch tag {
-	case ber.Context | 0:
+	case ber.Context:
 		m.cookie = []byte(body)
 	case ber.Context | ber.Constructed | 1, ber.Context | ber.Constructed | 2:
 		m.readCookie(c)
