@@ -91,11 +91,14 @@ func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
 
 // load fills a server through ldapadd.
 func load(s *openldap.Server, entries int) error {
-	groups := entries / 100
+	groups := groupsOf(entries)
 	people := entries - groups - openldap.SampleEntries(0, 0)
 	_, err := s.LDAPAdd(openldap.SampleLDIF(suffix, people, groups))
 	return err
 }
+
+// groupsOf is the number of groups among entries.
+func groupsOf(entries int) int { return entries / 100 }
 
 // native measures two slapds that replicate by themselves.
 func native(o options) (f figures, err error) {

@@ -84,17 +84,24 @@ func dial(s *openldap.Server) (*ldap.Conn, error) {
 	return c, c.Bind(s.AdminDN, s.AdminPassword)
 }
 
-// awaitEntries waits until a server holds n entries.
+// awaitEntries waits until a server holds the last of n entries that load adds.
+// Both ways of replicating copy in the order of adding; a search of everything
+// would take the machine away from what is measured.
 func awaitEntries(s *openldap.Server, n int) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	return cluster.Poll(ctx, func() string {
-		out, err := s.LDAPSearch("(objectClass=*)", "1.1")
-		if got := strings.Count(out, "dn:"); err != nil || got < n {
-			return fmt.Sprintf("%d entries, %v", got, err)
+	c, err := dial(s)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	last := fmt.Sprintf("cn=group%04d,ou=groups,%s", groupsOf(n)-1, suffix)
+	ask := ldap.NewSearchRequest(last, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, "(objectClass=*)", []string{"1.1"}, nil)
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		r, err := c.Search(ask)
+		if err == nil && len(r.Entries) == 1 {
+			return nil
 		}
-		return ""
-	})
+	}
+	return fmt.Errorf("%s never arrived", last)
 }
 
 // lags writes single values at one server, paced, and watches for them at the
