@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"ldapsync/changelog"
@@ -103,9 +104,38 @@ func (r *Replica) send(ctx context.Context, units []*unit) error {
 		if !blamed.Kept {
 			rest = slices.Concat(units[:at], rest)
 		}
-		units = rest
+		if units, err = r.without(rest, units[at].name); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// without leaves out the units that count on an entry having got the name that
+// it did not get: they would write below whichever entry has it.
+func (r *Replica) without(units []*unit, name string) (rest []*unit, err error) {
+	if name == "" {
+		return units, nil
+	}
+	var out []*unit
+	for _, u := range units {
+		if strings.HasSuffix(u.write.DN, ","+name) || u.write.NewSuperior == name || strings.HasSuffix(u.write.NewSuperior, ","+name) {
+			out = append(out, u)
+		} else {
+			rest = append(rest, u)
+		}
+	}
+	if len(out) == 0 {
+		return rest, nil
+	}
+	return rest, r.update(func(w *work) error {
+		for _, u := range out {
+			if err := w.DropIntent(u.id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // giveUp sets a unit aside for which its write's error is to blame; an error

@@ -159,11 +159,23 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, rdn dn
 	if err != nil {
 		return err
 	}
-	if w.same(base, now) {
+	if w.same(base, now) || w.misplaced(base, now) {
 		now.Newest = base.Newest
 		return w.putAndSettle(now)
 	}
 	return w.author(base, now)
+}
+
+// misplaced reports whether now is what our own write left, but below another
+// entry: a client gave the name of the superior to another in between, and there
+// is no making a write depend on that.
+func (w *work) misplaced(wrote, now *store.Image) bool {
+	if wrote == nil || wrote.Gone || wrote.Confirmed || wrote.Loose && wrote.Told == nil {
+		return false
+	}
+	here := *wrote
+	here.Parent = now.Parent
+	return w.same(&here, now)
 }
 
 // confirm notes that the entryCSN of an image is that of exactly its state.

@@ -26,6 +26,8 @@ type unit struct {
 	// leaves, nil for none.
 	write  directory.Write
 	leaves *store.Image
+	// name is the DN that the write gives the entry, "" where it keeps its own.
+	name string
 }
 
 // kind tells which operation the unit needs first.
@@ -214,7 +216,8 @@ func (u *unit) place(w *work, l *layout) error {
 	u.leaves = u.want
 	switch u.kind() {
 	case directory.Add:
-		u.write = directory.Write{Op: directory.Add, DN: l.below(u.want.Parent, u.rdn).String(), Attrs: u.want.Attrs}
+		u.name = l.below(u.want.Parent, u.rdn).String()
+		u.write = directory.Write{Op: directory.Add, DN: u.name, Attrs: u.want.Attrs}
 	case directory.Delete:
 		u.write = directory.Write{Op: directory.Delete, DN: l.name(u.id).String()}
 	case directory.ModDN:
@@ -257,6 +260,7 @@ func (u *unit) rename(w *work, l *layout, parent changelog.ID, rdn dn.RDN, delet
 		image.Attrs = withClass(image.Attrs)
 		return nil
 	}
+	u.name = l.below(parent, rdn).String()
 	u.write = directory.Write{Op: directory.ModDN, DN: name, NewRDN: rdn.String(), DeleteOldRDN: deleteOld}
 	if image.Parent != parent {
 		u.write.NewSuperior = l.name(parent).String()
