@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -55,8 +56,12 @@ func (u *unit) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := checkDirectory(ctx, u.directory); err != nil {
+	warnings, err := checkDirectory(ctx, u.directory)
+	if err != nil {
 		return err
+	}
+	for _, w := range warnings {
+		u.log.Warn("the directory could be set up better", "finding", w.Text, "fix", w.Fix)
 	}
 	s, err := u.directory.Schema(ctx)
 	if err != nil {
@@ -153,7 +158,45 @@ func newDirectory(cfg *config.Suffix, log *slog.Logger) (*openldap.Server, error
 	})
 }
 
-func checkDirectory(ctx context.Context, s *openldap.Server) error { return nil }
+// MissingError is a directory that lacks something the server needs.
+type MissingError struct{ Findings []openldap.Finding }
+
+// Error names everything that is missing, in one line.
+func (e *MissingError) Error() string {
+	var text []string
+	for _, f := range e.Findings {
+		text = append(text, f.Text)
+	}
+	return strings.Join(text, "; ")
+}
+
+// Hint says how to mend it.
+func (e *MissingError) Hint() string {
+	return e.Findings[0].Fix + " ('ldapsync setup openldap' prints everything the database needs)"
+}
+
+// checkDirectory refuses a directory that lacks something, and returns what
+// would only make it slow.
+func checkDirectory(ctx context.Context, s *openldap.Server) (warnings []openldap.Finding, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	findings, err := s.Check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var missing []openldap.Finding
+	for _, f := range findings {
+		if f.Severity == openldap.Error {
+			missing = append(missing, f)
+		} else {
+			warnings = append(warnings, f)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, &MissingError{missing}
+	}
+	return warnings, nil
+}
 
 // openStore opens the state file of a suffix, which must be this account's and
 // this suffix's; a new one gets its identity.

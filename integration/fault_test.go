@@ -144,7 +144,7 @@ func TestMisconfigurationIsOneClearLine(t *testing.T) {
 			return replace(s.Prosody.CAFile, noMUC.CAFile)(replace("server: "+s.a.Link.Addr(), "server: "+noMUC.Addr)(text))
 		}, nil, "room service"},
 		{"suffix not in slapd", replace("dn: "+suffix, "dn: dc=example,dc=net"), nil, "dc=example,dc=net"},
-		{"wrong LDAP password", nil, wrong("ldap-password"), "redentials"},
+		{"wrong LDAP password", nil, wrong("ldap-password"), "wrong name or password"},
 		{"missing rights and syncprov", func(text string) string {
 			text = replace(s.a.Slapd.URI, bare.URI)(text)
 			s.must(os.WriteFile(filepath.Join(filepath.Dir(s.a.ConfigPath()), "ldap-password"), []byte(bare.AdminPassword), 0o600))
