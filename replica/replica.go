@@ -78,6 +78,8 @@ type Replica struct {
 	// live is true while the directory's reports are complete and flowing.
 	live     atomic.Bool
 	counters Counters
+	// delayed counts the seconds since reports wait for that of a superior.
+	delayed atomic.Int32
 
 	captured, toApply, toPublish, toPull, changed signal
 	// resync asks the capture pump to read the whole directory again.

@@ -6,6 +6,7 @@ import (
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
+	"ldapsync/store"
 )
 
 // The pumps of Run consist of the steps of this file and nothing else, so that
@@ -75,9 +76,31 @@ func (r *Replica) StepConfirm(ctx context.Context, ids []changelog.ID) error {
 	return r.confirm(ctx, ids)
 }
 
-// StepTime does what waits for time to pass: parked entries, and changes from
-// the future.
-func (r *Replica) StepTime() error { return errors.Join(r.retryParked(), r.mergeDueIfAny()) }
+// StepTime, taken every second, does what waits for time to pass: parked
+// entries, changes from the future, reports that cannot be placed.
+func (r *Replica) StepTime() error {
+	return errors.Join(r.retryParked(), r.mergeDueIfAny(), r.giveUpDelayed())
+}
+
+// delayLimit is how many seconds reports may wait for that of their superior
+// before the directory is read anew: it ought to have come with them.
+const delayLimit = 30
+
+func (r *Replica) giveUpDelayed() error {
+	waiting := false
+	err := r.cfg.Store.View(func(t *store.Tx) error {
+		waiting = t.DelayedCount() > 0
+		return nil
+	})
+	if !waiting || !r.live.Load() {
+		r.delayed.Store(0)
+	} else if r.delayed.Add(1) >= delayLimit {
+		r.delayed.Store(0)
+		r.log.Warn("the directory has reported entries whose superiors it did not report; reading it anew")
+		r.resync.raise()
+	}
+	return err
+}
 
 // StepSchema takes the directory's schema into use where it has changed.
 func (r *Replica) StepSchema(ctx context.Context) { r.checkSchema(ctx) }

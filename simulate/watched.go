@@ -184,7 +184,16 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 	if p == nil || p.known == 0 {
 		fail("invented", "%s made a change though no client did anything: %s", v.nd.name, showChange(changes[0]))
 	}
-	if d := v.leads(id, p, changes); d != "" {
+	d := v.leads(id, p, changes)
+	for all := p.known; d != "" && v.nd.dead && p.known > 1; { // it died on the way
+		if p.known--; v.leads(id, p, changes) == "" {
+			d = ""
+		} else if p.known == 1 {
+			p.known = all
+			break
+		}
+	}
+	if d != "" {
 		list := ""
 		for _, c := range changes {
 			list += "\n  " + showChange(c)

@@ -12,23 +12,15 @@ import (
 
 // Search is a watch that is taken by hand: what Watch reports, as far as it is
 // known. It reports as a persistent search of slapd does (RFC 4533 section
-// 3.4): the refresh reads entries while clients go on writing, what they write
-// meanwhile follows it.
+// 3.4): the refresh is of one moment, what is written meanwhile follows it.
 type Search struct {
 	d *Directory
-	// queue is what is left of the refresh, in order; ids in it are read when
-	// their turn comes.
-	queue []step
+	// queue is what is left of the refresh, in order.
+	queue []directory.Event
 	// next is the event of the history to report after the refresh.
 	next int
 	// generation is that of the content the search began with.
 	generation int
-}
-
-// step is one event of a refresh, or an entry to be read.
-type step struct {
-	event directory.Event
-	read  changelog.ID
 }
 
 // Search begins a watch from cookie on.
@@ -37,15 +29,15 @@ func (d *Directory) Search(cookie []byte) *Search {
 	defer d.mu.Unlock()
 	s := &Search{d: d, next: len(d.history), generation: d.generation}
 	at, resumed := d.position(cookie)
-	s.queue = append(s.queue, step{event: directory.Event{Kind: directory.RefreshBegin, Resumed: resumed}})
+	s.queue = append(s.queue, directory.Event{Kind: directory.RefreshBegin, Resumed: resumed})
 	if resumed {
 		s.resume(at)
 	} else {
 		s.read(d.tree.ids())
 	}
-	s.queue = append(s.queue, step{event: directory.Event{
+	s.queue = append(s.queue, directory.Event{
 		Kind: directory.RefreshEnd, Complete: !resumed || d.presents, Cookie: d.cookie(s.next),
-	}})
+	})
 	return s
 }
 
@@ -84,16 +76,16 @@ func (s *Search) resume(at int) {
 	}
 	switch {
 	case s.d.presents && len(same) > 0:
-		s.queue = append(s.queue, step{event: directory.Event{Kind: directory.Present, IDs: same}})
+		s.queue = append(s.queue, directory.Event{Kind: directory.Present, IDs: same})
 	case !s.d.presents && len(gone) > 0:
-		s.queue = append(s.queue, step{event: directory.Event{Kind: directory.Gone, IDs: gone}})
+		s.queue = append(s.queue, directory.Event{Kind: directory.Gone, IDs: gone})
 	}
 	s.read(differ)
 }
 
 func (s *Search) read(ids []changelog.ID) {
 	for _, id := range ids {
-		s.queue = append(s.queue, step{read: id})
+		s.queue = append(s.queue, directory.Event{Kind: directory.State, Entry: s.d.report(id)})
 	}
 }
 
@@ -107,15 +99,9 @@ func (s *Search) Next(max int) ([]directory.Event, error) {
 	if d.down || s.generation != d.generation {
 		return nil, directory.ErrUnavailable
 	}
-	var out []directory.Event
-	for ; len(out) < max && len(s.queue) > 0; s.queue = s.queue[1:] {
-		switch q := s.queue[0]; {
-		case q.read.IsZero():
-			out = append(out, q.event)
-		case d.tree.entries[q.read] != nil:
-			out = append(out, directory.Event{Kind: directory.State, Entry: d.report(q.read)})
-		}
-	}
+	n := min(max, len(s.queue))
+	out := slices.Clone(s.queue[:n])
+	s.queue = s.queue[n:]
 	for ; len(out) < max && len(s.queue) == 0 && s.next < len(d.history); s.next++ {
 		e := d.history[s.next]
 		if e.Entry != nil {
