@@ -221,13 +221,22 @@ func (u *unit) place(w *work, l *layout) error {
 	case directory.Delete:
 		u.write = directory.Write{Op: directory.Delete, DN: l.name(u.id).String()}
 	case directory.ModDN:
-		deleteOld := !w.keepsOldName(u.have, u.want) && !w.share(u.oldRDN, u.rdn)
-		return u.rename(w, l, u.want.Parent, u.rdn, deleteOld)
+		return u.rename(w, l, u.want.Parent, u.rdn, w.replaces(u.oldRDN, u.rdn) && !w.share(u.oldRDN, u.rdn))
 	case directory.Modify:
 		u.write = directory.Write{Op: directory.Modify, DN: l.name(u.id).String(), Mods: w.mods(u.have.Attrs, u.want.Attrs)}
 	}
 	u.guard()
 	return nil
+}
+
+// replaces reports whether a new name has another value of an attribute of the
+// old one that can have only one. Else the old values stay until the entry is
+// modified: without them it may lack what its classes demand.
+func (w *work) replaces(old, new dn.RDN) bool {
+	s := w.rules.Schema
+	return slices.ContainsFunc(old, func(v dn.AVA) bool {
+		return s.SingleValue(v.Attr) && slices.ContainsFunc(new, func(o dn.AVA) bool { return s.Canonical(o.Attr) == s.Canonical(v.Attr) })
+	})
 }
 
 // share reports whether two names have a value in common. OpenLDAP 2.5.13 then
