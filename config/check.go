@@ -121,9 +121,6 @@ func (l *loader) checkRest(cfg *Config) {
 	if len(cfg.Control.Socket) > maxSocket {
 		l.refuse("control.socket", "", "path longer than %d bytes", maxSocket)
 	}
-	if cfg.Changelog.Keep <= 0 {
-		l.refuse("changelog.keep", "", "must be longer than 0")
-	}
 	l.oneOf("log.level", cfg.Log.Level, "debug", "info", "warn", "error")
 	l.oneOf("log.format", cfg.Log.Format, "text", "json")
 	for key, d := range map[string]Duration{"timing.heartbeat": cfg.Timing.Heartbeat, "timing.ping": cfg.Timing.Ping} {

@@ -14,13 +14,12 @@ const DefaultPath = "/etc/ldapsync/config.yml"
 // Config is everything an administrator can set. The yaml tags are the keys;
 // all paths are absolute once loaded.
 type Config struct {
-	XMPP      XMPP      `yaml:"xmpp"`
-	Suffixes  []Suffix  `yaml:"suffixes"`
-	State     State     `yaml:"state"`
-	Changelog Changelog `yaml:"changelog"`
-	Control   Control   `yaml:"control"`
-	Log       Log       `yaml:"log"`
-	Timing    Timing    `yaml:"timing"`
+	XMPP     XMPP     `yaml:"xmpp"`
+	Suffixes []Suffix `yaml:"suffixes"`
+	State    State    `yaml:"state"`
+	Control  Control  `yaml:"control"`
+	Log      Log      `yaml:"log"`
+	Timing   Timing   `yaml:"timing"`
 }
 
 // XMPP is the account of this directory server.
@@ -100,11 +99,6 @@ type State struct {
 	Dir string `yaml:"dir"`
 }
 
-// Changelog is how long changes are kept for servers that are away.
-type Changelog struct {
-	Keep Duration `yaml:"keep"`
-}
-
 // Control is the local socket that the commands talk to.
 type Control struct {
 	Socket string `yaml:"socket"`
@@ -132,11 +126,10 @@ type Timing struct {
 // account nor suffix and so is not valid by itself.
 func Default() *Config {
 	return &Config{
-		State:     State{Dir: "/var/lib/ldapsync"},
-		Changelog: Changelog{Keep: Duration(30 * day)},
-		Control:   Control{Socket: "/run/ldapsync/control.sock"},
-		Log:       Log{Level: "info", Format: "text"},
-		Timing:    Timing{Heartbeat: Duration(30 * time.Second), Ping: Duration(30 * time.Second)},
+		State:   State{Dir: "/var/lib/ldapsync"},
+		Control: Control{Socket: "/run/ldapsync/control.sock"},
+		Log:     Log{Level: "info", Format: "text"},
+		Timing:  Timing{Heartbeat: Duration(30 * time.Second), Ping: Duration(30 * time.Second)},
 	}
 }
 

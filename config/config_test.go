@@ -75,10 +75,9 @@ func TestLoadDefaults(t *testing.T) {
 			DN:        "dc=example,dc=org",
 			Directory: config.Directory{Type: "openldap", URI: "ldapi:///", Bind: config.BindExternal},
 		}},
-		State:     config.State{Dir: "/var/lib/ldapsync"},
-		Changelog: config.Changelog{Keep: config.Duration(30 * 24 * time.Hour)},
-		Control:   config.Control{Socket: "/run/ldapsync/control.sock"},
-		Log:       config.Log{Level: "info", Format: "text"},
+		State:   config.State{Dir: "/var/lib/ldapsync"},
+		Control: config.Control{Socket: "/run/ldapsync/control.sock"},
+		Log:     config.Log{Level: "info", Format: "text"},
 		Timing: config.Timing{
 			Heartbeat: config.Duration(30 * time.Second),
 			Ping:      config.Duration(30 * time.Second),
@@ -114,7 +113,6 @@ suffixes:
       tls: {start_tls: true}
     exclude: {subtrees: ["OU=Local, dc=Example,dc=org"], attributes: [userCertificate, 2.5.4.3]}
 state: {dir: state}
-changelog: {keep: 1d12h}
 control: {socket: run/control.sock}
 log: {level: debug, format: json, file: log.json}
 timing: {heartbeat: 100ms, ping: 1m}
@@ -151,11 +149,10 @@ suffixes:
 				Type: "openldap", URI: "ldapi://%2Frun%2Fldapi", Bind: config.BindExternal,
 			},
 		}},
-		State:     config.State{Dir: in("state")},
-		Changelog: config.Changelog{Keep: config.Duration(36 * time.Hour)},
-		Control:   config.Control{Socket: in("run/control.sock")},
-		Log:       config.Log{Level: "warn", Format: "json", File: in("log.json")},
-		Timing:    config.Timing{Heartbeat: config.Duration(100 * time.Millisecond), Ping: config.Duration(time.Minute)},
+		State:   config.State{Dir: in("state")},
+		Control: config.Control{Socket: in("run/control.sock")},
+		Log:     config.Log{Level: "warn", Format: "json", File: in("log.json")},
+		Timing:  config.Timing{Heartbeat: config.Duration(100 * time.Millisecond), Ping: config.Duration(time.Minute)},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(config.Secret{})); diff != "" {
 		t.Error(diff)
@@ -199,7 +196,7 @@ func TestSampleExplainsEveryKey(t *testing.T) {
 func TestShowIsLoadable(t *testing.T) {
 	dir := folder(t, map[string]string{"config.yml": small + `
     exclude: {attributes: [mail]}
-changelog: {keep: 90m}
+timing: {ping: 90s}
 `, "pw": "secret\n"})
 	first, err := load(dir)
 	if err != nil {

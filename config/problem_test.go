@@ -55,8 +55,8 @@ suffixes:
     sid: many
     directory: {type: openldap, uri: "ldapi:///", uri: "ldapi:///"}
     exclude: {subtrees: ou=x}
-changelog: {keep: 30}
-changelog: {keep: 30d}
+timing: {ping: 30}
+timing: {ping: 30s}
 zzz: 1
 `},
 		want: []string{
@@ -69,9 +69,9 @@ zzz: 1
 			`config.yml:10: suffixes[0].sid: want a whole number, not "many"`,
 			"config.yml:11: suffixes[0].directory.uri: set twice, first in line 11",
 			"config.yml:12: suffixes[0].exclude.subtrees: want a list, not a single value",
-			`config.yml:13: changelog.keep: not a duration such as 30s, 12h or 30d: "30"`,
-			"config.yml:14: changelog: set twice, first in line 13",
-			"config.yml:15: zzz: unknown key (" + keys + "xmpp, suffixes, state, changelog, control, log, timing)",
+			`config.yml:13: timing.ping: not a duration such as 30s, 12h or 30d: "30"`,
+			"config.yml:14: timing: set twice, first in line 13",
+			"config.yml:15: zzz: unknown key (" + keys + "xmpp, suffixes, state, control, log, timing)",
 		},
 	}, {
 		name: "values",
@@ -95,7 +95,7 @@ suffixes:
   - dn: o=a
     directory: {type: openldap, uri: "ldaps://h", tls: {start_tls: true}}
   - directory: {type: openldap, uri: "ldapi://x", bind: simple}
-changelog: {keep: 0s}
+state: {dir: /nowhere/state}
 log: {level: loud, format: xml}
 timing: {heartbeat: 1d, ping: 1ms}
 `},
@@ -121,7 +121,6 @@ timing: {heartbeat: 1d, ping: 1ms}
 			"config.yml:20: suffixes[4].directory.password_file: missing (put the password in a file that only the daemon's user may read)",
 			"config.yml:20: suffixes[4].directory.uri: not the path of a socket (such as ldapi://%2Frun%2Fslapd%2Fldapi)",
 			"config.yml:20: suffixes[4].dn: missing (the suffix of the database, such as dc=example,dc=org)",
-			"config.yml:21: changelog.keep: must be longer than 0",
 			`config.yml:22: log.format: want text or json, not "xml"`,
 			`config.yml:22: log.level: want debug or info or warn or error, not "loud"`,
 			"config.yml:23: timing.heartbeat: 1d is not between 10ms and 1h",

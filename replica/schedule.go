@@ -100,8 +100,6 @@ func (l *layout) below(parent changelog.ID, rdn dn.RDN) dn.DN {
 	return append(dn.DN{rdn}, l.name(parent)...)
 }
 
-func (l *layout) nameOrSuffix(id changelog.ID) string { return l.name(id).String() }
-
 // inside reports whether id is top or below it.
 func (l *layout) inside(id, top changelog.ID) bool {
 	for depth := 0; !id.IsZero() && depth < maxDepth; depth++ {

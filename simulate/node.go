@@ -60,8 +60,6 @@ const (
 	noFault fault = iota
 	// lostKnown breaks the connection during a write, which may have been made.
 	lostKnown
-	// lostUnknown breaks it so that of no write is known whether it was made.
-	lostUnknown
 )
 
 var (

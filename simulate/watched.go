@@ -92,7 +92,7 @@ func (v *watched) captured(events []directory.Event, before uint64) {
 		v.record(id, authored[id])
 	}
 	for id, p := range v.pending {
-		if p.known > 0 && authored[id] == nil && v.nothingToRecord(id, p) {
+		if p.known > 0 && authored[id] == nil && !v.nd.dead && v.nothingToRecord(id, p) {
 			v.settle(id, p)
 		}
 	}

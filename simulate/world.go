@@ -10,7 +10,6 @@ import (
 	"ldapsync/dit"
 	"ldapsync/dn"
 	"ldapsync/replica"
-	"ldapsync/roles"
 	"ldapsync/schema"
 )
 
@@ -138,13 +137,4 @@ func (w *world) peer(of *node) replica.Peer {
 		JID: of.name, SID: id.SID, Install: id.Install, Role: of.role, State: of.rep.State(), Vector: v,
 		Schema: id.SchemaDigest, LastSeen: w.now,
 	}
-}
-
-func (w *world) roleOf(sid changelog.SID) roles.Role {
-	for _, nd := range w.nodes {
-		if nd.sid() == sid {
-			return nd.role
-		}
-	}
-	return roles.None
 }
