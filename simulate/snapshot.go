@@ -164,6 +164,14 @@ func (s snapshot) differs(o snapshot) string {
 	return ""
 }
 
+// unstamped returns the state without the stamps of the last modification.
+func (s snapshot) unstamped() snapshot {
+	s.attrs = maps.Clone(s.attrs)
+	delete(s.attrs, "modifiersname")
+	delete(s.attrs, "modifytimestamp")
+	return s
+}
+
 func merged[V any](a, b map[string]V) map[string]V {
 	m := maps.Clone(a)
 	if m == nil {

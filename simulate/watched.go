@@ -67,6 +67,9 @@ func (v *watched) written(id changelog.ID, before snapshot) {
 // applied checks a transaction of the replica that the directory made.
 func (v *watched) applied(writes []directory.Write) {
 	for _, w := range writes {
+		if p := v.pending[w.ID]; p != nil && p.known == len(p.writes) && v.leads(w.ID, p, nil) == "" {
+			v.settle(w.ID, p)
+		}
 		delete(v.otherwise, w.ID)
 		if p := v.pending[w.ID]; p != nil {
 			fail("overwritten", "%s wrote to %s without knowing what a client did there: %s", v.nd.name, w.ID, show(w))
@@ -132,7 +135,7 @@ func (v *watched) leads(id changelog.ID, p *pending, changes []*changelog.Change
 		return s
 	}
 	d := after(p.base).differs(p.last())
-	if base, ok := v.otherwise[id]; ok && d != "" && after(base).differs(p.last()) == "" {
+	if base, ok := v.otherwise[id]; ok && d != "" && after(base).unstamped().differs(p.last().unstamped()) == "" {
 		v.nd.w.stats.Ambiguous++
 		return ""
 	}
