@@ -179,6 +179,7 @@ func (r *Replica) done(units []*unit) error {
 		delete(r.tries, u.id)
 	}
 	r.mu.Unlock()
+	r.log.Debug("applied", "entries", len(units))
 	r.counters.Applied.Add(uint64(len(units)))
 	r.changed.raise()
 	return nil

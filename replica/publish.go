@@ -50,6 +50,7 @@ func (r *Replica) StepPublish(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	acked, err := r.cfg.Network.Publish(ctx, changes)
+	r.log.Debug("published", "from", changes[0].Seq, "to", changes[len(changes)-1].Seq, "acknowledged", acked)
 	if acked > 0 {
 		if err := r.Acknowledged(acked); err != nil {
 			return false, fmt.Errorf("store what was published: %w", err)

@@ -62,6 +62,7 @@ func (r *Replica) Receive(d Delivery) (Receipt, error) {
 	if fault != "" {
 		r.refuse(fault, true)
 	}
+	r.log.Debug("received", "relay", d.Relay, "new", got.New, "known", got.Known, "denied", got.Denied, "gap", got.Gap)
 	r.tally(got)
 	return got, nil
 }
