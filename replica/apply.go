@@ -349,15 +349,15 @@ func (w *work) resolve(open []*store.Intent, entries []directory.Entry) error {
 // resolveOne compares what was read of an entry, nil for none, with what it was
 // and what it was to become.
 func (w *work) resolveOne(in *store.Intent, now *store.Image) error {
-	if w.same(&in.Image, now) {
-		return w.settleIntent(in)
-	}
 	old, err := w.Image(in.Image.ID)
 	if err != nil {
 		return err
 	}
-	if w.same(old, now) && (now == nil || now.CSN == old.CSN) {
-		return w.DropIntent(in.Image.ID)
+	switch gone := old == nil || old.Gone; {
+	case gone && now == nil && !in.Image.Gone, !gone && now != nil && now.CSN == old.CSN:
+		return w.DropIntent(in.Image.ID) // not made, whatever its superiors are called
+	case w.same(&in.Image, now):
+		return w.settleIntent(in)
 	}
 	in.Left = true
 	return w.PutIntent(in)
