@@ -126,7 +126,7 @@ func (w *world) judgeNode(nd *node, ids []changelog.ID) {
 		fail("fault", "%s does not take part: %s", nd.name, w.unfinished())
 	}
 	for id, p := range nd.watched.pending {
-		if p.known == len(p.writes) && (nd.watched.nothingToRecord(id, p) || nd.watched.leads(id, p, nil) == "") {
+		if p.known == len(p.writes) && (p.onlyStamped() || nd.watched.nothingToRecord(id, p) || nd.watched.leads(id, p, nil) == "") {
 			continue
 		}
 		fail("lost", "%s has not recorded what a client did to %s: %s; last change %s", nd.name, short(id),

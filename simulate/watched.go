@@ -67,7 +67,7 @@ func (v *watched) written(id changelog.ID, before snapshot) {
 // applied checks a transaction of the replica that the directory made.
 func (v *watched) applied(writes []directory.Write) {
 	for _, w := range writes {
-		if p := v.pending[w.ID]; p != nil && p.known == len(p.writes) && v.leads(w.ID, p, nil) == "" {
+		if p := v.pending[w.ID]; p != nil && p.known == len(p.writes) && (p.onlyStamped() || v.leads(w.ID, p, nil) == "") {
 			v.settle(w.ID, p)
 		}
 		delete(v.otherwise, w.ID)
@@ -118,6 +118,12 @@ func (v *watched) doubt() {
 		return nil
 	})
 	clear(v.before)
+}
+
+// onlyStamped reports whether clients changed no more than who wrote last and
+// when, which is not recorded while the replica's own rename is unstamped.
+func (p *pending) onlyStamped() bool {
+	return p.base.unstamped().differs(p.last().unstamped()) == ""
 }
 
 // nothingToRecord reports whether the replica need not make a change of what
