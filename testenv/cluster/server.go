@@ -125,7 +125,7 @@ func (s *Server) StartDaemon() error {
 			return fmt.Sprintf("daemon of %s ended: %v: %s", s.Name, err, s.lastLog())
 		default:
 		}
-		if _, err := s.Status(); err != nil {
+		if _, err := s.statuses(); err != nil {
 			return err.Error()
 		}
 		return ""
@@ -185,20 +185,27 @@ func (s *Server) end(sig syscall.Signal) error {
 // Pid is the daemon's process id.
 func (s *Server) Pid() int { return s.daemon.Process.Pid }
 
-// Status asks the daemon for the state of the suffix.
+// Status asks the daemon for the state of the first suffix.
 func (s *Server) Status() (control.SuffixStatus, error) {
+	list, err := s.statuses()
+	if err != nil {
+		return control.SuffixStatus{}, err
+	}
+	return list[0], nil
+}
+
+// statuses asks the daemon for the state of every suffix, of which there is at
+// least one.
+func (s *Server) statuses() ([]control.SuffixStatus, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	client, err := control.Dial(s.Socket())
 	if err != nil {
-		return control.SuffixStatus{}, err
+		return nil, err
 	}
 	st, err := client.Status(ctx)
-	if err != nil {
-		return control.SuffixStatus{}, err
+	if err == nil && len(st.Suffixes) == 0 {
+		err = errors.New("status without a suffix")
 	}
-	if len(st.Suffixes) != 1 {
-		return control.SuffixStatus{}, fmt.Errorf("%d suffixes", len(st.Suffixes))
-	}
-	return st.Suffixes[0], nil
+	return st.Suffixes, err
 }
