@@ -1,6 +1,9 @@
 package dit
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // classRule is what a set of object classes means for the attributes.
 type classRule struct {
@@ -44,16 +47,13 @@ func (r *classRule) forbids(canonical string) bool {
 
 // isContainer reports whether the facts make e a container.
 func (s *State) isContainer(e *entry) bool {
-	n := s.names(e)
-	for _, g := range s.groups(e, n) {
-		if g.name != s.objectClass {
-			continue
-		}
-		for _, f := range s.aspect(e, g, n).values {
-			if f.shown && s.containers[f.norm] {
-				return true
-			}
+	g := attributeGroup{name: s.objectClass}
+	for _, a := range e.attrs {
+		if s.canonical(a.name) == s.objectClass {
+			g.spelt = append(g.spelt, a)
 		}
 	}
-	return false
+	n := s.names(e)
+	g.naming = slices.ContainsFunc(n.values, func(v namingValue) bool { return v.attr == s.objectClass })
+	return slices.ContainsFunc(s.aspect(e, g, n).values, func(f fate) bool { return f.shown && s.containers[f.norm] })
 }

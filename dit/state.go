@@ -22,7 +22,9 @@ type State struct {
 	classRules map[string]*classRule
 	canonicals map[string]string
 	totals     *totals
-	err        error
+	// scratch is where records are put together.
+	scratch []byte
+	err     error
 }
 
 // Open returns the state that kv holds; an empty kv holds the empty state. It
@@ -126,8 +128,8 @@ func (s *State) load(id ID) *entry {
 func (s *State) save(e *entry) {
 	key := idKey(keyEntry, e.id)
 	old := s.kv.Get(key)
-	record := make([]byte, 0, max(len(old)+64, 256))
-	record = e.appendFacts(e.node.append(record))
+	record := e.appendFacts(e.node.append(s.scratch[:0]))
+	s.scratch = record
 	if bytes.Equal(old, record) {
 		return
 	}
@@ -144,7 +146,7 @@ func (s *State) save(e *entry) {
 		}
 		t.sum.add(digestOf(e.id[:], record[nodeSize:]))
 	}
-	s.put(key, record)
+	s.put(key, bytes.Clone(record))
 }
 
 // Newest returns the newest CSN among the facts of an entry, zero when there
