@@ -126,6 +126,9 @@ func (w *world) judgeNode(nd *node, ids []changelog.ID) {
 		fail("fault", "%s does not take part: %s", nd.name, w.unfinished())
 	}
 	for id, p := range nd.watched.pending {
+		if nd.watched.mayNeverHaveBeen(id) {
+			continue
+		}
 		if p.known == len(p.writes) && (p.onlyStamped() || nd.watched.nothingToRecord(id, p) || nd.watched.leads(id, p, nil) == "") {
 			continue
 		}

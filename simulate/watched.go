@@ -31,6 +31,8 @@ type pending struct {
 	writes []write
 	// known counts the writes that the directory has reported.
 	known int
+	// searched counts those that the present search began after.
+	searched int
 }
 
 // write is what a client's write left.
@@ -46,7 +48,13 @@ func newWatched(nd *node) watched {
 	return watched{nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{}, before: map[changelog.ID]snapshot{}}
 }
 
-func (v *watched) beginSearch() { clear(v.reported) }
+// beginSearch notes what a search that begins now will tell of.
+func (v *watched) beginSearch() {
+	clear(v.reported)
+	for _, p := range v.pending {
+		p.searched = len(p.writes)
+	}
+}
 
 func (v *watched) endSearch() { clear(v.reported) }
 
@@ -67,6 +75,10 @@ func (v *watched) written(id changelog.ID, before snapshot) {
 // applied checks a transaction of the replica that the directory made.
 func (v *watched) applied(writes []directory.Write) {
 	for _, w := range writes {
+		if v.mayNeverHaveBeen(w.ID) {
+			v.nd.w.stats.Ambiguous++
+			continue
+		}
 		if p := v.pending[w.ID]; p != nil && p.known == len(p.writes) && (p.onlyStamped() || v.leads(w.ID, p, nil) == "") {
 			v.settle(w.ID, p)
 		}
@@ -120,6 +132,13 @@ func (v *watched) doubt() {
 	clear(v.before)
 }
 
+// mayNeverHaveBeen reports whether clients deleted an entry of which the replica
+// does not know whether it had added it.
+func (v *watched) mayNeverHaveBeen(id changelog.ID) bool {
+	p := v.pending[id]
+	return p != nil && v.otherwise[id].gone && p.writes[len(p.writes)-1].state.gone
+}
+
 // onlyStamped reports whether clients changed no more than who wrote last and
 // when, which is not recorded while the replica's own rename is unstamped.
 func (p *pending) onlyStamped() bool {
@@ -164,9 +183,9 @@ func (v *watched) event(e directory.Event) {
 			v.gone(id)
 		}
 	case directory.RefreshEnd:
-		for id := range v.pending {
-			if e.Complete && !v.reported[id] {
-				v.gone(id)
+		for id, p := range v.pending {
+			if e.Complete && !v.reported[id] && p.searched > 0 && p.writes[p.searched-1].state.gone {
+				p.known = max(p.known, p.searched)
 			}
 		}
 	}
@@ -215,6 +234,7 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 // settle takes the writes reported so far as recorded.
 func (v *watched) settle(id changelog.ID, p *pending) {
 	delete(v.otherwise, id)
+	p.searched = max(p.searched-p.known, 0)
 	p.base, p.writes, p.known = p.last(), p.writes[p.known:], 0
 	if len(p.writes) == 0 {
 		delete(v.pending, id)
