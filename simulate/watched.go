@@ -52,7 +52,7 @@ func newWatched(nd *node) watched {
 func (v *watched) beginSearch() {
 	clear(v.reported)
 	for _, p := range v.pending {
-		p.searched = len(p.writes)
+		p.searched, p.known = len(p.writes), 0
 	}
 }
 
