@@ -46,12 +46,12 @@ func hostile(rng *rand.Rand, seq uint64, ids []dit.ID) *changelog.Change {
 
 // TestHostile merges changes that contradict one another, in any order: the state
 // must agree with the naive one and with itself in another order.
-func TestHostile(t *testing.T) { hostilely(t, 100) }
+func TestHostile(t *testing.T) { hostilely(t, 50) }
 
 // TestHostileSpilled is TestHostile with nearly every value under a key of its own.
 func TestHostileSpilled(t *testing.T) {
 	defer dit.SetSpill(0, 0)()
-	hostilely(t, 100)
+	hostilely(t, 50)
 }
 
 func hostilely(t *testing.T, seeds int) {

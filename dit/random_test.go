@@ -12,7 +12,7 @@ import (
 // TestRandom lets random clients write at replicas that hear of each other late,
 // and compares with the naive computation after every step.
 func TestRandom(t *testing.T) {
-	randomly(t, 25)
+	randomly(t, 15)
 	for _, kind := range []dit.Kind{
 		dit.ValueSuperseded, dit.RenameSuperseded, dit.MoveSuperseded, dit.MoveSkipped, dit.ChangeOnDeleted,
 		dit.DeleteSuperseded, dit.NameConflict, dit.GlueShown, dit.MustRepaired, dit.HiddenNoClass,
@@ -27,7 +27,7 @@ func TestRandom(t *testing.T) {
 func TestRandomSpilled(t *testing.T) {
 	for _, count := range []int{0, 2} {
 		defer dit.SetSpill(count, 1<<10)()
-		randomly(t, 8)
+		randomly(t, 5)
 	}
 }
 
