@@ -15,9 +15,12 @@ func TestDirectoryAndEveryOperationArrive(t *testing.T) {
 	for _, stock := range []bool{false, true} {
 		t.Run(fmt.Sprintf("stock=%v", stock), func(t *testing.T) {
 			s := newSite(t, func(o *cluster.Options) { o.StockProsody = stock })
-			s.load(s.a, 300, 20)
+			s.load(s.a, 1200, 20)
 			s.join()
-			s.load2()
+			if st, err := s.b.Status(); err != nil || st.Counters.Captured != 0 {
+				t.Errorf("the copy was taken for %d changes of its clients, %v", st.Counters.Captured, err)
+			}
+			s.addBig()
 			everyOperation(s, s.a)
 			everyOperation(s, s.b)
 			noEcho(s)
@@ -25,8 +28,8 @@ func TestDirectoryAndEveryOperationArrive(t *testing.T) {
 	}
 }
 
-// load2 adds more while both are running, and a value far beyond one stanza.
-func (s *site) load2() {
+// addBig adds a value far beyond one stanza.
+func (s *site) addBig() {
 	s.t.Helper()
 	photo := strings.Repeat("\xff\xd8\x00jpeg", 60_000)
 	s.apply(s.b, "dn: uid=big,ou=people,%s\nchangetype: add\nobjectClass: inetOrgPerson\ncn: Big\nsn: Big\njpegPhoto:: %s\n",

@@ -20,11 +20,8 @@ import (
 func (r *Replica) apply(ctx context.Context) (progress bool, unconfirmed []changelog.ID, err error) {
 	r.applying.Lock()
 	defer r.applying.Unlock()
-	if !r.live.Load() || r.Fault() != "" {
+	if !r.live.Load() || len(r.doubt) > 0 || r.Fault() != "" {
 		return false, nil, nil
-	}
-	if err := r.resolveIntents(ctx); err != nil {
-		return false, nil, err
 	}
 	if idle, err := r.nothingDirty(); err != nil || idle {
 		return false, nil, err
@@ -43,7 +40,12 @@ func (r *Replica) apply(ctx context.Context) (progress bool, unconfirmed []chang
 	if len(p.units) == 0 {
 		return false, p.unconfirmed, nil
 	}
-	return true, nil, r.send(ctx, p.units)
+	if err := r.send(ctx, p.units); err != nil {
+		r.live.Store(false) // a refresh is to tell what was made
+		r.doubt.raise()
+		return false, nil, err
+	}
+	return true, nil, nil
 }
 
 func (r *Replica) nothingDirty() (idle bool, err error) {
@@ -300,67 +302,6 @@ func (r *Replica) hold(u *unit, why error) error {
 		r.resync.raise()
 	}
 	return err
-}
-
-// resolveIntents finds out what became of writes whose outcome is not known,
-// by reading their entries. One that is neither as before nor as intended is
-// left to the directory's report, and nothing is written to it until then.
-func (r *Replica) resolveIntents(ctx context.Context) error {
-	for {
-		var open []*store.Intent
-		err := r.cfg.Store.View(func(t *store.Tx) (err error) {
-			open, err = t.Intents(batchSize)
-			return err
-		})
-		if err != nil || len(open) == 0 {
-			return err
-		}
-		ids := make([]changelog.ID, len(open))
-		for i, in := range open {
-			ids[i] = in.Image.ID
-		}
-		entries, err := r.cfg.Directory.Read(ctx, ids)
-		if err != nil {
-			return fmt.Errorf("find out what was applied: %w", err)
-		}
-		if err := r.update(func(w *work) error { return w.resolve(open, entries) }); err != nil {
-			return err
-		}
-	}
-}
-
-func (w *work) resolve(open []*store.Intent, entries []directory.Entry) error {
-	there := map[changelog.ID]*store.Image{}
-	for i := range entries {
-		m, err := w.imageOf(&entries[i])
-		if err != nil {
-			return err
-		}
-		there[entries[i].ID] = m
-	}
-	for _, in := range open {
-		if err := w.resolveOne(in, there[in.Image.ID]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// resolveOne compares what was read of an entry, nil for none, with what it was
-// and what it was to become.
-func (w *work) resolveOne(in *store.Intent, now *store.Image) error {
-	old, err := w.Image(in.Image.ID)
-	if err != nil {
-		return err
-	}
-	switch gone := old == nil || old.Gone; {
-	case gone && now == nil && !in.Image.Gone, !gone && now != nil && now.CSN == old.CSN:
-		return w.DropIntent(in.Image.ID) // not made, whatever its superiors are called
-	case w.same(&in.Image, now):
-		return w.settleIntent(in)
-	}
-	in.Left = true
-	return w.PutIntent(in)
 }
 
 // imageOf returns an entry that was read, placed by the images.

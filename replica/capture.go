@@ -25,6 +25,9 @@ type capture struct {
 func (c *capture) report(ctx context.Context, events []directory.Event) error {
 	c.r.applying.Lock()
 	defer c.r.applying.Unlock()
+	if len(c.r.doubt) > 0 {
+		return &directoryError{ErrDoubt}
+	}
 	switch first := events[0]; first.Kind {
 	case directory.RefreshBegin:
 		c.refreshing, c.resumed = true, first.Resumed

@@ -125,11 +125,7 @@ func (p *planner) take(d store.Dirty) error {
 	if p.w.same(u.have, u.want) {
 		return p.w.ClearDirty(d.ID)
 	}
-	left, err := p.w.Intent(d.ID)
-	if err != nil {
-		return err
-	}
-	if left != nil || u.leaving || u.have != nil && !u.have.Confirmed {
+	if u.leaving || u.have != nil && !u.have.Confirmed {
 		p.plan.unconfirmed = append(p.plan.unconfirmed, d.ID)
 		return nil
 	}

@@ -82,8 +82,9 @@ type Replica struct {
 	delayed atomic.Int32
 
 	captured, toApply, toPublish, toPull, changed signal
-	// resync asks the capture pump to read the whole directory again.
-	resync signal
+	// resync asks the capture pump to read the whole directory again, doubt to
+	// read what has changed in it.
+	resync, doubt signal
 
 	mu       sync.Mutex
 	identity store.Identity
@@ -114,7 +115,7 @@ func New(ctx context.Context, cfg Config) (*Replica, error) {
 	r := &Replica{
 		cfg: cfg, log: cfg.Log,
 		captured: newSignal(), toApply: newSignal(), toPublish: newSignal(), toPull: newSignal(),
-		changed: newSignal(), resync: newSignal(),
+		changed: newSignal(), resync: newSignal(), doubt: newSignal(),
 		peers: map[string]Peer{}, stale: map[changelog.ID]int{}, tries: map[changelog.ID]int{},
 		ready: make(chan struct{}),
 	}

@@ -169,6 +169,62 @@ func TestChangesOfANonMasterAreMergedByNobody(t *testing.T) {
 	}
 }
 
+func TestChangeFromTheFutureWaitsForItsTime(t *testing.T) {
+	c := newCluster(t, 1)
+	a := c.nodes[0]
+	a.start(1)
+	a.do(base()...)
+	ahead := changelog.Change{
+		Seq: 1, CSN: changelog.CSN{Time: time.Now().Add(48 * time.Hour).UnixMicro(), SID: 2}, Op: changelog.OpAdd,
+		ID: changelog.ID{9}, RDN: "ou=future", Superior: a.dir.Find(mustDN(suffix)),
+		Mods: []changelog.Mod{{Op: changelog.ModAdd, Attr: "objectClass", Values: []string{"organizationalUnit"}}, {Op: changelog.ModAdd, Attr: "ou", Values: []string{"future"}}},
+	}
+	now := ahead
+	now.Seq, now.ID, now.RDN, now.CSN.Time = 2, changelog.ID{8}, "ou=now", ahead.CSN.Time+1
+	got, err := a.Receive(replica.Delivery{Relay: 3, RelayRole: roles.Master, Changes: []changelog.Change{ahead, now}})
+	if err != nil || got.New != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	s, err := a.Status()
+	if err != nil || s.Future != 2 || s.Vector[2].Seq != 2 || s.Conflicts != 0 {
+		t.Errorf("future %d, vector %s, %v", s.Future, s.Vector, err)
+	}
+	a.do(addEntry("ou=present,"+suffix, "objectClass", "organizationalUnit"))
+	c.eventually(func() string {
+		v, err := a.Vector()
+		if err != nil || v[1].Seq != 4 {
+			return fmt.Sprint(v, err)
+		}
+		if ahead := v[1].CSN.When().Sub(time.Now()); ahead > time.Hour {
+			t.Errorf("our clock followed the future by %s", ahead)
+		}
+		return ""
+	})
+}
+
+func TestSenselessChangeDoesNotHoldUpOthers(t *testing.T) {
+	c := newCluster(t, 1)
+	a := c.nodes[0]
+	a.start(1)
+	a.do(base()...)
+	mods := []changelog.Mod{{Op: changelog.ModAdd, Attr: "objectClass", Values: []string{"organizationalUnit"}}, {Op: changelog.ModAdd, Attr: "ou", Values: []string{"good"}}}
+	bad := changelog.Change{Seq: 1, CSN: changelog.CSN{Time: 1, SID: 2}, Op: changelog.OpAdd, ID: changelog.ID{9}, RDN: "not a name", Mods: mods}
+	good := changelog.Change{Seq: 2, CSN: changelog.CSN{Time: 2, SID: 2}, Op: changelog.OpAdd, ID: changelog.ID{8}, RDN: "ou=good", Superior: a.dir.Find(mustDN(suffix)), Mods: mods}
+	got, err := a.Receive(replica.Delivery{Relay: 3, RelayRole: roles.Master, Changes: []changelog.Change{bad, good}})
+	if err != nil || got.New != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	c.eventually(func() string {
+		if a.dir.Find(mustDN("ou=good," + suffix)).IsZero() {
+			return "the change behind it was not applied"
+		}
+		return ""
+	})
+	if n := a.Counts()["rejected"]; n != 1 {
+		t.Errorf("rejected %d", n)
+	}
+}
+
 func TestRestartWhileClientsWrite(t *testing.T) {
 	c := newCluster(t, 2)
 	a, b := c.nodes[0], c.nodes[1]

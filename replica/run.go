@@ -158,6 +158,8 @@ func (r *Replica) captureAll(ctx context.Context, c *Capture, events <-chan dire
 		case <-r.resync:
 			r.resync.raise()
 			return ErrResync
+		case <-r.doubt:
+			return ErrDoubt
 		case e, ok := <-events:
 			if !ok {
 				return nil

@@ -22,9 +22,17 @@ type Capture struct {
 // ErrResync ends a watch so that the next one reads the whole directory.
 var ErrResync = errors.New("directory is to be read anew")
 
+// ErrDoubt ends a watch so that the refresh of the next one tells which of our
+// writes were made.
+var ErrDoubt = errors.New("it is not known what was written to the directory")
+
 // BeginCapture begins a watch; cookie is what to resume with, nil to read the
 // whole directory. The watch before must have ended.
 func (r *Replica) BeginCapture() (c *Capture, cookie []byte, err error) {
+	select {
+	case <-r.doubt:
+	default:
+	}
 	if cookie, err = r.cookie(); err != nil {
 		return nil, nil, &storeError{err}
 	}
@@ -38,6 +46,8 @@ func (c *Capture) Step(ctx context.Context, events []directory.Event) error {
 	case <-c.r.resync:
 		c.r.resync.raise()
 		return ErrResync
+	case <-c.r.doubt:
+		return ErrDoubt
 	default:
 	}
 	for len(events) > 0 {

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 
@@ -48,6 +49,12 @@ func (r *Replica) work(t *store.Tx, fn func(*work) error) error {
 // have changed. What was set aside gets another chance when its view changes.
 func (w *work) merge(c *changelog.Change) error {
 	touched, err := w.dit.Merge(c)
+	if errors.Is(err, changelog.ErrChange) {
+		// Every server finds it so, and none has merged any of it.
+		w.r.counters.Rejected.Add(1)
+		w.r.log.Error("a change makes no sense; it stays in the log and has no effect", "sid", c.SID(), "seq", c.Seq, "dn", c.DN, "error", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
