@@ -223,7 +223,7 @@ func (nd *node) stepCapture(max int) bool {
 	for _, e := range events {
 		nd.w.traceEvent(nd, e)
 	}
-	if errors.Is(err, replica.ErrResync) {
+	if errors.Is(err, replica.ErrResync) || errors.Is(err, replica.ErrDoubt) {
 		nd.endWatch(err)
 		return true
 	}

@@ -121,18 +121,11 @@ type Intent struct {
 	// Gen is the mark that the write answers, Seen what the new image contains.
 	Gen  uint64
 	Seen changelog.Seqs
-	// Left says that the entry was neither as before nor as intended when it
-	// was looked at: the directory's report is to tell.
-	Left bool
 }
 
 // PutIntent stores the intent for an entry.
 func (t *Tx) PutIntent(in *Intent) error {
-	left := byte(0)
-	if in.Left {
-		left = 1
-	}
-	b := octets.AppendUint([]byte{left}, in.Gen)
+	b := octets.AppendUint(nil, in.Gen)
 	b = appendSeqs(b, in.Seen)
 	return t.bucket(bucketIntents).Put(in.Image.ID[:], append(b, in.Image.encode()...))
 }
@@ -148,33 +141,13 @@ func (t *Tx) Intent(id changelog.ID) (*Intent, error) {
 
 func decodeIntent(id changelog.ID, raw []byte) (*Intent, error) {
 	r := octets.NewReader(raw)
-	in := &Intent{Left: r.Byte() == 1, Gen: r.Uint(), Seen: readSeqs(r)}
+	in := &Intent{Gen: r.Uint(), Seen: readSeqs(r)}
 	image, err := decodeImage(id, r.Rest())
 	if err != nil {
 		return nil, fmt.Errorf("read intent: %w", err)
 	}
 	in.Image = *image
 	return in, nil
-}
-
-// Intents returns up to max intents, without those that are Left.
-func (t *Tx) Intents(max int) ([]*Intent, error) {
-	var out []*Intent
-	var err error
-	t.bucket(bucketIntents).Scan(nil, nil, func(k, raw []byte) bool {
-		if len(out) >= max {
-			return false
-		}
-		var in *Intent
-		if in, err = decodeIntent(toID(k), raw); err != nil {
-			return false
-		}
-		if !in.Left {
-			out = append(out, in)
-		}
-		return true
-	})
-	return out, err
 }
 
 // IntentsAfter returns the entries of up to max intents, in the order of their
