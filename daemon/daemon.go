@@ -40,20 +40,17 @@ type daemon struct {
 // then. It returns an error at once when something stands in the way that only
 // an administrator can mend.
 func Run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
-	d := &daemon{cfg: cfg, log: log, started: time.Now()}
-	client, err := newClient(cfg, log)
+	d, err := newDaemon(cfg, log)
 	if err != nil {
 		return err
 	}
-	d.client = client
 	defer d.close()
-	for i := range cfg.Suffixes {
-		u := &unit{daemon: d, cfg: &cfg.Suffixes[i], log: log.With("suffix", cfg.Suffixes[i].DN)}
-		d.units = append(d.units, u)
+	for _, u := range d.units {
 		if err := u.open(ctx); err != nil && !errors.Is(err, directory.ErrUnavailable) {
 			return fmt.Errorf("suffix %s: %w", u.cfg.DN, err)
 		}
 	}
+	client := d.client
 	client.OnState(func(bool, error) {
 		now := time.Now()
 		d.since.Store(&now)
@@ -66,6 +63,20 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 		return nil
 	}
 	return err
+}
+
+// newDaemon returns a server whose suffixes are not open yet.
+func newDaemon(cfg *config.Config, log *slog.Logger) (*daemon, error) {
+	d := &daemon{cfg: cfg, log: log, started: time.Now()}
+	var err error
+	if d.client, err = newClient(cfg, log); err != nil {
+		return nil, err
+	}
+	for i := range cfg.Suffixes {
+		s := &cfg.Suffixes[i]
+		d.units = append(d.units, &unit{daemon: d, cfg: s, log: log.With("suffix", s.DN)})
+	}
+	return d, nil
 }
 
 // serve runs everything until one part fails or ctx ends.

@@ -22,16 +22,12 @@ const initWait = 20 * time.Second
 // install id, and where the room lets this server in takes a free sid. What it
 // found and what comes next it writes to out. Running it again changes nothing.
 func Init(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) error {
-	d := &daemon{cfg: cfg, log: log, started: time.Now()}
-	client, err := newClient(cfg, log)
+	d, err := newDaemon(cfg, log)
 	if err != nil {
 		return err
 	}
-	d.client = client
 	defer d.close()
-	for i := range cfg.Suffixes {
-		u := &unit{daemon: d, cfg: &cfg.Suffixes[i], log: log.With("suffix", cfg.Suffixes[i].DN)}
-		d.units = append(d.units, u)
+	for _, u := range d.units {
 		if err := u.open(ctx); err != nil {
 			return fmt.Errorf("suffix %s: %w", u.cfg.DN, err)
 		}
@@ -41,7 +37,7 @@ func Init(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writ
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
 	done := errors.New("done")
-	g.Go(func() error { return client.Run(ctx) })
+	g.Go(func() error { return d.client.Run(ctx) })
 	g.Go(func() error {
 		for _, u := range d.units {
 			if err := u.meetRoom(ctx, out); err != nil {
@@ -52,7 +48,7 @@ func Init(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writ
 	})
 	if err := g.Wait(); !errors.Is(err, done) {
 		if err == nil {
-			err = fmt.Errorf("no answer within %s: %w", initWait, client.LastError())
+			err = fmt.Errorf("no answer within %s: %w", initWait, d.client.LastError())
 		}
 		return err
 	}
