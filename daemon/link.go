@@ -38,7 +38,7 @@ type link struct {
 	log       *slog.Logger
 	replica   *replica.Replica
 
-	events queue
+	events *queue
 	// occupants is raised when the room changes, online at every new session.
 	occupants chan struct{}
 

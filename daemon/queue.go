@@ -14,19 +14,17 @@ const maxQueued = 20_000
 // queue holds events between the session, which must not wait, and the store,
 // which takes its time.
 type queue struct {
-	mu     *sync.Mutex
-	events *[]pubsub.Event
+	mu     sync.Mutex
+	events []pubsub.Event
 	wake   chan struct{}
 }
 
-func newQueue() queue {
-	return queue{mu: new(sync.Mutex), events: new([]pubsub.Event), wake: make(chan struct{}, 1)}
-}
+func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
 
-func (q queue) put(e pubsub.Event) {
+func (q *queue) put(e pubsub.Event) {
 	q.mu.Lock()
-	if len(*q.events) < maxQueued {
-		*q.events = append(*q.events, e)
+	if len(q.events) < maxQueued {
+		q.events = append(q.events, e)
 	}
 	q.mu.Unlock()
 	select {
@@ -36,11 +34,11 @@ func (q queue) put(e pubsub.Event) {
 }
 
 // take waits for events and returns all there are; false when ctx has ended.
-func (q queue) take(ctx context.Context) ([]pubsub.Event, bool) {
+func (q *queue) take(ctx context.Context) ([]pubsub.Event, bool) {
 	for {
 		q.mu.Lock()
-		out := *q.events
-		*q.events = nil
+		out := q.events
+		q.events = nil
 		q.mu.Unlock()
 		if len(out) > 0 {
 			return out, true
