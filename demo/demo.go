@@ -64,7 +64,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	d.a, d.b = d.Servers[0], d.Servers[1]
-	for _, step := range []func(context.Context) error{d.begin, d.join, d.operations, d.partition, d.status} {
+	for _, step := range []func(context.Context) error{d.begin, d.join, d.operations, d.partition, d.admitPerson, d.status} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -202,10 +202,22 @@ func (d *demo) until(ctx context.Context, check func() string) error {
 func (d *demo) invite() {
 	d.say("everything runs until Ctrl-C. To try:")
 	for _, s := range d.Servers {
-		fmt.Fprintf(d.out, "    ldapmodify -H %s -D '%s' -w %s\n", s.Slapd.URI, s.Slapd.AdminDN, s.Slapd.AdminPassword)
+		fmt.Fprintf(d.out, "    ldapmodify -x -H %s -D '%s' -w %s\n", s.Slapd.URI, s.Slapd.AdminDN, s.Slapd.AdminPassword)
 		fmt.Fprintf(d.out, "    ldapsearch -H %s -x -b '%s'\n", s.Slapd.URI, Suffix)
 		fmt.Fprintf(d.out, "    %s status --config %s\n", d.opts.Exe, s.ConfigPath())
 	}
-	fmt.Fprintf(d.out, "  look into the room as %s (password secret-ldap1) at %s, CA %s, room %s\n",
-		d.a.JID, d.Prosody.Addr, d.Prosody.CAFile, Suffix+"@"+d.Prosody.MUC)
+	fmt.Fprintf(d.out, "  look into the room with any XMPP client, as %s with the password %s,\n  at %s with the certificate authority %s: room %s\n",
+		person+"@"+cluster.Domain, personPassword, d.Prosody.Addr, d.Prosody.CAFile, Suffix+"@"+d.Prosody.MUC)
+}
+
+// person is an account for somebody who wants to look into the room.
+const person, personPassword = "visitor", "look-around"
+
+// admitPerson lets a person into the room.
+func (d *demo) admitPerson(context.Context) error {
+	if err := d.Prosody.AddUser(person, personPassword); err != nil {
+		return err
+	}
+	_, err := d.a.Ldapsync("admit", person+"@"+cluster.Domain, "--role", "read-only")
+	return err
 }
