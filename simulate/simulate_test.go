@@ -1,12 +1,16 @@
 package simulate_test
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"io"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"ldapsync/simulate"
@@ -17,19 +21,36 @@ var (
 	profile   = flag.String("profile", "mixed", "profile of the history to replay")
 	steps     = flag.Int("steps", 60, "steps of a history")
 	keep      = flag.String("keep", "", "steps to make, separated by commas (default all)")
-	histories = flag.Int("histories", 500, "number of histories")
+	histories = flag.Int("histories", 1000, "number of histories")
 )
 
+// TestHistories runs histories on all processors.
 func TestHistories(t *testing.T) {
-	var all simulate.Stats
-	for i := range *histories {
-		cfg := simulate.Config{Seed: *seed + uint64(i), Profile: simulate.Profiles[i%len(simulate.Profiles)], Steps: *steps}
-		stats, err := simulate.Run(cfg)
-		if err != nil {
-			report(t, err)
-			return
-		}
-		all.Add(stats)
+	var (
+		mu   sync.Mutex
+		all  simulate.Stats
+		bad  error
+		next atomic.Int64
+		done sync.WaitGroup
+	)
+	for range runtime.GOMAXPROCS(0) {
+		done.Go(func() {
+			for i := next.Add(1) - 1; i < int64(*histories); i = next.Add(1) - 1 {
+				stats, err := simulate.Run(simulate.Config{
+					Seed: *seed + uint64(i), Profile: simulate.Profiles[int(i)%len(simulate.Profiles)], Steps: *steps,
+				})
+				mu.Lock()
+				all.Add(stats)
+				if bad = cmp.Or(bad, err); bad != nil {
+					next.Store(int64(*histories))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	done.Wait()
+	if bad != nil {
+		report(t, bad)
 	}
 	t.Logf("%+v", all)
 }

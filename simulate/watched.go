@@ -121,9 +121,12 @@ func (v *watched) doubt() {
 			if err != nil {
 				return err
 			}
-			if before, made := v.before[id]; made {
+			before, made := v.before[id]
+			switch _, known := v.otherwise[id]; {
+			case known:
+			case made:
 				v.otherwise[id] = before
-			} else {
+			default:
 				v.otherwise[id] = snapshotOfImage(&in.Image)
 			}
 		}
