@@ -137,7 +137,7 @@ type Peer struct {
 	Install string `json:"install"`
 	// Role is controller, master, read-only or none.
 	Role string `json:"role"`
-	// State is the peer's own word on itself: ready, busy, catching-up,
+	// State is the peer's own word on itself: ready, busy, joining, waiting, catching-up,
 	// read-only or parked; "" when it was never seen.
 	State  string `json:"state"`
 	Online bool   `json:"online"`

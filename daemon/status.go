@@ -144,6 +144,8 @@ func (u *unit) verdict(l *link, r replica.Status, session control.Session) (cont
 		return control.Amber, strings.TrimSuffix(fmt.Sprintf("not in the room: %v", roomErr), ": <nil>")
 	case r.State == "waiting":
 		return control.Amber, "waiting for a server of the room that is ready"
+	case r.State == "joining":
+		return control.Amber, "taking over what the room holds"
 	case r.State == "catching-up":
 		return control.Amber, "catching up"
 	case r.Denied > 0:

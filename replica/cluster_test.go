@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -277,7 +278,7 @@ func (c *cluster) settled() {
 			if err != nil {
 				return err.Error()
 			}
-			if s.Publish+s.Apply+s.ParkedCount > 0 || s.State == "catching-up" || s.State == "waiting" {
+			if s.Publish+s.Apply+s.ParkedCount > 0 || slices.Contains([]string{"catching-up", "joining", "waiting"}, s.State) {
 				return fmt.Sprintf("%s is at work: %+v", nd.name, s)
 			}
 			if v0.String() != s.Vector.String() {

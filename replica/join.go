@@ -16,9 +16,11 @@ import (
 	"ldapsync/store"
 )
 
-// The words by which presence says what a server is doing.
+// The words by which presence says what a server is doing. Waiting and joining
+// are those of one that does not take part yet.
 const (
 	stateWaiting  = "waiting"
+	stateJoining  = "joining"
 	stateCatching = "catching-up"
 	stateReady    = "ready"
 	stateReadOnly = "read-only"

@@ -358,7 +358,7 @@ func (r *Replica) clash(p Peer) {
 	if p.SID != id.SID || !p.SID.Valid() || p.Install == id.Install {
 		return
 	}
-	if id.Joined && (p.State == stateWaiting || p.State == stateRefused) {
+	if id.Joined && p.outside() {
 		return
 	}
 	r.refuse(fmt.Sprintf("sid %d is in use by %s (install %s, this one is %s): give this server another sid in its configuration, "+

@@ -54,6 +54,11 @@ type Peer struct {
 	LastSeen time.Time
 }
 
+// outside reports whether the peer does not take part: not yet, or no more.
+func (p Peer) outside() bool {
+	return p.State == stateWaiting || p.State == stateJoining || p.State == stateRefused
+}
+
 // Config is what a replica is made of.
 type Config struct {
 	Suffix    dn.DN

@@ -279,3 +279,21 @@ func TestCloneIsFoundOut(t *testing.T) {
 		t.Error("a change under our own number that we never made was not noticed")
 	}
 }
+
+func TestOfTwoWithOneNumberTheNewcomerStepsBack(t *testing.T) {
+	for state, want := range map[string]bool{"waiting": false, "joining": false, "refused": false, "ready": true, "read-only": true} {
+		c := newCluster(t, 1)
+		a := c.nodes[0]
+		c.partition(true) // no peers but ours
+		a.start(1)
+		a.do(base()...)
+		c.settled()
+		other := replica.Peer{JID: "ldap9@x/ldapsync", SID: 1, Install: "another", Role: roles.Master, State: state}
+		if err := a.SetPeers([]replica.Peer{other}); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.Fault() != ""; got != want {
+			t.Errorf("a server that is %s: stepped back %v, want %v", state, got, want)
+		}
+	}
+}

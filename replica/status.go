@@ -15,8 +15,8 @@ import (
 type Status struct {
 	Identity store.Identity
 	Role     roles.Role
-	// State is the word for presence: waiting, catching-up, ready, read-only or
-	// refused.
+	// State is the word for presence: waiting, joining, catching-up, ready,
+	// read-only or refused.
 	State string
 	// Fault is why the replica takes no part, Directory why its directory cannot
 	// be reached; "" for neither.
@@ -133,7 +133,7 @@ func (r *Replica) State() string {
 	case r.fault != "":
 		return stateRefused
 	case !id.Joined && r.catching:
-		return stateCatching
+		return stateJoining
 	case !id.Joined:
 		return stateWaiting
 	case r.catching || !r.followed:
