@@ -284,10 +284,14 @@ func TestOfTwoWithOneNumberTheNewcomerStepsBack(t *testing.T) {
 	for state, want := range map[string]bool{"waiting": false, "joining": false, "refused": false, "ready": true, "read-only": true} {
 		c := newCluster(t, 1)
 		a := c.nodes[0]
-		c.partition(true) // no peers but ours
+		c.partition(true) // no peers but the one below
 		a.start(1)
-		a.do(base()...)
-		c.settled()
+		c.eventually(func() string {
+			if a.State() != "ready" {
+				return a.State()
+			}
+			return ""
+		})
 		other := replica.Peer{JID: "ldap9@x/ldapsync", SID: 1, Install: "another", Role: roles.Master, State: state}
 		if err := a.SetPeers([]replica.Peer{other}); err != nil {
 			t.Fatal(err)
