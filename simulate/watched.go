@@ -19,6 +19,8 @@ type watched struct {
 	// wrote, what they would be in the other case. Until it is told, it cannot
 	// always tell what a client did there from what it may have done itself.
 	otherwise map[changelog.ID]snapshot
+	// doubted are the marks of the intents that otherwise is about.
+	doubted map[changelog.ID]uint64
 	// before holds what the entries of the last batch were before it.
 	before map[changelog.ID]snapshot
 }
@@ -45,7 +47,7 @@ type write struct {
 func (p *pending) last() snapshot { return p.writes[p.known-1].state }
 
 func newWatched(nd *node) watched {
-	return watched{nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{}, before: map[changelog.ID]snapshot{}}
+	return watched{nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{}, doubted: map[changelog.ID]uint64{}, before: map[changelog.ID]snapshot{}}
 }
 
 // beginSearch notes what a search that begins now will tell of.
@@ -79,8 +81,11 @@ func (v *watched) applied(writes []directory.Write) {
 			v.nd.w.stats.Ambiguous++
 			continue
 		}
-		if p := v.pending[w.ID]; p != nil && p.known == len(p.writes) && (p.onlyStamped() || v.leads(w.ID, p, nil) == "") {
-			v.settle(w.ID, p)
+		if p := v.pending[w.ID]; p != nil {
+			p.known = len(p.writes)
+			if p.onlyStamped() || v.leads(w.ID, p, nil) == "" {
+				v.settle(w.ID, p)
+			}
 		}
 		delete(v.otherwise, w.ID)
 		if p := v.pending[w.ID]; p != nil {
@@ -123,12 +128,13 @@ func (v *watched) doubt() {
 			}
 			before, made := v.before[id]
 			switch _, known := v.otherwise[id]; {
-			case known:
+			case known && v.doubted[id] == in.Gen:
 			case made:
 				v.otherwise[id] = before
 			default:
 				v.otherwise[id] = snapshotOfImage(&in.Image)
 			}
+			v.doubted[id] = in.Gen
 		}
 		return nil
 	})
