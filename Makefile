@@ -13,7 +13,8 @@ help: ## show this list
 .PHONY: demo
 demo: ## install what is missing, then show two servers replicate
 	scripts/install-deps
-	$(GO) run ./cmd/ldapsync demo
+	$(GO) build -o bin/ldapsync ./cmd/ldapsync
+	bin/ldapsync demo
 
 .PHONY: test
 test: ## install what is missing, then check and test everything

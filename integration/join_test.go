@@ -90,9 +90,12 @@ func TestSecondInstallWithTheSameSIDIsRefused(t *testing.T) {
 	if out, err := s.b.Slapd.LDAPSearch("(objectClass=*)", "1.1"); err == nil && strings.Contains(out, "dn:") {
 		t.Errorf("the refused server was filled:\n%s", out)
 	}
-	if st, err := s.a.Status(); err != nil || st.State != control.Green {
-		t.Errorf("the first server suffers: %s %s %v", st.State, st.Reason, err)
-	}
+	s.until(10*time.Second, func() string {
+		if st, err := s.a.Status(); err != nil || st.State != control.Green {
+			return fmt.Sprintf("the first server suffers: %s %s %v", st.State, st.Reason, err)
+		}
+		return ""
+	})
 }
 
 func TestReadOnlyServer(t *testing.T) {

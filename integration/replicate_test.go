@@ -61,6 +61,13 @@ func everyOperation(s *site, on *cluster.Server) {
 		s.apply(on, step.ldif, me, people)
 		s.equal()
 	}
+	s.apply(on, "dn: uid=%[1]s-one,%[2]s\nchangetype: add\nobjectClass: inetOrgPerson\ncn: x\nsn: x\n\n"+
+		"dn: uid=%[1]s-one,%[2]s\nchangetype: modrdn\nnewrdn: uid=%[1]s-two\ndeleteoldrdn: 0\n\n"+
+		"dn: uid=%[1]s-two,%[2]s\nchangetype: modrdn\nnewrdn: uid=%[1]s-three\ndeleteoldrdn: 1\n", me, people)
+	s.equal()
+	if out, err := s.b.Slapd.LDAPSearch("(&(uid="+me+"-one)(uid="+me+"-three)(!(uid="+me+"-two)))", "1.1"); err != nil || !strings.Contains(out, "dn:") {
+		s.t.Errorf("the value that a rename kept is gone: %v", err)
+	}
 	user := openldap.SamplePerson(suffix, 3)
 	if _, err := on.Slapd.LDAPPasswd("-s", "new-"+me, user); err != nil {
 		s.t.Fatal(err)

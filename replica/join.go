@@ -101,7 +101,7 @@ func (r *Replica) join(ctx context.Context) error {
 		if joined || err != nil {
 			return err
 		}
-		if !r.wait(ctx, r.joinRetry(), r.changed) {
+		if !r.wait(ctx, r.joinRetry(), nil) {
 			return ctx.Err()
 		}
 	}
@@ -116,16 +116,15 @@ func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
 	if id.Joined && id.SID.Valid() && r.Fault() == "" {
 		return true, nil
 	}
-	if id.Joined || !id.SID.Valid() || !r.caughtUp() || r.lastingFault() {
+	if id.Joined || !id.SID.Valid() || !r.mayMatch() || !r.caughtUp() {
 		return false, nil
 	}
 	switch err := r.match(ctx); {
-	case err == nil:
-		r.clearFault()
+	case err == nil && r.clearMismatch():
 		return true, r.setIdentity(func(id *store.Identity) { id.Joined = true })
 	case errors.Is(err, errMismatch):
-		r.refuse(err.Error(), false)
-	case ctx.Err() == nil:
+		r.mismatch(err.Error())
+	case err != nil && ctx.Err() == nil:
 		r.setDirectoryError(err)
 	}
 	return false, nil
@@ -137,21 +136,36 @@ func (r *Replica) joinRetry() time.Duration {
 	if r.Fault() != "" {
 		return 30 * time.Second
 	}
-	return time.Second
+	return 200 * time.Millisecond
 }
 
-func (r *Replica) lastingFault() (lasting bool) {
-	err := r.cfg.Store.View(func(t *store.Tx) error {
-		lasting = t.Fault() != ""
-		return nil
-	})
-	return lasting || err != nil
-}
-
-func (r *Replica) clearFault() {
+// mismatch refuses to join with the directory as it is; looking again may find
+// it mended.
+func (r *Replica) mismatch(why string) {
+	r.refuse(why, false)
 	r.mu.Lock()
-	r.fault = ""
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	r.mismatched = r.fault == why
+}
+
+// mayMatch reports whether nothing but an earlier mismatch keeps this server
+// from joining.
+func (r *Replica) mayMatch() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fault == "" || r.mismatched
+}
+
+// clearMismatch forgets an earlier mismatch; false when there is another reason
+// not to join.
+func (r *Replica) clearMismatch() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fault != "" && !r.mismatched {
+		return false
+	}
+	r.fault, r.mismatched = "", false
+	return true
 }
 
 // caughtUp reports whether a server that is ready is online and no peer has
@@ -230,10 +244,10 @@ func (m *matching) verdict() error {
 	switch {
 	case m.others > 0:
 		return fmt.Errorf("%w: %d of its %d entries have names that other entries hold in the room (%s); "+
-			"empty the directory, or load it with slapadd from a slapcat of a server of the room, and start again", errMismatch, m.others, m.entries, m.other)
+			"empty the directory, or load it with slapadd from a slapcat of a server of the room; it is looked at again every half minute", errMismatch, m.others, m.entries, m.other)
 	case m.deleted > 0:
 		return fmt.Errorf("%w: %d of its %d entries were deleted in the room (%s), and joining never deletes; "+
-			"delete them here, or load a newer copy, and start again", errMismatch, m.deleted, m.entries, m.dead)
+			"delete them here, or load a newer copy; it is looked at again every half minute", errMismatch, m.deleted, m.entries, m.dead)
 	}
 	return nil
 }

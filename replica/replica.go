@@ -98,8 +98,10 @@ type Replica struct {
 	clock    *changelog.Clock
 	peers    map[string]Peer
 	fault    string
-	founder  bool
-	catching bool
+	// mismatched says that the fault is what match found.
+	mismatched bool
+	founder    bool
+	catching   bool
 	// followed is set once the directory has been read to the end: before, our
 	// vector does not speak for it.
 	followed bool
@@ -240,7 +242,7 @@ func (r *Replica) Fault() string {
 func (r *Replica) refuse(why string, lasting bool) {
 	r.mu.Lock()
 	news := r.fault != why
-	r.fault = why
+	r.fault, r.mismatched = why, false
 	r.mu.Unlock()
 	if !news {
 		return

@@ -225,6 +225,29 @@ func TestSenselessChangeDoesNotHoldUpOthers(t *testing.T) {
 	}
 }
 
+func TestRenameKeepsTheValuesThatTheClientKept(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	a.do(person("one"))
+	b.start(2)
+	c.settled()
+	people := ",ou=people," + suffix
+	a.do(directory.Write{Op: directory.ModDN, DN: "uid=one" + people, NewRDN: "uid=two"})
+	c.settled()
+	a.do(directory.Write{Op: directory.ModDN, DN: "uid=two" + people, NewRDN: "uid=three", DeleteOldRDN: true})
+	c.settled()
+	for _, nd := range c.nodes {
+		e := nd.dir.Entry(nd.dir.Find(mustDN("uid=three" + people)))
+		for _, attr := range e.Attrs {
+			if attr.Name == "uid" && len(attr.Values) != 2 {
+				t.Errorf("%s: uid %q, the client left one and three", nd.name, attr.Values)
+			}
+		}
+	}
+}
+
 func TestRestartWhileClientsWrite(t *testing.T) {
 	c := newCluster(t, 2)
 	a, b := c.nodes[0], c.nodes[1]
@@ -299,5 +322,25 @@ func TestOfTwoWithOneNumberTheNewcomerStepsBack(t *testing.T) {
 		if got := a.Fault() != ""; got != want {
 			t.Errorf("a server that is %s: stepped back %v, want %v", state, got, want)
 		}
+	}
+}
+
+func TestNumberInUseIsNotForgottenWhileJoining(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	b.start(1)
+	c.eventually(func() string {
+		if b.Fault() == "" {
+			return "b takes part with a number in use"
+		}
+		return ""
+	})
+	for range 20 {
+		if b.Fault() == "" || b.Identity().Joined || a.Fault() != "" {
+			t.Fatalf("b: %q, joined %v; a: %q", b.Fault(), b.Identity().Joined, a.Fault())
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
