@@ -76,6 +76,7 @@ func (r *Room) depart(nick string) {
 // returns only what no further attempt can heal.
 func (r *Room) attend(ctx context.Context) error {
 	pause := r.cfg.RetryMin
+	said := ""
 	for {
 		began := time.Now()
 		err := r.join(ctx)
@@ -89,7 +90,10 @@ func (r *Room) attend(ctx context.Context) error {
 			return err
 		}
 		r.setState(ctx, stateFor(err), err)
-		r.log.Warn("not in the room", "err", err)
+		if why := errorText(err); why != said {
+			r.log.Warn("not in the room", "err", err)
+			said = why
+		}
 		if time.Since(began) > 4*pause {
 			pause = r.cfg.RetryMin
 		}
