@@ -185,7 +185,7 @@ func (c *Client) handle(r *registry[func(*element.Element) bool], fn func(*eleme
 // of its own, a bounded number at a time; ctx ends with the connection. The
 // returned payload, or nil, becomes the result; a *StanzaError is sent as such,
 // any other error as internal-server-error. The sender is in iq's attribute
-// from; it is empty for our own account.
+// from as the server vouches for it; it may be missing for our own account.
 func (c *Client) HandleIQ(space, local string, fn func(ctx context.Context, iq *element.Element) (*element.Element, error)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -67,15 +67,15 @@ func newSession(ctx context.Context, c *Client, l *login) *session {
 // serve reads until the link ends or ctx does, and returns why, which is
 // never nil.
 func (s *session) serve() error {
-	var helpers sync.WaitGroup
-	helpers.Go(s.keepAlive)
-	helpers.Go(s.sendAnswers)
-	helpers.Go(s.goodbye)
+	var tasks sync.WaitGroup
+	tasks.Go(s.keepAlive)
+	tasks.Go(s.sendAnswers)
+	tasks.Go(s.goodbye)
 	err := s.read()
 	s.cancel()
 	s.link.Close()
 	err = s.failPending(err)
-	helpers.Wait()
+	tasks.Wait()
 	s.workers.Wait()
 	return err
 }
