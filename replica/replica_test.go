@@ -274,6 +274,12 @@ func TestJoinWithOtherEntriesIsRefused(t *testing.T) {
 	other := addEntry(suffix, "objectClass", "dcObject", "objectClass", "organization", "o", "Other", "dc", "example")
 	other.ID = changelog.ID{0xee}
 	b.do(other)
+	c.eventually(func() string {
+		if v, err := a.Vector(); err != nil || v[1].Seq != 3 {
+			return fmt.Sprintf("a has captured %s, %v", v, err)
+		}
+		return ""
+	})
 	before := b.dir.Dump()
 	b.start(2)
 	c.eventually(func() string {
