@@ -106,38 +106,53 @@ func (r *Replica) send(ctx context.Context, units []*unit) error {
 		if !blamed.Kept {
 			rest = slices.Concat(units[:at], rest)
 		}
-		if units, err = r.without(rest, units[at].name); err != nil {
+		if units, err = r.without(rest, units[at]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// without leaves out the units that count on an entry having got the name that
-// it did not get: they would write below whichever entry has it.
-func (r *Replica) without(units []*unit, name string) (rest []*unit, err error) {
-	if name == "" {
-		return units, nil
-	}
-	var out []*unit
-	for _, u := range units {
-		if strings.HasSuffix(u.write.DN, ","+name) || u.write.NewSuperior == name || strings.HasSuffix(u.write.NewSuperior, ","+name) {
-			out = append(out, u)
-		} else {
-			rest = append(rest, u)
+// without leaves out the units that count on what a failed one was to do: on its
+// entry having got its new name, below which they would write to whichever entry
+// has it, or on the old one having become free, which another than we may have
+// freed it for.
+func (r *Replica) without(units []*unit, failed *unit) (rest []*unit, err error) {
+	gone := []*unit{failed}
+	for i := 0; i < len(gone); i++ {
+		f := gone[i]
+		rest = nil
+		for _, u := range units {
+			if u.countsOn(f) {
+				gone = append(gone, u)
+			} else {
+				rest = append(rest, u)
+			}
 		}
+		units = rest
 	}
-	if len(out) == 0 {
+	if len(gone) == 1 {
 		return rest, nil
 	}
 	return rest, r.update(func(w *work) error {
-		for _, u := range out {
+		for _, u := range gone[1:] {
 			if err := w.DropIntent(u.id); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// countsOn reports whether a unit can only be right when f was done before.
+func (u *unit) countsOn(f *unit) bool {
+	if (f.write.Op == directory.ModDN || f.write.Op == directory.Delete) && u.name != "" && u.name == f.write.DN {
+		return true
+	}
+	if f.name == "" {
+		return false
+	}
+	return strings.HasSuffix(u.write.DN, ","+f.name) || u.write.NewSuperior == f.name || strings.HasSuffix(u.write.NewSuperior, ","+f.name)
 }
 
 // giveUp sets a unit aside for which its write's error is to blame; an error

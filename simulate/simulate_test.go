@@ -91,3 +91,18 @@ func flagGiven(name string) (given bool) {
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
 	return given
 }
+
+// TestOldFaults runs the histories that once showed a fault; the messages of the
+// commits that mended them say which.
+func TestOldFaults(t *testing.T) {
+	for _, c := range []struct {
+		profile simulate.Profile
+		seed    uint64
+	}{
+		{"names", 3}, {"names", 438}, {"names", 1163}, {"mixed", 25}, {"mixed", 46379}, {"life", 229}, {"tree", 870},
+	} {
+		if _, err := simulate.Run(simulate.Config{Seed: c.seed, Profile: c.profile, Steps: 60}); err != nil {
+			t.Errorf("%s/%d: %v", c.profile, c.seed, err)
+		}
+	}
+}
