@@ -2,6 +2,7 @@ package replica
 
 import (
 	"slices"
+	"strings"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -334,16 +335,16 @@ func (w *work) attrMods(a directory.Attribute, old []string) []changelog.Mod {
 // needsClass reports whether a name holds the value of a lost name conflict
 // and the entry has not yet the class that allows it.
 func needsClass(rdn dn.RDN, attrs []directory.Attribute) bool {
-	conflict := slices.ContainsFunc(rdn, func(a dn.AVA) bool { return equalFold(a.Attr, schema.ConflictID) })
+	conflict := slices.ContainsFunc(rdn, func(a dn.AVA) bool { return strings.EqualFold(a.Attr, schema.ConflictID) })
 	return conflict && !slices.ContainsFunc(attrs, func(a directory.Attribute) bool {
-		return equalFold(a.Name, "objectClass") && slices.ContainsFunc(a.Values, func(v string) bool { return equalFold(v, schema.ConflictClass) })
+		return strings.EqualFold(a.Name, "objectClass") && slices.ContainsFunc(a.Values, func(v string) bool { return strings.EqualFold(v, schema.ConflictClass) })
 	})
 }
 
 func withClass(attrs []directory.Attribute) []directory.Attribute {
 	out := slices.Clone(attrs)
 	for i, a := range out {
-		if equalFold(a.Name, "objectClass") {
+		if strings.EqualFold(a.Name, "objectClass") {
 			out[i].Values = append(slices.Clone(a.Values), schema.ConflictClass)
 		}
 	}

@@ -3,7 +3,6 @@ package replica
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -221,5 +220,3 @@ func (p *planner) stepAside(h *unit, l *layout) error {
 	p.put(h, l)
 	return nil
 }
-
-func equalFold(a, b string) bool { return strings.EqualFold(a, b) }

@@ -159,9 +159,6 @@ func (r *Replica) Reject() { r.counters.Rejected.Add(1) }
 // SchemaDigest returns the digest of the schema in use.
 func (r *Replica) SchemaDigest() string { return r.Identity().SchemaDigest }
 
-// Now returns the replica's time.
-func (r *Replica) Now() time.Time { return r.cfg.Now() }
-
 // mergeDueIfAny merges what has come due, without a transaction when nothing
 // was postponed.
 func (r *Replica) mergeDueIfAny() error {

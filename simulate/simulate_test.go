@@ -72,7 +72,11 @@ func TestReplay(t *testing.T) {
 	if flagGiven("seed") {
 		trace = os.Stdout
 	}
-	cfg := simulate.Config{Seed: *seed, Profile: simulate.Profile(*profile), Steps: *steps, Trace: trace}
+	named, err := simulate.ParseProfile(*profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := simulate.Config{Seed: *seed, Profile: named, Steps: *steps, Trace: trace}
 	if *keep != "" {
 		for _, s := range strings.Split(*keep, ",") {
 			n, err := strconv.Atoi(s)

@@ -199,9 +199,6 @@ func freeAddr() (string, error) {
 
 func (s *Server) path(name string) string { return filepath.Join(s.Dir, name) }
 
-// Addr is the host:port of URI.
-func (s *Server) Addr() string { return s.addr }
-
 // Pid is the process id of the running server, 0 when it does not run.
 func (s *Server) Pid() int {
 	if s.proc == nil {

@@ -70,12 +70,6 @@ func (s *Server) LDAPDelete(args ...string) (string, error) {
 	return s.asAdmin("", "ldapdelete", args...)
 }
 
-// LDAPModRDN renames: args are DN and RDN, with -r to drop the old values and
-// -s for a new superior before them.
-func (s *Server) LDAPModRDN(args ...string) (string, error) {
-	return s.asAdmin("", "ldapmodrdn", args...)
-}
-
 // LDAPPasswd sets a password: -s and the password, then the DN.
 func (s *Server) LDAPPasswd(args ...string) (string, error) {
 	return s.asAdmin("", "ldappasswd", args...)
