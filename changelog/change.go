@@ -5,20 +5,36 @@ import (
 	"fmt"
 )
 
-// Op is the kind of an LDAP update operation (RFC 4511 sections 4.6 to 4.9).
+// Op is the kind of a change: an LDAP update operation (RFC 4511 sections 4.6 to
+// 4.9), or one of the operations by which servers keep the log itself in order.
 type Op uint8
 
-// The four update operations.
+// The update operations, and behind them those that alter no entry.
 const (
 	OpAdd Op = iota + 1
 	OpModify
 	OpDelete
 	OpModDN
+	// OpHeartbeat says that the author's directory contains every change of
+	// Seen. The first of an install also says whose it is: JID and Install.
+	OpHeartbeat
+	// OpForget removes the server Peer from the members: nothing more is taken
+	// from it, and nothing waits for it.
+	OpForget
+	// OpSettle says that an administrator has dropped Records, those of the
+	// entry's journal that are done with.
+	OpSettle
 )
 
-var opNames = map[Op]string{OpAdd: "add", OpModify: "modify", OpDelete: "delete", OpModDN: "moddn"}
+var opNames = map[Op]string{
+	OpAdd: "add", OpModify: "modify", OpDelete: "delete", OpModDN: "moddn",
+	OpHeartbeat: "heartbeat", OpForget: "forget", OpSettle: "settle",
+}
 
-// String returns add, modify, delete or moddn.
+// Alters reports whether changes of this kind may alter an entry.
+func (o Op) Alters() bool { return o >= OpAdd && o <= OpModDN }
+
+// String returns the operation's word: add, modify, delete, moddn, ...
 func (o Op) String() string {
 	if s, ok := opNames[o]; ok {
 		return s
@@ -114,7 +130,25 @@ type Change struct {
 	// Mods holds, for OpAdd, one ModAdd per attribute; for OpModify the
 	// modifications in order, at most one of each kind per attribute; else nothing.
 	Mods []Mod
+	// JID and Install, for an OpHeartbeat only and either both or none, say
+	// whose the sid is.
+	JID, Install string
+	// Peer is the server that an OpForget removes.
+	Peer SID
+	// Records are the ids of records of ID's journal, for an OpSettle only.
+	Records []string
 }
+
+// Limits of what a change without an entry holds.
+const (
+	// MaxJID is the longest JID in octets (RFC 7622 section 3.1).
+	MaxJID = 3071
+	// MaxInstall is the longest id of an install in octets.
+	MaxInstall = 128
+	// MaxRecords is how many records one change settles, MaxRecordID the length
+	// of the id of one in octets.
+	MaxRecords, MaxRecordID = 1024, 64
+)
 
 // ErrChange is returned for a change that no server can have made.
 var ErrChange = errors.New("invalid change")
@@ -133,18 +167,21 @@ func (c *Change) Check() error {
 		return bad("sid out of range")
 	case c.Seq == 0:
 		return bad("sequence number 0")
-	case c.ID.IsZero():
+	case c.ID.IsZero() && (c.Op.Alters() || c.Op == OpSettle):
 		return bad("no entry id")
 	case c.Op == OpAdd && c.RDN == "":
 		return bad("add without a name")
 	case c.Op == OpModDN && c.RDN == "" && !c.Moved:
 		return bad("moddn that neither renames nor moves")
-	case (c.Op == OpDelete || c.Op == OpModDN) && len(c.Mods) > 0:
+	case c.Op != OpAdd && c.Op != OpModify && len(c.Mods) > 0:
 		return bad("%s with modifications", c.Op)
 	case c.Op == OpModDN && c.Moved && c.Superior == c.ID:
 		return bad("entry below itself")
 	case opNames[c.Op] == "":
 		return bad("unknown operation %d", c.Op)
+	}
+	if fault := c.checkKeeping(); fault != "" {
+		return bad("%s with %s", c.Op, fault)
 	}
 	for _, m := range c.Mods {
 		switch {

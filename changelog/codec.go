@@ -39,6 +39,12 @@ func (c *Change) AppendBinary(b []byte) ([]byte, error) {
 		b = octets.AppendString(b, m.Attr)
 		b = octets.AppendStrings(b, m.Values)
 	}
+	if !c.Op.Alters() {
+		b = octets.AppendString(b, c.JID)
+		b = octets.AppendString(b, c.Install)
+		b = octets.AppendUint(b, uint64(c.Peer))
+		b = octets.AppendStrings(b, c.Records)
+	}
 	return b, nil
 }
 
@@ -78,6 +84,11 @@ func (c *Change) UnmarshalBinary(b []byte) error {
 	}
 	for n := r.Count(3); n > 0; n-- {
 		c.Mods = append(c.Mods, Mod{Op: ModOp(r.Byte()), Attr: r.String(), Values: r.Strings()})
+	}
+	if !c.Op.Alters() {
+		c.JID, c.Install = r.String(), r.String()
+		c.Peer = SID(min(r.Uint(), 0xffff))
+		c.Records = r.Strings()
 	}
 	if err := r.Done(); err != nil {
 		return fmt.Errorf("%w: stored form: %w", ErrChange, err)

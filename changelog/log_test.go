@@ -13,6 +13,9 @@ import (
 )
 
 func anyChange(t *rapid.T) changelog.Change {
+	if rapid.IntRange(0, 3).Draw(t, "keeping") == 0 {
+		return anyKeeping(t)
+	}
 	c := changelog.Change{
 		Seq: rapid.Uint64Range(1, 1<<40).Draw(t, "seq"),
 		CSN: anyCSN(t),
@@ -37,6 +40,60 @@ func anyChange(t *rapid.T) changelog.Change {
 		}
 	}
 	return c
+}
+
+// anyKeeping draws a change that alters no entry.
+func anyKeeping(t *rapid.T) changelog.Change {
+	c := changelog.Change{Seq: rapid.Uint64Range(1, 1<<40).Draw(t, "seq"), CSN: anyCSN(t)}
+	c.CSN.SID = max(c.CSN.SID, 1)
+	c.Op = rapid.SampledFrom([]changelog.Op{changelog.OpHeartbeat, changelog.OpForget, changelog.OpSettle}).Draw(t, "op")
+	switch c.Op {
+	case changelog.OpHeartbeat:
+		c.Seen = changelog.Seqs{9: 3}
+		if rapid.Bool().Draw(t, "hello") {
+			c.JID, c.Install = "ldap1@example.org", "5f0c7a1d2b01"
+		}
+	case changelog.OpForget:
+		c.Peer = 1 + c.CSN.SID%changelog.MaxSID
+	case changelog.OpSettle:
+		c.ID = changelog.ID{1}
+		c.Records = []string{"0123abcd", "ff"}
+	}
+	return c
+}
+
+// What belongs to one kind of operation is refused with any other.
+func TestMisplacedKeeping(t *testing.T) {
+	good := changelog.Change{Seq: 1, CSN: changelog.CSN{Time: 1, SID: 1}}
+	for name, spoil := range map[string]func(*changelog.Change){
+		"heartbeat of an entry":   func(c *changelog.Change) { c.Op, c.ID = changelog.OpHeartbeat, changelog.ID{1} },
+		"heartbeat, JID alone":    func(c *changelog.Change) { c.Op, c.JID = changelog.OpHeartbeat, "a@b" },
+		"heartbeat with a peer":   func(c *changelog.Change) { c.Op, c.Peer = changelog.OpHeartbeat, 2 },
+		"forget without a peer":   func(c *changelog.Change) { c.Op = changelog.OpForget },
+		"forget of itself":        func(c *changelog.Change) { c.Op, c.Peer = changelog.OpForget, 1 },
+		"settle without an entry": func(c *changelog.Change) { c.Op, c.Records = changelog.OpSettle, []string{"ab"} },
+		"settle of nothing":       func(c *changelog.Change) { c.Op, c.ID = changelog.OpSettle, changelog.ID{1} },
+		"settle of what is no id": func(c *changelog.Change) {
+			c.Op, c.ID, c.Records = changelog.OpSettle, changelog.ID{1}, []string{"a b"}
+		},
+		"delete with records": func(c *changelog.Change) { c.Op, c.ID, c.Records = changelog.OpDelete, changelog.ID{1}, []string{"ab"} },
+		"delete of a peer":    func(c *changelog.Change) { c.Op, c.ID, c.Peer = changelog.OpDelete, changelog.ID{1}, 2 },
+		"modify with a JID": func(c *changelog.Change) {
+			c.Op, c.ID, c.JID, c.Install = changelog.OpModify, changelog.ID{1}, "a@b", "x"
+		},
+		"settle that moves": func(c *changelog.Change) {
+			c.Op, c.ID, c.Records, c.Moved = changelog.OpSettle, changelog.ID{1}, []string{"ab"}, true
+		},
+		"forget with a modification": func(c *changelog.Change) {
+			c.Op, c.Peer, c.Mods = changelog.OpForget, 2, []changelog.Mod{{Op: changelog.ModReplace, Attr: "a"}}
+		},
+	} {
+		c := good
+		spoil(&c)
+		if err := c.Check(); !errors.Is(err, changelog.ErrChange) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func TestChangeRoundTrip(t *testing.T) {

@@ -28,6 +28,9 @@ func (s *State) merge(c *changelog.Change) ([]ID, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
+	if !c.Op.Alters() {
+		return nil, nil
+	}
 	if c.Op == changelog.OpAdd && c.Superior == c.ID {
 		return nil, fmt.Errorf("%w %s/%d: entry below itself", changelog.ErrChange, c.SID(), c.Seq)
 	}

@@ -15,7 +15,10 @@ const anySize = 16 << 20
 // a document whose default namespace is NS already.
 func changeElement(space string, c *changelog.Change) *element.Element {
 	e := element.New(space, "change", "seq", decimal(c.Seq), "csn", c.CSN.String(),
-		"op", c.Op.String(), "id", c.ID.String())
+		"op", c.Op.String())
+	if !c.ID.IsZero() {
+		e.SetAttr("id", c.ID.String())
+	}
 	setOctets(e, "dn", c.DN)
 	if seen := c.Seen.String(); seen != "" {
 		e.SetAttr("seen", seen)
@@ -34,6 +37,13 @@ func changeElement(space string, c *changelog.Change) *element.Element {
 		if c.Moved {
 			e.SetAttr("newsuperior", c.Superior.String())
 		}
+	case changelog.OpHeartbeat:
+		setOctets(e, "jid", c.JID)
+		setOctets(e, "install", c.Install)
+	case changelog.OpForget:
+		e.SetAttr("peer", decimal(uint64(c.Peer)))
+	case changelog.OpSettle:
+		e.SetAttr("records", strings.Join(c.Records, " "))
 	}
 	if c.Undelete {
 		e.SetAttr("undelete", "1")
@@ -60,7 +70,6 @@ func parseChange(e *element.Element) (changelog.Change, error) {
 	c := changelog.Change{
 		Seq:  r.number("seq", 1<<64-1),
 		CSN:  r.csn(r.attr("csn", 64)),
-		ID:   r.id("id"),
 		DN:   r.octets("dn", anySize),
 		Seen: r.seqs("seen"),
 	}
@@ -69,6 +78,9 @@ func parseChange(e *element.Element) (changelog.Change, error) {
 		r.fail("unknown operation %.20q", e.Attr("op"))
 	}
 	c.Op = op
+	if op.Alters() || op == changelog.OpSettle {
+		c.ID = r.id("id")
+	}
 	switch op {
 	case changelog.OpAdd:
 		c.RDN = r.octets("rdn", anySize)
@@ -79,6 +91,13 @@ func parseChange(e *element.Element) (changelog.Change, error) {
 		if c.Moved = e.Attr("newsuperior") != ""; c.Moved {
 			c.Superior = r.id("newsuperior")
 		}
+	case changelog.OpHeartbeat:
+		c.JID = r.octets("jid", changelog.MaxJID)
+		c.Install = r.octets("install", changelog.MaxInstall)
+	case changelog.OpForget:
+		c.Peer = r.sid("peer")
+	case changelog.OpSettle:
+		c.Records = strings.Split(r.attr("records", changelog.MaxRecords*(changelog.MaxRecordID+1)), " ")
 	}
 	c.Undelete = r.flag("undelete")
 	for _, m := range r.e.All(NS, "mod") {
