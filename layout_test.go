@@ -23,6 +23,7 @@ var mayImport = map[string]string{
 	"changelog": "octets",
 	"schema":    "dn",
 	"dit":       "changelog dn octets schema",
+	"dit/naive": "changelog dit dn",
 	// XMPP, which knows no directory.
 	"xmpp":     "xmpp/element",
 	"protocol": "changelog octets xmpp/element",

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ldapsync/dit"
+	"ldapsync/dit/naive"
 	"ldapsync/schema"
 )
 
@@ -16,7 +17,7 @@ import (
 var reached = map[dit.Kind]int{}
 
 // compareNaive compares a state with the obvious computation.
-func compareNaive(t testing.TB, s *dit.State, n *naive, ids []dit.ID) {
+func compareNaive(t testing.TB, s *dit.State, n *naive.Model, ids []dit.ID) {
 	t.Helper()
 	shown, records := map[dit.ID]*dit.Shown{}, map[dit.ID][]dit.Record{}
 	for _, id := range ids {
@@ -35,7 +36,7 @@ func compareNaive(t testing.TB, s *dit.State, n *naive, ids []dit.ID) {
 			records[id] = rs
 		}
 	}
-	if d := cmp.Diff(n.shown, shown); d != "" {
+	if d := cmp.Diff(n.Shown, shown); d != "" {
 		t.Fatalf("views (-naive +state):\n%s", d)
 	}
 	listed := map[dit.ID][]dit.Record{}
@@ -50,34 +51,17 @@ func compareNaive(t testing.TB, s *dit.State, n *naive, ids []dit.ID) {
 			reached[r.Kind]++
 		}
 	}
-	if d := cmp.Diff(sortRecords(n.records), sortRecords(records)); d != "" {
+	if d := cmp.Diff(sortRecords(n.Records), sortRecords(records)); d != "" {
 		t.Fatalf("records (-naive +state):\n%s", d)
 	}
 	held, err := s.Withheld()
-	if err != nil || held != n.withheld() {
-		t.Fatalf("withheld %d (%v), naive %d", held, err, n.withheld())
+	if err != nil || held != n.Withheld() {
+		t.Fatalf("withheld %d (%v), naive %d", held, err, n.Withheld())
 	}
 	counts, err := s.Counts()
-	if want := n.counts(); err != nil || counts != want {
+	if want := n.Counts(); err != nil || counts != want {
 		t.Fatalf("counts %+v (%v), naive %+v", counts, err, want)
 	}
-}
-
-func (n *naive) counts() (c dit.Counts) {
-	for id, e := range n.entries {
-		switch {
-		case e.created == nil:
-			c.Unknown++
-		case e.live():
-			c.Live++
-		default:
-			c.Dead++
-		}
-		if len(n.records[id]) > 0 {
-			c.Recorded++
-		}
-	}
-	return c
 }
 
 func sortRecords(in map[dit.ID][]dit.Record) map[dit.ID][]string {
@@ -114,7 +98,7 @@ func (w *world) rebuild(r *replica, want map[string]string) {
 	if d := cmp.Diff(dump(merged), dump(other)); d != "" {
 		w.t.Fatalf("rebuilt by other rules (-merged +rebuilt):\n%s", d)
 	}
-	compareNaive(w.t, dit.Open(other, rules), newNaive(rules, w.changes), w.ids)
+	compareNaive(w.t, dit.Open(other, rules), naive.New(rules, w.changes), w.ids)
 	if d := cmp.Diff(digest(w.t, dit.Open(same, w.rules)), digest(w.t, dit.Open(other, rules))); d != "" {
 		w.t.Fatalf("the digest depends on the rules: %s", d)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"ldapsync/changelog"
 	"ldapsync/dit"
+	"ldapsync/dit/naive"
 	"ldapsync/dn"
 )
 
@@ -107,7 +108,7 @@ func (w *world) deliver(i int, c *changelog.Change) {
 			w.t.Fatalf("%s touched twice", id)
 		}
 	}
-	compareNaive(w.t, r.state(), newNaive(w.rules, w.has[i]), w.ids)
+	compareNaive(w.t, r.state(), naive.New(w.rules, w.has[i]), w.ids)
 }
 
 func (w *world) views(r *replica) map[dit.ID]*dit.Shown {

@@ -1,4 +1,4 @@
-package dit_test
+package naive
 
 import (
 	"slices"
@@ -24,7 +24,7 @@ func (o outcomes) shown() outcomes {
 	return slices.DeleteFunc(slices.Clone(o), func(v outcome) bool { return !v.alive })
 }
 
-func (n *naive) rdn(e *plain) dn.RDN {
+func (n *Model) rdn(e *plain) dn.RDN {
 	if n.parent[e.id].IsZero() && len(n.rules.Suffix) > 0 {
 		return n.rules.Suffix[0]
 	}
@@ -32,7 +32,7 @@ func (n *naive) rdn(e *plain) dn.RDN {
 }
 
 // value decides about one attribute, without regard to classes.
-func (n *naive) value(e *plain, attr string) outcomes {
+func (n *Model) value(e *plain, attr string) outcomes {
 	sch := n.rules.Schema
 	byNorm := map[string]*outcome{}
 	var clear *changelog.Change
@@ -119,7 +119,7 @@ func (n *naive) value(e *plain, attr string) outcomes {
 }
 
 // renamedAway returns the newest rename that left a value of an older name behind.
-func (n *naive) renamedAway(e *plain, attr, norm string) *changelog.Change {
+func (n *Model) renamedAway(e *plain, attr, norm string) *changelog.Change {
 	in := func(c *changelog.Change) bool {
 		return slices.ContainsFunc(rdnOf(c), func(a dn.AVA) bool {
 			return n.rules.Schema.Canonical(a.Attr) == attr && n.rules.Schema.Normalise(attr, a.Value) == norm
@@ -135,7 +135,7 @@ func (n *naive) renamedAway(e *plain, attr, norm string) *changelog.Change {
 }
 
 // content decides about all attributes.
-func (n *naive) content(e *plain) map[string]outcomes {
+func (n *Model) content(e *plain) map[string]outcomes {
 	sch := n.rules.Schema
 	names := map[string]bool{"objectclass": true}
 	for name := range e.adds {
@@ -180,7 +180,7 @@ func repair(values outcomes) {
 }
 
 // hidden reports whether no class allows an attribute any more.
-func (n *naive) hidden(e *plain, classes []string, attr string) bool {
+func (n *Model) hidden(e *plain, classes []string, attr string) bool {
 	sch := n.rules.Schema
 	if attr == "objectclass" || isRegister(attr) || len(classes) == 0 {
 		return false
@@ -200,7 +200,7 @@ func (n *naive) hidden(e *plain, classes []string, attr string) bool {
 }
 
 // glue leaves what a deleted entry shows.
-func (n *naive) glue(e *plain, content map[string]outcomes) map[string]outcomes {
+func (n *Model) glue(e *plain, content map[string]outcomes) map[string]outcomes {
 	sch := n.rules.Schema
 	out := map[string]outcomes{}
 	for _, v := range content["objectclass"].shown() {
@@ -222,7 +222,7 @@ func (n *naive) glue(e *plain, content map[string]outcomes) map[string]outcomes 
 }
 
 // ownRecords returns the records that follow from the entry's facts alone.
-func (n *naive) ownRecords(e *plain) []dit.Record {
+func (n *Model) ownRecords(e *plain) []dit.Record {
 	content := n.content(e)
 	var out []dit.Record
 	for attr, values := range content {
@@ -290,7 +290,7 @@ func (n *naive) ownRecords(e *plain) []dit.Record {
 	return out
 }
 
-func (n *naive) lifeRecords(e *plain) []dit.Record {
+func (n *Model) lifeRecords(e *plain) []dit.Record {
 	var out []dit.Record
 	if e.live() {
 		if e.deleted != nil && !knew(e.undeleted, e.deleted) {

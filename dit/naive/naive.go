@@ -1,4 +1,7 @@
-package dit_test
+// Package naive is the model of package dit once more, written to be obvious
+// rather than fast: it reads all changes there are and computes everything anew.
+// Tests and the simulator hold dit against it; nothing else uses it.
+package naive
 
 import (
 	"cmp"
@@ -10,15 +13,17 @@ import (
 	"ldapsync/dn"
 )
 
-// naive is the model once more, written to be obvious: it reads all changes there
-// are and computes everything anew.
-type naive struct {
+// Model is what a set of changes comes to.
+type Model struct {
+	// Shown holds the view of every entry that is shown, Records what was
+	// decided about those with any record, in no order.
+	Shown   map[dit.ID]*dit.Shown
+	Records map[dit.ID][]dit.Record
+
 	rules   dit.Rules
 	entries map[dit.ID]*plain
 	parent  map[dit.ID]dit.ID
 	skipped map[dit.ID]map[changelog.CSN]bool
-	shown   map[dit.ID]*dit.Shown
-	records map[dit.ID][]dit.Record
 }
 
 // plain is the facts about one entry, each with the change it comes from.
@@ -36,10 +41,11 @@ func isRegister(attr string) bool {
 	return slices.ContainsFunc(registers, func(r string) bool { return strings.EqualFold(r, attr) })
 }
 
-func newNaive(rules dit.Rules, changes []*changelog.Change) *naive {
-	n := &naive{
+// New computes the model of some changes, in any order and repeated or not.
+func New(rules dit.Rules, changes []*changelog.Change) *Model {
+	n := &Model{
 		rules: rules, entries: map[dit.ID]*plain{}, parent: map[dit.ID]dit.ID{},
-		skipped: map[dit.ID]map[changelog.CSN]bool{}, shown: map[dit.ID]*dit.Shown{}, records: map[dit.ID][]dit.Record{},
+		skipped: map[dit.ID]map[changelog.CSN]bool{}, Shown: map[dit.ID]*dit.Shown{}, Records: map[dit.ID][]dit.Record{},
 	}
 	ordered := slices.Clone(changes)
 	slices.SortFunc(ordered, func(a, b *changelog.Change) int { return a.CSN.Compare(b.CSN) })
@@ -51,14 +57,14 @@ func newNaive(rules dit.Rules, changes []*changelog.Change) *naive {
 	n.names(dit.ID{}, []dit.ID{{}})
 	for id, e := range n.entries {
 		if e.created != nil {
-			n.records[id] = append(n.ownRecords(e), n.records[id]...)
+			n.Records[id] = append(n.ownRecords(e), n.Records[id]...)
 		}
 	}
 	return n
 }
 
 // add adds the facts of c, which is later than all before.
-func (n *naive) add(c *changelog.Change) {
+func (n *Model) add(c *changelog.Change) {
 	e := n.entries[c.ID]
 	if e == nil {
 		e = &plain{id: c.ID, clears: map[string]*changelog.Change{}, adds: map[string]map[string]*changelog.Change{}, dels: map[string]map[string]*changelog.Change{}}
@@ -153,7 +159,7 @@ func knew(c, o *changelog.Change) bool {
 func (e *plain) live() bool { return !before(e.undeleted, e.deleted) }
 
 // tree makes all moves in order.
-func (n *naive) tree() {
+func (n *Model) tree() {
 	type move struct {
 		e *plain
 		c *changelog.Change
@@ -180,7 +186,7 @@ func (n *naive) tree() {
 }
 
 // isAbove reports whether the way up from id meets top.
-func (n *naive) isAbove(top, id dit.ID) bool {
+func (n *Model) isAbove(top, id dit.ID) bool {
 	for seen := map[dit.ID]bool{}; !seen[id]; {
 		if id == top {
 			return true
@@ -196,7 +202,7 @@ func (n *naive) isAbove(top, id dit.ID) bool {
 }
 
 // wanted reports whether e is to be shown for itself or for what is below it.
-func (n *naive) wanted(e *plain, seen map[dit.ID]bool) bool {
+func (n *Model) wanted(e *plain, seen map[dit.ID]bool) bool {
 	if e.created == nil || seen[e.id] {
 		return false
 	}
@@ -213,7 +219,7 @@ func (n *naive) wanted(e *plain, seen map[dit.ID]bool) bool {
 }
 
 // arrived reports whether e and all above it were created.
-func (n *naive) arrived(id dit.ID) bool {
+func (n *Model) arrived(id dit.ID) bool {
 	for seen := map[dit.ID]bool{}; !id.IsZero(); id = n.parent[id] {
 		if e := n.entries[id]; e == nil || e.created == nil || seen[id] {
 			return false
@@ -223,10 +229,10 @@ func (n *naive) arrived(id dit.ID) bool {
 	return true
 }
 
-func (n *naive) key(e *plain) string { return rdnOf(e.names[len(e.names)-1]).Key(n.rules.Schema) }
+func (n *Model) key(e *plain) string { return rdnOf(e.names[len(e.names)-1]).Key(n.rules.Schema) }
 
 // since returns when e took its name in its place.
-func (n *naive) since(e *plain) changelog.CSN {
+func (n *Model) since(e *plain) changelog.CSN {
 	var last changelog.CSN
 	key := ""
 	for _, c := range e.names {
@@ -247,7 +253,7 @@ func (n *naive) since(e *plain) changelog.CSN {
 	return last
 }
 
-func (n *naive) container(e *plain) bool {
+func (n *Model) container(e *plain) bool {
 	for _, class := range n.value(e, "objectclass").shown() {
 		for _, c := range n.rules.Containers {
 			if n.rules.Schema.Normalise("objectclass", c) == class.norm {
@@ -260,7 +266,7 @@ func (n *naive) container(e *plain) bool {
 
 // names shows what is below some entries whose children are shown under the
 // first, which is shown itself as display.
-func (n *naive) names(display dit.ID, parents []dit.ID) {
+func (n *Model) names(display dit.ID, parents []dit.ID) {
 	groups := map[string][]*plain{}
 	for id, e := range n.entries {
 		up, known := n.parent[id]
@@ -294,7 +300,7 @@ func (n *naive) names(display dit.ID, parents []dit.ID) {
 				continue
 			}
 			if i > 0 {
-				n.records[e.id] = append(n.records[e.id], dit.Record{
+				n.Records[e.id] = append(n.Records[e.id], dit.Record{
 					Kind: dit.NameConflict, Entry: e.id, Winner: first.id, Won: dit.Side{Value: rdnOf(e.names[len(e.names)-1]).String()},
 				})
 			}
@@ -314,7 +320,7 @@ func (n *naive) names(display dit.ID, parents []dit.ID) {
 	}
 }
 
-func (n *naive) show(e *plain, display, winner dit.ID) {
+func (n *Model) show(e *plain, display, winner dit.ID) {
 	out := &dit.Shown{ID: e.id, Parent: display, RDN: n.rdn(e), ConflictOf: winner, Glue: !e.live()}
 	content := n.content(e)
 	for name := range content {
@@ -325,7 +331,7 @@ func (n *naive) show(e *plain, display, winner dit.ID) {
 	if out.Glue {
 		content = n.glue(e, content)
 		content["ldapsyncglue"] = append(content["ldapsyncglue"], outcome{raw: "TRUE", name: "ldapsyncGlue", alive: true})
-		n.records[e.id] = append(n.records[e.id], dit.Record{Kind: dit.GlueShown, Entry: e.id, Won: dit.Side{Value: rdnOf(e.names[len(e.names)-1]).String()}})
+		n.Records[e.id] = append(n.Records[e.id], dit.Record{Kind: dit.GlueShown, Entry: e.id, Won: dit.Side{Value: rdnOf(e.names[len(e.names)-1]).String()}})
 	}
 	if !winner.IsZero() {
 		out.RDN = append(slices.Clone(out.RDN), dn.AVA{Attr: "ldapsyncConflictId", Value: e.id.String()})
@@ -355,11 +361,11 @@ func (n *naive) show(e *plain, display, winner dit.ID) {
 			out.Attrs = append(out.Attrs, a)
 		}
 	}
-	n.shown[e.id] = out
+	n.Shown[e.id] = out
 }
 
-// withheld counts the entries that wait for something.
-func (n *naive) withheld() int {
+// Withheld counts the entries that wait for something.
+func (n *Model) Withheld() int {
 	count := 0
 	for id, e := range n.entries {
 		if e.created == nil {
@@ -379,4 +385,22 @@ func (n *naive) withheld() int {
 		}
 	}
 	return count
+}
+
+// Counts returns what dit.State.Counts has to.
+func (n *Model) Counts() (c dit.Counts) {
+	for id, e := range n.entries {
+		switch {
+		case e.created == nil:
+			c.Unknown++
+		case e.live():
+			c.Live++
+		default:
+			c.Dead++
+		}
+		if len(n.Records[id]) > 0 {
+			c.Recorded++
+		}
+	}
+	return c
 }
