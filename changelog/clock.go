@@ -24,6 +24,14 @@ func NewClock(sid SID, now func() time.Time, mark CSN) *Clock {
 	return &Clock{sid: sid, now: now, last: mark}
 }
 
+// Copy returns a clock of the same server that has issued the same and goes by
+// another time.
+func (c *Clock) Copy(now func() time.Time) *Clock {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return NewClock(c.sid, now, c.last)
+}
+
 // Next returns a CSN for a change made at the given time (zero: now), later
 // than all of after. A time in the future counts as now.
 func (c *Clock) Next(at time.Time, after ...CSN) CSN {

@@ -11,7 +11,6 @@ import (
 	"ldapsync/directory/memory"
 	"ldapsync/replica"
 	"ldapsync/roles"
-	"ldapsync/schema"
 	"ldapsync/store"
 )
 
@@ -67,9 +66,16 @@ var (
 	ctx     = context.Background()
 )
 
+// newNode returns a server with an empty disk and directory, to be started.
 func newNode(w *world, i int) *node {
-	nd := &node{w: w, i: i, name: fmt.Sprintf("n%d@x/ldapsync", i+1), role: roles.Master, disk: store.NewMemory(), vector: changelog.Vector{}}
-	nd.server = memory.New(suffix, schema.Standard(), nd.time, nd.newID)
+	nd := &node{w: w, i: i, name: fmt.Sprintf("n%d@x/ldapsync", i+1), role: roles.Master, vector: changelog.Vector{}}
+	nd.own(store.NewMemory(), memory.New(suffix, standard, nd.time, nd.newID))
+	return nd
+}
+
+// own gives nd its disk and its directory.
+func (nd *node) own(disk *store.Memory, server *memory.Directory) {
+	nd.disk, nd.server = disk, server
 	nd.watched = newWatched(nd)
 	nd.refusing = map[changelog.ID]bool{}
 	nd.server.SetRefuse(func(wr directory.Write) error {
@@ -79,7 +85,6 @@ func newNode(w *world, i int) *node {
 		return nil
 	})
 	nd.disk.SetGuard(nd.guard)
-	return nd
 }
 
 func (nd *node) newID() changelog.ID {
@@ -88,7 +93,7 @@ func (nd *node) newID() changelog.ID {
 }
 
 func (nd *node) time() time.Time {
-	elapsed := nd.w.now.Sub(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
+	elapsed := nd.w.now.Sub(epoch)
 	return nd.w.now.Add(nd.skew + time.Duration(nd.drift*float64(elapsed)))
 }
 

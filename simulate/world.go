@@ -84,8 +84,6 @@ func (w *world) tracef(format string, args ...any) {
 func (w *world) build() {
 	w.pcg = rand.NewPCG(w.cfg.Seed, 0)
 	w.rng = rand.New(w.pcg)
-	w.now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	w.made = map[changeKey]*made{}
 	w.log = slog.New(slog.DiscardHandler)
 	if w.cfg.Trace != nil {
 		w.log = slog.New(slog.NewTextHandler(w.cfg.Trace, &slog.HandlerOptions{
@@ -102,20 +100,11 @@ func (w *world) build() {
 	if w.oneIn(3) {
 		n += 1 + w.rng.IntN(2)
 	}
-	w.cut = make([][]bool, n)
-	for i := range n {
-		w.cut[i] = make([]bool, n)
-		w.nodes = append(w.nodes, newNode(w, i))
+	if w.oneIn(foundOneIn) {
+		w.found(n)
+	} else {
+		w.copy(templates[n]())
 	}
-	for _, nd := range w.nodes {
-		nd.start()
-		if nd.i == 0 {
-			for _, e := range w.cfg.Profile.initial() {
-				nd.client(e)
-			}
-		}
-	}
-	w.settle()
 	for _, nd := range w.nodes {
 		if w.oneIn(2) {
 			nd.skew = time.Duration(w.rng.Int64N(int64(20*time.Minute))) - 10*time.Minute
@@ -126,7 +115,7 @@ func (w *world) build() {
 	w.tracef("--- built")
 }
 
-// peersOf returns what presence shows nd of the others.
+// peer returns what presence shows of a server.
 func (w *world) peer(of *node) replica.Peer {
 	id := of.rep.Identity()
 	v, err := of.rep.Vector()

@@ -95,6 +95,18 @@ func (d *Directory) Restore(b Backup) {
 	d.signal()
 }
 
+// Copy returns a directory that holds the same, reports the same and takes the
+// same cookies, with a clock and ids of its own.
+func (d *Directory) Copy(now func() time.Time, newID func() changelog.ID) *Directory {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := New(d.suffix, d.schema, now, newID)
+	c.tree, c.clock = d.tree.clone(), d.clock.Copy(now)
+	c.history, c.generation = slices.Clone(d.history), d.generation
+	c.presents, c.atomic = d.presents, d.atomic
+	return c
+}
+
 // SetRefuse makes the directory ask fn about every write of Apply; an error is
 // returned as the write's.
 func (d *Directory) SetRefuse(fn func(directory.Write) error) {
