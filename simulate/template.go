@@ -55,6 +55,7 @@ type template struct {
 	nodes []nodeTemplate
 }
 
+// nodeTemplate is a server of a template.
 type nodeTemplate struct {
 	disk   *store.Memory
 	server *memory.Directory
