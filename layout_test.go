@@ -38,7 +38,7 @@ var mayImport = map[string]string{
 	"store":   "changelog directory dit dn octets schema",
 	"replica": "changelog directory dit dn ldif octets protocol roles schema store",
 	// Many servers of one suffix, without any network.
-	"simulate": "changelog directory directory/memory dit dn replica roles schema store",
+	"simulate": "changelog directory directory/memory dit dn ldif replica roles schema store",
 	// One server.
 	"config":  "changelog dn",
 	"control": "roles",

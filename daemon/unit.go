@@ -79,6 +79,7 @@ func (u *unit) open(ctx context.Context) (err error) {
 	l.replica, err = replica.New(ctx, replica.Config{
 		Suffix: suffix, Store: u.store, Directory: u.directory, Network: l,
 		Rules: func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, suffix) },
+		Keep:  keepIn(u.store.Path() + ".replaced.ldif"),
 		Now:   time.Now, Log: u.log,
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"ldapsync/directory/memory"
 	"ldapsync/dit"
 	"ldapsync/dn"
+	"ldapsync/ldif"
 	"ldapsync/replica"
 	"ldapsync/roles"
 	"ldapsync/schema"
@@ -47,6 +48,14 @@ type node struct {
 	role      roles.Role
 	cancel    context.CancelFunc
 	published int
+	kept      []*ldif.Record
+}
+
+func (nd *node) keep(rec *ldif.Record) error {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
+	nd.kept = append(nd.kept, rec)
+	return nil
 }
 
 func (nd *node) running() bool {
@@ -137,6 +146,7 @@ func (nd *node) start(sid changelog.SID) {
 	nd.Replica, err = replica.New(context.Background(), replica.Config{
 		Suffix: mustDN(suffix), Store: nd.store, Directory: nd.dir, Network: nd,
 		Rules: func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, mustDN(suffix)) },
+		Keep:  nd.keep,
 		Now:   time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", nd.name),
 	})
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -274,21 +273,14 @@ func (w *work) adopt(now *store.Image) error {
 	return w.putAndSettle(now)
 }
 
-// keep appends the state of an entry to the file of replaced entries.
+// keep has the state of an entry written down.
 func (w *work) keep(now *store.Image) error {
-	path := w.r.cfg.Store.Path() + ".replaced.ldif"
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("keep what joining replaces: %w", err)
-	}
-	out := ldif.NewWriter(f)
 	rec := &ldif.Record{DN: w.spell(now)}
 	for _, a := range now.Attrs {
 		rec.Attrs = append(rec.Attrs, ldif.Attribute{Name: a.Name, Values: a.Values})
 	}
-	w.r.log.Warn("an entry differs from the room's; its state here is kept in a file and replaced", "dn", rec.DN, "file", path)
-	err = errors.Join(out.Write(rec), f.Sync(), f.Close())
-	if err != nil {
+	w.r.log.Warn("an entry differs from the room's; its state here is kept as LDIF and replaced", "dn", rec.DN)
+	if err := w.r.cfg.Keep(rec); err != nil {
 		return fmt.Errorf("keep what joining replaces: %w", err)
 	}
 	return nil

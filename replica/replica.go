@@ -17,6 +17,7 @@ import (
 	"ldapsync/directory"
 	"ldapsync/dit"
 	"ldapsync/dn"
+	"ldapsync/ldif"
 	"ldapsync/roles"
 	"ldapsync/schema"
 	"ldapsync/store"
@@ -67,8 +68,12 @@ type Config struct {
 	Network   Network
 	// Rules returns the rules of the view under a schema.
 	Rules func(*schema.Schema) dit.Rules
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Keep writes down the state of an entry that joining is about to replace.
+	// It is durable when Keep returns nil; the same state may come again after a
+	// crash.
+	Keep func(*ldif.Record) error
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // Replica is one suffix on one server. Its methods are safe for concurrent use.

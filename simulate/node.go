@@ -9,6 +9,7 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/directory/memory"
+	"ldapsync/ldif"
 	"ldapsync/replica"
 	"ldapsync/roles"
 	"ldapsync/store"
@@ -46,6 +47,9 @@ type node struct {
 	meddle bool
 	// refusing is the entry whose writes the directory refuses.
 	refusing map[changelog.ID]bool
+
+	// kept is what joining replaced.
+	kept []*ldif.Record
 
 	watched watched
 	vector  changelog.Vector
@@ -149,7 +153,7 @@ func (nd *node) open() error {
 	nd.shown = map[int]replica.Peer{}
 	nd.rep, err = replica.New(ctx, replica.Config{
 		Suffix: suffix, Store: nd.store, Directory: (*server)(nd), Network: (*network)(nd),
-		Rules: rulesOf, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
+		Rules: rulesOf, Keep: nd.keep, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
 	})
 	if err != nil {
 		return err
@@ -165,6 +169,15 @@ func (nd *node) open() error {
 			return err
 		}
 	}
+	return nil
+}
+
+// keep implements replica.Config.Keep; what it kept outlives the process.
+func (nd *node) keep(rec *ldif.Record) error {
+	if nd.dead {
+		return errDied
+	}
+	nd.kept = append(nd.kept, rec)
 	return nil
 }
 
