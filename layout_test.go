@@ -24,6 +24,7 @@ var mayImport = map[string]string{
 	"schema":    "dn",
 	"dit":       "changelog dn octets schema",
 	"dit/naive": "changelog dit dn",
+	"scenario":  "changelog dit dn ldif schema",
 	// XMPP, which knows no directory.
 	"xmpp":     "xmpp/element",
 	"protocol": "changelog octets xmpp/element",
@@ -56,7 +57,7 @@ var onlyIn = map[string][]string{
 	"github.com/go-ldap/": {"directory/openldap", "bench"},
 	"go.etcd.io/bbolt":    {"changelog", "store"},
 	"github.com/spf13/":   {"cmd"},
-	"go.yaml.in/":         {"config"},
+	"go.yaml.in/":         {"config", "scenario"},
 }
 
 const (

@@ -17,6 +17,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitDiffer = 3
 )
 
 // usageError is a command line that makes no sense.
@@ -55,9 +56,15 @@ func inCommand(c *cobra.Command, err error) error {
 // one followed by its hint, and returns the exit code.
 func report(w io.Writer, err error) int {
 	var ce *config.Error
+	var bf badFiles
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &bf):
+		for line := range strings.Lines(bf.Error()) {
+			printError(w, line, "")
+		}
+		return exitUsage
 	case errors.As(err, &ce):
 		for _, p := range ce.Problems {
 			printError(w, p.String(), p.Hint)

@@ -42,3 +42,18 @@ func printable(s string) string {
 		return '?'
 	}, s)
 }
+
+// printableWriter lets through what a terminal would not act on, and line ends.
+type printableWriter struct{ io.Writer }
+
+// Write never splits a character as long as its caller does not.
+func (w printableWriter) Write(b []byte) (int, error) {
+	lines := strings.Split(string(b), "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	if _, err := io.WriteString(w.Writer, strings.Join(lines, "\n")); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
