@@ -39,13 +39,14 @@ var mayImport = map[string]string{
 	"store":   "changelog directory dit dn octets schema",
 	"replica": "changelog directory dit dn ldif octets protocol roles schema store",
 	// Many servers of one suffix, without any network.
-	"simulate": "changelog directory directory/memory dit dn ldif replica roles schema store",
+	"simulate": "changelog directory directory/memory dit dit/naive dn ldif replica roles schema store",
 	// One server.
 	"config":  "changelog dn",
 	"control": "roles",
 	"daemon":  "*", "demo": "*", "cmd/ldapsync": "*",
 	// Servers to test with.
 	"testenv/cluster":  "control testenv/netproxy testenv/openldap testenv/prosody",
+	"testenv/mutate":   "",
 	"testenv/netproxy": "", "testenv/prosody": "", "testenv/prosody/cmd": "testenv/prosody",
 	"testenv/openldap": "directory/openldap/schema",
 	"bench":            "*",

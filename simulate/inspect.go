@@ -104,6 +104,7 @@ func (w *world) judge() {
 		}
 	}
 	w.judgeNaive(want)
+	w.judgeTwin(first, ids)
 	w.judgeFates(first)
 }
 

@@ -22,6 +22,7 @@ var (
 	steps     = flag.Int("steps", 60, "steps of a history")
 	keep      = flag.String("keep", "", "steps to make, separated by commas (default all)")
 	histories = flag.Int("histories", 1000, "number of histories")
+	shrink    = flag.Bool("shrink", true, "shorten a history that fails")
 )
 
 // TestHistories runs histories on all processors.
@@ -62,7 +63,10 @@ func report(t *testing.T, err error) {
 	if !errors.As(err, &f) {
 		t.Fatal(err)
 	}
-	t.Errorf("%v\nshortened: %v", f, simulate.Shrink(f))
+	t.Error(f)
+	if *shrink {
+		t.Errorf("shortened: %v", simulate.Shrink(f))
+	}
 }
 
 // TestReplay runs the history that the flags name and prints what happens in it;
