@@ -52,8 +52,11 @@ type node struct {
 	kept []*ldif.Record
 
 	watched watched
-	vector  changelog.Vector
-	newIDs  byte
+	// vector is what the log held when it was last inspected, stale says that
+	// there have been commits since.
+	vector changelog.Vector
+	stale  bool
+	newIDs byte
 }
 
 // fault is something that befalls a batch of writes to the directory.
@@ -110,10 +113,11 @@ func (nd *node) guard(commit func()) error {
 	}
 	if nd.fuse == 0 || nd.fuse > 1 {
 		nd.fuse = max(nd.fuse-1, 0)
+		nd.stale = true
 		commit()
 		return nil
 	}
-	nd.fuse, nd.dead = 0, true
+	nd.fuse, nd.dead, nd.stale = 0, true, true
 	if !nd.dieBefore {
 		commit()
 	}
