@@ -9,6 +9,9 @@ import (
 // blockSize is the greatest number of keys of one block of a Memory.
 const blockSize = 128
 
+// spare is for how many more keys a copied block has room.
+const spare = 8
+
 // Memory is a KV in memory. It is not safe for concurrent use.
 type Memory struct {
 	blocks []*block
@@ -54,8 +57,8 @@ func (m *Memory) own(b int) *block {
 	if old := m.blocks[b]; old.owner != m.owner {
 		m.blocks[b] = &block{
 			owner:  m.owner,
-			keys:   append(make([][]byte, 0, blockSize+1), old.keys...),
-			values: append(make([][]byte, 0, blockSize+1), old.values...),
+			keys:   append(make([][]byte, 0, len(old.keys)+spare), old.keys...),
+			values: append(make([][]byte, 0, len(old.keys)+spare), old.values...),
 		}
 	}
 	return m.blocks[b]
@@ -72,13 +75,20 @@ func (m *Memory) Get(key []byte) []byte {
 
 // Put implements KV. It never fails.
 func (m *Memory) Put(key, value []byte) error {
+	m.Swap(key, value)
+	return nil
+}
+
+// Swap is Put that returns the value there was, nil for none.
+func (m *Memory) Swap(key, value []byte) (old []byte) {
 	b, i, found := m.find(key)
 	if value == nil {
 		value = []byte{}
 	}
 	if found {
-		m.own(b).values[i] = value
-		return nil
+		values := m.own(b).values
+		old, values[i] = values[i], value
+		return old
 	}
 	m.size++
 	if len(m.blocks) == 0 {
@@ -115,18 +125,25 @@ func (m *Memory) split(b int, atEnd bool) {
 
 // Delete implements KV. It never fails.
 func (m *Memory) Delete(key []byte) error {
+	m.Take(key)
+	return nil
+}
+
+// Take is Delete that returns the value there was, nil for none.
+func (m *Memory) Take(key []byte) (old []byte) {
 	b, i, found := m.find(key)
 	if !found {
 		return nil
 	}
 	m.size--
 	block := m.own(b)
+	old = block.values[i]
 	block.keys = slices.Delete(block.keys, i, i+1)
 	block.values = slices.Delete(block.values, i, i+1)
 	if len(block.keys) == 0 {
 		m.blocks = slices.Delete(m.blocks, b, b+1)
 	}
-	return nil
+	return old
 }
 
 // Scan implements KV.

@@ -29,9 +29,11 @@ func AppendStrings(b []byte, list []string) []byte {
 
 // Reader takes values off the front of a record. After the first fault it
 // returns zero values; Done tells. What it returns shares nothing with the
-// record, Take excepted.
+// record, Take excepted; its strings share one copy.
 type Reader struct {
-	rest   []byte
+	rest []byte
+	// text is a copy of what was left when the first string was read.
+	text   string
 	failed bool
 }
 
@@ -40,6 +42,9 @@ func NewReader(b []byte) *Reader { return &Reader{rest: b} }
 
 // Fail marks the record as damaged.
 func (r *Reader) Fail() { r.rest, r.failed = nil, true }
+
+// Failed reports whether there was a fault.
+func (r *Reader) Failed() bool { return r.failed }
 
 // Done returns ErrDamaged after a fault, or when something is left over.
 func (r *Reader) Done() error {
@@ -91,13 +96,28 @@ func (r *Reader) Count(size int) int {
 }
 
 // String reads a string.
-func (r *Reader) String() string { return string(r.Take(r.Count(1))) }
+func (r *Reader) String() string {
+	n := r.Count(1)
+	if n == 0 {
+		return ""
+	}
+	if r.text == "" {
+		r.text = string(r.rest)
+	}
+	at := len(r.text) - len(r.rest)
+	r.rest = r.rest[n:]
+	return r.text[at : at+n]
+}
 
 // Strings reads a list of strings; nil when empty.
 func (r *Reader) Strings() []string {
-	var out []string
-	for n := r.Count(1); n > 0; n-- {
-		out = append(out, r.String())
+	n := r.Count(1)
+	if n == 0 {
+		return nil
+	}
+	out := make([]string, n)
+	for i := range out {
+		out[i] = r.String()
 	}
 	return out
 }

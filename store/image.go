@@ -79,24 +79,33 @@ func (m *Image) encode() []byte {
 
 func decodeImage(id changelog.ID, raw []byte) (*Image, error) {
 	r := octets.NewReader(raw)
+	m := &Image{ID: id}
+	m.readHead(r)
+	if n := r.Count(2); n > 0 {
+		m.Attrs = make([]directory.Attribute, n)
+	}
+	for i := range m.Attrs {
+		m.Attrs[i] = directory.Attribute{Name: r.String(), Values: r.Strings()}
+	}
+	if err := r.Done(); err != nil {
+		return nil, fmt.Errorf("read image of %s: %w", id, err)
+	}
+	return m, nil
+}
+
+// readHead reads everything but the attributes.
+func (m *Image) readHead(r *octets.Reader) {
 	if r.Byte() != 1 {
 		r.Fail()
 	}
 	flags := r.Byte()
-	m := &Image{ID: id, Confirmed: flags&imageConfirmed != 0, Gone: flags&imageGone != 0, Loose: flags&imageLoose != 0}
+	m.Confirmed, m.Gone, m.Loose = flags&imageConfirmed != 0, flags&imageGone != 0, flags&imageLoose != 0
 	m.Parent = changelog.ReadID(r)
 	m.CSN, m.Newest = changelog.ReadCSN(r), changelog.ReadCSN(r)
 	m.RDN, m.RDNKey = r.String(), r.String()
 	if flags&imageTold != 0 {
 		m.Told = &Place{Parent: changelog.ReadID(r), RDNKey: r.String()}
 	}
-	for n := r.Count(2); n > 0; n-- {
-		m.Attrs = append(m.Attrs, directory.Attribute{Name: r.String(), Values: r.Strings()})
-	}
-	if err := r.Done(); err != nil {
-		return nil, fmt.Errorf("read image of %s: %w", id, err)
-	}
-	return m, nil
 }
 
 // Image returns the image of an entry, nil when there is none; one that is
@@ -111,11 +120,15 @@ func (t *Tx) Image(id changelog.ID) (*Image, error) {
 
 // PutImage stores the image of an entry and keeps the indexes of names.
 func (t *Tx) PutImage(m *Image) error {
-	if err := t.unname(m.ID); err != nil {
+	key, value := nameKey(m.Parent, m.RDNKey), nameValue(m)
+	if m.Gone {
+		key, value = nil, nil
+	}
+	if err := t.unname(m.ID, key); err != nil {
 		return err
 	}
-	if !m.Gone {
-		if err := t.bucket(bucketNames).Put(nameKey(m.Parent, m.RDNKey), nameValue(m)); err != nil {
+	if names := t.bucket(bucketNames); !m.Gone && !bytes.Equal(names.Get(key), value) {
+		if err := names.Put(key, value); err != nil {
 			return err
 		}
 	}
@@ -138,26 +151,31 @@ func nameValue(m *Image) []byte {
 
 // DropImage removes the image of an entry.
 func (t *Tx) DropImage(id changelog.ID) error {
-	if err := t.unname(id); err != nil {
+	if err := t.unname(id, nil); err != nil {
 		return err
 	}
 	return t.bucket(bucketImages).Delete(id[:])
 }
 
 // unname takes an entry's names out of the indexes, unless another entry has
-// taken them meanwhile.
-func (t *Tx) unname(id changelog.ID) error {
-	old, err := t.Image(id)
-	if err != nil || old == nil {
-		return err
+// taken them meanwhile, or the key kept is to stay.
+func (t *Tx) unname(id changelog.ID, kept []byte) error {
+	raw := t.bucket(bucketImages).Get(id[:])
+	if raw == nil {
+		return nil
+	}
+	old := Image{ID: id}
+	r := octets.NewReader(raw)
+	if old.readHead(r); r.Failed() {
+		return fmt.Errorf("read image of %s: %w", id, octets.ErrDamaged)
 	}
 	if old.Told != nil {
-		if err := t.dropTold(old); err != nil {
+		if err := t.dropTold(&old); err != nil {
 			return err
 		}
 	}
 	key := nameKey(old.Parent, old.RDNKey)
-	if old.Gone || !bytes.HasPrefix(t.bucket(bucketNames).Get(key), id[:]) {
+	if old.Gone || bytes.Equal(key, kept) || !bytes.HasPrefix(t.bucket(bucketNames).Get(key), id[:]) {
 		return nil
 	}
 	return t.bucket(bucketNames).Delete(key)

@@ -16,6 +16,8 @@ type Memory struct {
 	mu    sync.RWMutex
 	parts [numParts]memoryBucket
 	guard func(commit func()) error
+	// undo is the memory of the undo list of the last transaction.
+	undo []undo
 }
 
 // NewMemory returns what an empty file is.
@@ -73,10 +75,11 @@ func (m *Memory) view(fn func(transaction) error) error {
 func (m *Memory) update(fn func(transaction) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := &memoryTx{m: m, writable: true}
+	t := &memoryTx{m: m, writable: true, undo: m.undo[:0]}
 	for p := range m.parts {
 		t.sequences[p] = m.parts[p].sequence
 	}
+	defer func() { m.undo = t.emptied() }()
 	if err := fn(t); err != nil {
 		t.rollback()
 		return err
@@ -99,6 +102,7 @@ type memoryTx struct {
 	writable  bool
 	sequences [numParts]uint64
 	undo      []undo
+	buckets   [numParts]memoryTxBucket
 }
 
 // undo is what a key was before it was written to; a nil value is no key.
@@ -120,9 +124,20 @@ func (t *memoryTx) rollback() {
 	}
 }
 
+// emptied returns the memory of the undo list, for the next transaction, unless
+// it has become large.
+func (t *memoryTx) emptied() []undo {
+	if cap(t.undo) > 1024 {
+		return nil
+	}
+	clear(t.undo)
+	return t.undo[:0]
+}
+
 func (t *memoryTx) bucket(p part) bucket {
-	b := &t.m.parts[p]
-	return memoryTxBucket{memoryBucket: b, t: t}
+	b := &t.buckets[p]
+	b.memoryBucket, b.t = &t.m.parts[p], t
+	return b
 }
 
 // memoryBucket is a part of a Memory.
@@ -137,45 +152,46 @@ type memoryTxBucket struct {
 	t *memoryTx
 }
 
-func (b memoryTxBucket) Get(key []byte) []byte { return b.keys.Get(key) }
+func (b *memoryTxBucket) Get(key []byte) []byte { return b.keys.Get(key) }
 
-func (b memoryTxBucket) Put(key, value []byte) error {
-	if err := b.remember(key); err != nil {
-		return err
-	}
-	return b.keys.Put(bytes.Clone(key), append([]byte{}, value...))
-}
-
-func (b memoryTxBucket) Delete(key []byte) error {
-	if err := b.remember(key); err != nil {
-		return err
-	}
-	return b.keys.Delete(key)
-}
-
-func (b memoryTxBucket) remember(key []byte) error {
+func (b *memoryTxBucket) Put(key, value []byte) error {
 	if !b.t.writable {
-		return fmt.Errorf("write to store in memory: %w", errReadOnly)
+		return errWrite
 	}
-	b.t.undo = append(b.t.undo, undo{keys: b.keys, key: bytes.Clone(key), value: b.keys.Get(key)})
+	key = bytes.Clone(key)
+	old := b.keys.Swap(key, append([]byte{}, value...))
+	b.t.undo = append(b.t.undo, undo{keys: b.keys, key: key, value: old})
 	return nil
 }
 
-func (b memoryTxBucket) Scan(prefix, from []byte, fn func(key, value []byte) bool) {
+func (b *memoryTxBucket) Delete(key []byte) error {
+	if !b.t.writable {
+		return errWrite
+	}
+	if old := b.keys.Take(key); old != nil {
+		b.t.undo = append(b.t.undo, undo{keys: b.keys, key: bytes.Clone(key), value: old})
+	}
+	return nil
+}
+
+// errWrite is the error of a write in a read-only transaction.
+var errWrite = fmt.Errorf("write to store in memory: %w", errReadOnly)
+
+func (b *memoryTxBucket) Scan(prefix, from []byte, fn func(key, value []byte) bool) {
 	b.keys.Scan(prefix, from, fn)
 }
 
-func (b memoryTxBucket) NextSequence() (uint64, error) {
+func (b *memoryTxBucket) NextSequence() (uint64, error) {
 	if !b.t.writable {
-		return 0, fmt.Errorf("write to store in memory: %w", errReadOnly)
+		return 0, errWrite
 	}
 	b.sequence++
 	return b.sequence, nil
 }
 
-func (b memoryTxBucket) Count() int { return b.keys.Len() }
+func (b *memoryTxBucket) Count() int { return b.keys.Len() }
 
-func (b memoryTxBucket) Clear() error {
+func (b *memoryTxBucket) Clear() error {
 	var keys [][]byte
 	b.keys.Scan(nil, nil, func(k, _ []byte) bool {
 		keys = append(keys, k)
