@@ -27,6 +27,11 @@ func (l *loader) checkSuffixes(suffixes []Suffix) {
 		l.checkSID(key+".sid", s.SID)
 		l.checkDirectory(key+".directory", &s.Directory)
 		l.checkExclude(key+".exclude", base, &s.Exclude)
+		switch s.Join.Prefer {
+		case "", PreferRoom, PreferNewest:
+		default:
+			l.refuse(key+".join.prefer", "", "want %s or %s, not %.40q", PreferRoom, PreferNewest, s.Join.Prefer)
+		}
 	}
 }
 

@@ -54,6 +54,7 @@ type Suffix struct {
 	Nick      string    `yaml:"nick,omitempty"`
 	Directory Directory `yaml:"directory"`
 	Exclude   Exclude   `yaml:"exclude,omitempty"`
+	Join      Join      `yaml:"join,omitempty"`
 }
 
 // Directory says how to reach the directory server that holds a suffix.
@@ -93,6 +94,22 @@ type Exclude struct {
 	// Attributes are attribute types by name or OID.
 	Attributes []string `yaml:"attributes,omitempty"`
 }
+
+// Join says what becomes of the directory's entries when the server joins its
+// room with data.
+type Join struct {
+	// Prefer is PreferRoom, which "" means too, or PreferNewest.
+	Prefer string `yaml:"prefer,omitempty"`
+}
+
+// The values of Join.Prefer.
+const (
+	// PreferRoom replaces entries that differ from the room's.
+	PreferRoom = "room"
+	// PreferNewest keeps, here and in the room, the one with the later
+	// modifyTimestamp.
+	PreferNewest = "newest"
+)
 
 // State is where the daemon keeps what it must not lose.
 type State struct {

@@ -112,6 +112,7 @@ suffixes:
       password_file: pw
       tls: {start_tls: true}
     exclude: {subtrees: ["OU=Local, dc=Example,dc=org"], attributes: [userCertificate, 2.5.4.3]}
+    join: {prefer: newest}
 state: {dir: state}
 control: {socket: run/control.sock}
 log: {level: debug, format: json, file: log.json}
@@ -143,6 +144,7 @@ suffixes:
 			Exclude: config.Exclude{
 				Subtrees: []string{"OU=Local, dc=Example,dc=org"}, Attributes: []string{"userCertificate", "2.5.4.3"},
 			},
+			Join: config.Join{Prefer: config.PreferNewest},
 		}, {
 			DN: "o=more",
 			Directory: config.Directory{

@@ -90,6 +90,7 @@ suffixes:
   - dn: DC=Example, dc=org
     directory: {type: openldap, uri: "http://h", bind: external, bind_dn: "cn=x"}
     exclude: {subtrees: [ou=x], attributes: ["a b"]}
+    join: {prefer: oldest}
   - dn: nonsense
     directory: {type: openldap, uri: "ldap://h:389", bind_dn: "cn=x", password_file: pw}
   - dn: o=a
@@ -113,18 +114,19 @@ timing: {heartbeat: 1d, ping: 1ms}
 			`config.yml:14: suffixes[1].directory.uri: unknown scheme "http" (ldapi:///, ldap://host:389 or ldaps://host:636)`,
 			`config.yml:15: suffixes[1].exclude.attributes[0]: "a b" is not the name of an attribute`,
 			`config.yml:15: suffixes[1].exclude.subtrees[0]: "ou=x" is not below the suffix`,
-			`config.yml:16: suffixes[2].dn: SYNTAX`,
-			"config.yml:17: suffixes[2].directory.uri: the password would be sent in the clear (set tls.start_tls: true, or use ldaps://)",
-			"config.yml:19: suffixes[3].directory.bind: external needs an ldapi:// address (set bind_dn and password_file, or use ldapi:///)",
-			"config.yml:19: suffixes[3].directory.tls.start_tls: only for ldap:// addresses",
-			"config.yml:20: suffixes[4].directory.bind_dn: missing",
-			"config.yml:20: suffixes[4].directory.password_file: missing (put the password in a file that only the daemon's user may read)",
-			"config.yml:20: suffixes[4].directory.uri: not the path of a socket (such as ldapi://%2Frun%2Fslapd%2Fldapi)",
-			"config.yml:20: suffixes[4].dn: missing (the suffix of the database, such as dc=example,dc=org)",
-			`config.yml:22: log.format: want text or json, not "xml"`,
-			`config.yml:22: log.level: want debug or info or warn or error, not "loud"`,
-			"config.yml:23: timing.heartbeat: 1d is not between 10ms and 1h",
-			"config.yml:23: timing.ping: 1ms is not between 10ms and 1h",
+			`config.yml:16: suffixes[1].join.prefer: want room or newest, not "oldest"`,
+			`config.yml:17: suffixes[2].dn: SYNTAX`,
+			"config.yml:18: suffixes[2].directory.uri: the password would be sent in the clear (set tls.start_tls: true, or use ldaps://)",
+			"config.yml:20: suffixes[3].directory.bind: external needs an ldapi:// address (set bind_dn and password_file, or use ldapi:///)",
+			"config.yml:20: suffixes[3].directory.tls.start_tls: only for ldap:// addresses",
+			"config.yml:21: suffixes[4].directory.bind_dn: missing",
+			"config.yml:21: suffixes[4].directory.password_file: missing (put the password in a file that only the daemon's user may read)",
+			"config.yml:21: suffixes[4].directory.uri: not the path of a socket (such as ldapi://%2Frun%2Fslapd%2Fldapi)",
+			"config.yml:21: suffixes[4].dn: missing (the suffix of the database, such as dc=example,dc=org)",
+			`config.yml:23: log.format: want text or json, not "xml"`,
+			`config.yml:23: log.level: want debug or info or warn or error, not "loud"`,
+			"config.yml:24: timing.heartbeat: 1d is not between 10ms and 1h",
+			"config.yml:24: timing.ping: 1ms is not between 10ms and 1h",
 		},
 	}, {
 		name: "two files disagree",

@@ -78,9 +78,9 @@ func (u *unit) open(ctx context.Context) (err error) {
 	}
 	l.replica, err = replica.New(ctx, replica.Config{
 		Suffix: suffix, Store: u.store, Directory: u.directory, Network: l,
-		Rules: func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, suffix) },
-		Keep:  keepIn(u.store.Path() + ".replaced.ldif"),
-		Now:   time.Now, Log: u.log,
+		Rules:  func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, suffix) },
+		Prefer: preference(u.cfg), Keep: keepIn(u.store.Path() + ".replaced.ldif"),
+		Now: time.Now, Log: u.log,
 	})
 	if err != nil {
 		return err
@@ -88,6 +88,13 @@ func (u *unit) open(ctx context.Context) (err error) {
 	l.listen()
 	u.link.Store(l)
 	return nil
+}
+
+func preference(cfg *config.Suffix) replica.Prefer {
+	if cfg.Join.Prefer == config.PreferNewest {
+		return replica.PreferNewest
+	}
+	return replica.PreferRoom
 }
 
 // run waits for the directory, if it was away, and then serves the suffix.

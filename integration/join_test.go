@@ -188,23 +188,3 @@ func readAll(s *site, dir, ending string) (all string) {
 	}
 	return all
 }
-
-func TestJoinWithOtherIdsIsRefused(t *testing.T) {
-	s := newSite(t)
-	s.load(s.a, 10, 1)
-	s.load(s.b, 10, 1)
-	before, err := s.b.Slapd.Dump()
-	s.must(err)
-	s.start(s.a)
-	s.start(s.b)
-	s.admit(s.b, "master")
-	s.reason(s.b, "names that other entries hold in the room", "empty the directory")
-	after, err := s.b.Slapd.Dump()
-	s.must(err)
-	if before != after {
-		t.Error("the directory of the refused server was changed")
-	}
-	if st, err := s.a.Status(); err != nil || len(st.Vector) > 2 || st.Counters.Received != 0 {
-		t.Errorf("the room received %d changes of the refused server, %v", st.Counters.Received, err)
-	}
-}

@@ -85,7 +85,7 @@ func (r *Replica) send(ctx context.Context, units []*unit) error {
 		for i, u := range units {
 			writes[i] = u.write
 		}
-		err := r.cfg.Directory.Apply(ctx, writes)
+		err := r.write(ctx, writes)
 		if err == nil {
 			return r.done(units)
 		}
@@ -338,7 +338,7 @@ func (w *work) imageOf(e *directory.Entry) (*store.Image, error) {
 func (r *Replica) confirm(ctx context.Context, ids []changelog.ID) error {
 	r.applying.Lock()
 	defer r.applying.Unlock()
-	entries, err := r.cfg.Directory.Read(ctx, ids)
+	entries, err := r.read(ctx, ids)
 	if err != nil {
 		return fmt.Errorf("confirm writes: %w", err)
 	}

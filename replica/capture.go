@@ -38,7 +38,7 @@ func (c *capture) report(ctx context.Context, events []directory.Event) error {
 	}
 	return c.r.update(func(w *work) error {
 		for _, e := range events {
-			if err := c.event(w, e); err != nil {
+			if err := c.event(w, w.byRoom(e)); err != nil {
 				return err
 			}
 			if c.refreshing || w.DelayedCount() == 0 {
@@ -411,7 +411,7 @@ func (c *capture) sweepUnseen(ctx context.Context, ids []changelog.ID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	entries, err := c.r.cfg.Directory.Read(ctx, ids)
+	entries, err := c.r.read(ctx, ids)
 	if err != nil {
 		return &directoryError{fmt.Errorf("look for what was not reported: %w", err)}
 	}

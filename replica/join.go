@@ -8,9 +8,6 @@ import (
 	"time"
 
 	"ldapsync/changelog"
-	"ldapsync/directory"
-	"ldapsync/dit"
-	"ldapsync/dn"
 	"ldapsync/ldif"
 	"ldapsync/store"
 )
@@ -118,7 +115,7 @@ func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
 	if id.Joined || !id.SID.Valid() || !r.mayMatch() || !r.caughtUp() {
 		return false, nil
 	}
-	switch err := r.match(ctx); {
+	switch _, err := r.match(ctx); {
 	case err == nil && r.clearMismatch():
 		return true, r.setIdentity(func(id *store.Identity) { id.Joined = true })
 	case errors.Is(err, errMismatch):
@@ -180,97 +177,6 @@ func (r *Replica) caughtUp() bool {
 	return slices.ContainsFunc(r.Peers(), func(p Peer) bool {
 		return p.State == stateReady || p.State == stateBusy || p.State == stateReadOnly
 	})
-}
-
-var (
-	errMismatch = errors.New("this directory cannot join as it is")
-	errMatched  = errors.New("matched")
-)
-
-// match reads the whole directory and compares it with the room's state before
-// anything is written anywhere. Entries are the same by entryUUID only: it
-// returns an error that wraps errMismatch when a name is held by another entry
-// in the room, or when the room has deleted an entry that is still here, since
-// joining never deletes.
-func (r *Replica) match(ctx context.Context) error {
-	var m matching
-	err := r.cfg.Directory.Watch(ctx, nil, func(e directory.Event) error {
-		switch e.Kind {
-		case directory.RefreshEnd:
-			return errMatched
-		case directory.State:
-			return r.view(func(w *work) error { return m.compare(w, e.Entry) })
-		}
-		return nil
-	})
-	if !errors.Is(err, errMatched) {
-		return fmt.Errorf("read the directory before joining: %w", err)
-	}
-	return m.verdict()
-}
-
-type matching struct {
-	entries, others, deleted int
-	other, dead              string
-}
-
-func (m *matching) compare(w *work, e *directory.Entry) error {
-	m.entries++
-	name, err := dn.Parse(e.DN)
-	if err != nil {
-		return fmt.Errorf("report of %s: %w", e.ID, err)
-	}
-	life, err := w.dit.Life(e.ID)
-	if err != nil {
-		return err
-	}
-	if life == dit.Deleted {
-		m.deleted++
-		m.dead = e.DN
-		return nil
-	}
-	id, found, err := w.dit.Find(name)
-	if found && id != e.ID {
-		m.others++
-		if m.other == "" {
-			m.other = fmt.Sprintf("%s is entry %s here and %s in the room", e.DN, e.ID, id)
-		}
-	}
-	return err
-}
-
-func (m *matching) verdict() error {
-	switch {
-	case m.others > 0:
-		return fmt.Errorf("%w: %d of its %d entries have names that other entries hold in the room (%s); "+
-			"empty the directory, or load it with slapadd from a slapcat of a server of the room; it is looked at again every half minute", errMismatch, m.others, m.entries, m.other)
-	case m.deleted > 0:
-		return fmt.Errorf("%w: %d of its %d entries were deleted in the room (%s), and joining never deletes; "+
-			"delete them here, or load a newer copy; it is looked at again every half minute", errMismatch, m.deleted, m.entries, m.dead)
-	}
-	return nil
-}
-
-// adopt takes over an entry that both the directory and the room hold. The
-// room's state wins; where the directory's differs, it is first written to an
-// LDIF file beside the state file.
-func (w *work) adopt(now *store.Image) error {
-	shown, err := w.dit.View(now.ID)
-	if err != nil {
-		return err
-	}
-	want, err := w.wanted(shown)
-	if err != nil {
-		return err
-	}
-	if !w.same(want, now) {
-		if err := w.keep(now); err != nil {
-			return err
-		}
-	} else {
-		now.Newest = want.Newest
-	}
-	return w.putAndSettle(now)
 }
 
 // keep has the state of an entry written down.

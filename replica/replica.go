@@ -68,6 +68,9 @@ type Config struct {
 	Network   Network
 	// Rules returns the rules of the view under a schema.
 	Rules func(*schema.Schema) dit.Rules
+	// Prefer decides between two states of an entry where a server joins with
+	// data for the first time.
+	Prefer Prefer
 	// Keep writes down the state of an entry that joining is about to replace.
 	// It is durable when Keep returns nil; the same state may come again after a
 	// crash.
@@ -75,6 +78,19 @@ type Config struct {
 	Now  func() time.Time
 	Log  *slog.Logger
 }
+
+// Prefer names the state that a first join prefers where both the directory and
+// the room hold an entry.
+type Prefer uint8
+
+// The preferences.
+const (
+	// PreferRoom keeps the room's.
+	PreferRoom Prefer = iota
+	// PreferNewest keeps the one with the later modifyTimestamp, the room's
+	// where they are equal.
+	PreferNewest
+)
 
 // Replica is one suffix on one server. Its methods are safe for concurrent use.
 type Replica struct {

@@ -266,33 +266,6 @@ func TestRestartWhileClientsWrite(t *testing.T) {
 	}
 }
 
-func TestJoinWithOtherEntriesIsRefused(t *testing.T) {
-	c := newCluster(t, 2)
-	a, b := c.nodes[0], c.nodes[1]
-	a.start(1)
-	a.do(base()...)
-	other := addEntry(suffix, "objectClass", "dcObject", "objectClass", "organization", "o", "Other", "dc", "example")
-	other.ID = changelog.ID{0xee}
-	b.do(other)
-	c.eventually(func() string {
-		if v, err := a.Vector(); err != nil || v[1].Seq != 3 {
-			return fmt.Sprintf("a has captured %s, %v", v, err)
-		}
-		return ""
-	})
-	before := b.dir.Dump()
-	b.start(2)
-	c.eventually(func() string {
-		if b.Fault() == "" {
-			return "b was not refused"
-		}
-		return ""
-	})
-	if got := b.dir.Dump(); fmt.Sprint(got) != fmt.Sprint(before) {
-		t.Errorf("b's directory was changed: %v", got)
-	}
-}
-
 func TestCloneIsFoundOut(t *testing.T) {
 	c := newCluster(t, 2)
 	a, b := c.nodes[0], c.nodes[1]

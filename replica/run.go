@@ -226,6 +226,9 @@ func (r *Replica) refreshed() error {
 	if r.Identity().Adopted {
 		return nil
 	}
+	if err := r.dropIdleAliases(); err != nil {
+		return err
+	}
 	return r.setIdentity(func(id *store.Identity) { id.Adopted = true })
 }
 

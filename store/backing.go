@@ -22,6 +22,7 @@ const (
 	bucketSeen
 	bucketDelayed
 	bucketTold
+	bucketAliases
 	numParts
 )
 
@@ -31,7 +32,7 @@ var partNames = [numParts][]byte{
 	bucketImages: []byte("images"), bucketNames: []byte("names"), bucketDirty: []byte("dirty"), bucketQueue: []byte("queue"),
 	bucketIntents: []byte("intents"), bucketParked: []byte("parked"), bucketDenied: []byte("denied"), bucketFuture: []byte("future"),
 	bucketMembers: []byte("members"), bucketSeen: []byte("seen"), bucketDelayed: []byte("delayed"),
-	bucketTold: []byte("told"),
+	bucketTold: []byte("told"), bucketAliases: []byte("aliases"),
 }
 
 // bucket is one part within a transaction.

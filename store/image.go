@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -149,12 +150,18 @@ func nameValue(m *Image) []byte {
 	return m.ID[:]
 }
 
-// DropImage removes the image of an entry.
+// DropImage removes the image of an entry, and its alias with it.
 func (t *Tx) DropImage(id changelog.ID) error {
 	if err := t.unname(id, nil); err != nil {
 		return err
 	}
-	return t.bucket(bucketImages).Delete(id[:])
+	if err := t.bucket(bucketImages).Delete(id[:]); err != nil {
+		return err
+	}
+	if other := t.Swapped(id); other == id || t.bucket(bucketImages).Get(other[:]) != nil {
+		return nil
+	}
+	return errors.Join(t.DropAlias(id), t.DropAlias(t.Swapped(id)))
 }
 
 // unname takes an entry's names out of the indexes, unless another entry has

@@ -264,3 +264,42 @@ func delayedStatesComeSuperiorsFirst(t *testing.T, s *store.Store) {
 		return err
 	})
 }
+
+func TestAliasSwapsUntilTheEntryGoes(t *testing.T) { onEach(t, aliasSwapsUntilTheEntryGoes) }
+
+func aliasSwapsUntilTheEntryGoes(t *testing.T, s *store.Store) {
+	own, room, other := changelog.ID{1}, changelog.ID{2}, changelog.ID{3}
+	swapped := func(tx *store.Tx, want ...changelog.ID) {
+		t.Helper()
+		for i, id := range []changelog.ID{own, room, other} {
+			if got := tx.Swapped(id); got != want[i] {
+				t.Errorf("%s became %s, want %s", id, got, want[i])
+			}
+		}
+	}
+	update(t, s, func(tx *store.Tx) error {
+		err := errors.Join(tx.SetAlias(own, room), tx.PutImage(image(2, changelog.ID{}, "cn=a")))
+		swapped(tx, room, own, other)
+		if got := tx.Aliases(changelog.ID{}, 10); len(got) != 1 || got[0] != room || tx.AliasCount() != 1 {
+			t.Errorf("aliases %v", got)
+		}
+		if got := tx.Aliases(room, 10); len(got) != 0 {
+			t.Errorf("aliases after the last: %v", got)
+		}
+		return errors.Join(err, tx.DropImage(other))
+	})
+	update(t, s, func(tx *store.Tx) error {
+		swapped(tx, room, own, other)
+		err := tx.DropImage(room)
+		swapped(tx, own, room, other)
+		return err
+	})
+	update(t, s, func(tx *store.Tx) error {
+		// The directory holds the room's id too: its entry needs the alias.
+		err := errors.Join(tx.SetAlias(own, room), tx.PutImage(image(2, changelog.ID{}, "cn=a")), tx.PutImage(image(1, changelog.ID{}, "cn=b")), tx.DropImage(room))
+		swapped(tx, room, own, other)
+		err = errors.Join(err, tx.DropImage(own))
+		swapped(tx, own, room, other)
+		return err
+	})
+}

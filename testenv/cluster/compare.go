@@ -8,6 +8,15 @@ import (
 // Difference says where servers differ, or what they still have to do; ""
 // when all hold the same and are at rest.
 func Difference(servers ...*Server) string {
+	if why := Rest(servers...); why != "" {
+		return why
+	}
+	return Contents(servers...)
+}
+
+// Rest says what servers still have to do, "" when they have stored the same
+// changes and have nothing to do.
+func Rest(servers ...*Server) string {
 	vectors := ""
 	for i, s := range servers {
 		st, err := s.Status()
@@ -29,7 +38,7 @@ func Difference(servers ...*Server) string {
 			return fmt.Sprintf("%s stands at%s, %s at%s", servers[0].Name, vectors, s.Name, v)
 		}
 	}
-	return Contents(servers...)
+	return ""
 }
 
 // Contents says where the directories of servers differ, "" when they do not.
@@ -44,14 +53,14 @@ func Contents(servers ...*Server) string {
 			return err.Error()
 		}
 		if got != want {
-			return fmt.Sprintf("%s and %s differ: %s", servers[0].Name, s.Name, firstDifference(want, got))
+			return fmt.Sprintf("%s and %s differ: %s", servers[0].Name, s.Name, FirstDifference(want, got))
 		}
 	}
 	return ""
 }
 
-// firstDifference shows the first lines in which two texts differ.
-func firstDifference(a, b string) string {
+// FirstDifference shows the first lines in which two texts differ.
+func FirstDifference(a, b string) string {
 	al, bl := strings.Split(a, "\n"), strings.Split(b, "\n")
 	for i := range min(len(al), len(bl)) {
 		if al[i] != bl[i] {

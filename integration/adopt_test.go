@@ -1,0 +1,85 @@
+package integration_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"ldapsync/testenv/cluster"
+	"ldapsync/testenv/openldap"
+)
+
+// entryUUID is where a dump says how a directory calls an entry.
+var entryUUID = regexp.MustCompile("(?m)^entryUUID: .*\n")
+
+// alike waits until all servers are at rest and hold the same, by whatever
+// entryUUIDs.
+func (s *site) alike() {
+	s.t.Helper()
+	s.until(60*time.Second, func() string {
+		if why := cluster.Rest(s.Servers...); why != "" {
+			return why
+		}
+		var want string
+		for i, server := range s.Servers {
+			got, err := server.Slapd.Dump()
+			s.must(err)
+			got = entryUUID.ReplaceAllString(got, "")
+			if i == 0 {
+				want = got
+			} else if got != want {
+				return server.Name + " differs: " + cluster.FirstDifference(want, got)
+			}
+		}
+		return ""
+	})
+}
+
+func (s *site) search(server *cluster.Server, filter string, attrs ...string) string {
+	s.t.Helper()
+	out, err := server.Slapd.LDAPSearch(append([]string{filter}, attrs...)...)
+	s.must(err)
+	return out
+}
+
+func TestTwoFilledDirectoriesAreJoinedByName(t *testing.T) {
+	s := newSite(t)
+	s.load(s.a, 50, 3)
+	s.load(s.b, 50, 3)
+	both, alsoBoth := openldap.SamplePerson(suffix, 1), openldap.SamplePerson(suffix, 2)
+	s.apply(s.a, "dn: %s\nchangetype: modify\nreplace: mail\nmail: a@x\n-\n\ndn: cn=onlyA,%s\nchangetype: add\nobjectClass: device\n", both, suffix)
+	s.apply(s.b, "dn: %s\nchangetype: modify\nreplace: mail\nmail: b@x\n-\n\ndn: cn=onlyB,%s\nchangetype: add\nobjectClass: device\n", both, suffix)
+	uuids := entryUUID.FindAllString(s.search(s.b, "(objectClass=*)", "entryUUID"), -1)
+	s.start(s.a)
+	s.start(s.b)
+	s.admit(s.b, "master")
+	s.alike()
+	if out := s.search(s.b, "(|(cn=onlyA)(cn=onlyB)(mail=a@x))", "1.1"); strings.Count(out, "dn:") != 3 {
+		t.Errorf("of a's value and the entries that one had, b holds\n%s", out)
+	}
+	if kept := readAll(s, s.b.StateDir(), ".replaced.ldif"); !strings.Contains(kept, "b@x") {
+		t.Errorf("what joining replaced was not written down: %q", kept)
+	}
+	after := s.search(s.b, "(objectClass=*)", "entryUUID")
+	for _, uuid := range uuids {
+		if !strings.Contains(after, uuid) {
+			t.Errorf("an entry of b went: %s", uuid)
+		}
+	}
+	// and they live on as one
+	s.apply(s.b, "dn: %s\nchangetype: modify\nreplace: title\ntitle: of b\n-\n", both)
+	s.apply(s.a, "dn: %s\nchangetype: delete\n", alsoBoth)
+	s.alike()
+	s.must(s.b.StopDaemon())
+	s.apply(s.a, "dn: %s\nchangetype: modify\nreplace: title\ntitle: of a\n-\n", both)
+	s.apply(s.b, "dn: %s\nchangetype: modify\nreplace: description\ndescription: of b\n-\n", both)
+	s.start(s.b)
+	s.alike()
+	if out := s.search(s.b, "(&(title=of a)(description=of b))", "1.1"); strings.Count(out, "dn:") != 1 {
+		t.Errorf("b holds\n%s", out)
+	}
+	if out := s.search(s.b, "(objectClass=*)", "1.1"); strings.Contains(out, alsoBoth) {
+		t.Error("an adopted entry was not deleted")
+	}
+}
