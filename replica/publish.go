@@ -154,6 +154,13 @@ func (r *Replica) bestPeer(v changelog.Vector) (best Peer, ok bool) {
 // gain counts the changes that v lacks and p may hand over.
 func (r *Replica) gain(v changelog.Vector, p Peer) (n uint64) {
 	self := r.Identity().SID
+	news := false
+	for sid, m := range p.Vector {
+		news = news || sid != self && m.Seq > v[sid].Seq
+	}
+	if !news {
+		return 0
+	}
 	err := r.view(func(w *work) error {
 		for sid, m := range p.Vector {
 			if m.Seq <= v[sid].Seq || sid == self {

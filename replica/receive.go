@@ -221,12 +221,12 @@ func (r *Replica) SetPeers(peers []Peer) error {
 	if err != nil {
 		return err
 	}
+	if err := r.rememberPeers(next); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	r.peers = next
 	r.mu.Unlock()
-	if err := r.rememberPeers(r.Peers()); err != nil {
-		return err
-	}
 	for _, p := range peers {
 		r.clash(p)
 	}
@@ -241,6 +241,10 @@ func (r *Replica) trusted(peers []Peer) (map[string]Peer, error) {
 	next := make(map[string]Peer, len(peers))
 	err := r.cfg.Store.View(func(t *store.Tx) error {
 		for _, p := range peers {
+			if before, ok := r.peer(p.JID); ok && before.SID == p.SID && p.State != stateRefused {
+				next[p.JID] = p
+				continue
+			}
 			m, known, err := t.Member(p.SID)
 			if err != nil {
 				return err
@@ -265,15 +269,27 @@ func bare(address string) string {
 	return b
 }
 
-func (r *Replica) rememberPeers(peers []Peer) error {
-	var news []Peer
+// rememberPeers stores who the peers are, as far as that is news.
+func (r *Replica) rememberPeers(peers map[string]Peer) error {
+	var changed, news []Peer
+	self := r.Identity().SID
+	for _, address := range slices.Sorted(maps.Keys(peers)) {
+		p := peers[address]
+		before, ok := r.peer(p.JID)
+		if same := ok && before.SID == p.SID && before.Install == p.Install && before.Role == p.Role && before.Service == p.Service; !same && p.SID.Valid() && p.SID != self {
+			changed = append(changed, p)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
 	err := r.cfg.Store.View(func(t *store.Tx) error {
-		for _, p := range peers {
+		for _, p := range changed {
 			m, ok, err := t.Member(p.SID)
 			if err != nil {
 				return err
 			}
-			if p.SID.Valid() && p.SID != r.Identity().SID && (!ok || m.JID != p.JID || m.Install != p.Install || m.Role != p.Role.String() || m.Service != p.Service) {
+			if !ok || m.JID != p.JID || m.Install != p.Install || m.Role != p.Role.String() || m.Service != p.Service {
 				news = append(news, p)
 			}
 		}
@@ -294,6 +310,15 @@ func (r *Replica) rememberPeers(peers []Peer) error {
 		}
 		return nil
 	})
+}
+
+// peer returns what is known of the server with a full JID; false when it is
+// not in the room.
+func (r *Replica) peer(address string) (Peer, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p, ok := r.peers[address]
+	return p, ok
 }
 
 // Peers returns the other servers of the room, in the order of their JIDs.

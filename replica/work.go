@@ -140,6 +140,9 @@ func (w *work) same(a, b *store.Image) bool {
 }
 
 func (w *work) sameAttrs(a, b *store.Image) bool {
+	if identical(a.Attrs, b.Attrs) {
+		return true
+	}
 	am, bm := w.byName(a.Attrs), w.byName(b.Attrs)
 	if a.Loose || b.Loose {
 		for _, stamp := range stamps {
@@ -156,6 +159,11 @@ func (w *work) sameAttrs(a, b *store.Image) bool {
 		}
 	}
 	return true
+}
+
+// identical reports whether two lists of attributes are equal as they stand.
+func identical(a, b []directory.Attribute) bool {
+	return slices.EqualFunc(a, b, func(a, b directory.Attribute) bool { return a.Name == b.Name && slices.Equal(a.Values, b.Values) })
 }
 
 // byName returns the values by canonical attribute name, sorted by octets;
