@@ -7,42 +7,55 @@ import (
 
 // classRule is what a set of object classes means for the attributes.
 type classRule struct {
-	state   *State
-	classes []string
-	must    []string
+	memo *memo
+	must []string
 	// known says that the schema has all the classes; of entries with others
 	// nothing can be said.
 	known bool
-	// verdicts are the answers forbids has given.
-	verdicts map[string]bool
+	// any says that every attribute is allowed, else allowed are those that some
+	// class allows, without options.
+	any     bool
+	allowed map[string]bool
 }
 
 // ruleOf returns the rule of some classes.
 func (s *State) ruleOf(classes []string) *classRule {
 	key := strings.Join(classes, "\x00")
-	if r := s.classRules[key]; r != nil {
+	if r, known := s.memo.classes.get(key); known {
 		return r
 	}
-	r := &classRule{state: s, classes: classes, must: s.rules.Schema.Must(classes), known: len(classes) > 0, verdicts: map[string]bool{}}
-	for _, class := range classes {
-		r.known = r.known && s.rules.Schema.Class(class) != nil
+	r := s.memo.ruleOf(classes)
+	s.memo.classes.put(key, r)
+	return r
+}
+
+// extensibleObject is the class that allows every attribute (RFC 4512 section 4.3).
+const extensibleObject = "1.3.6.1.4.1.1466.101.120.111"
+
+func (m *memo) ruleOf(classes []string) *classRule {
+	r := &classRule{memo: m, must: m.schema.Must(classes), known: len(classes) > 0, allowed: map[string]bool{}}
+	for _, name := range classes {
+		c := m.schema.Class(name)
+		if c == nil {
+			r.known = false
+			continue
+		}
+		r.any = r.any || c.OID == extensibleObject
+		for _, attr := range slices.Concat(c.Must, c.May) {
+			r.allowed[attr] = true
+		}
 	}
-	s.classRules[key] = r
 	return r
 }
 
 // forbids reports whether the attribute is one that no class allows. Unknown and
 // operational attributes are not forbidden.
 func (r *classRule) forbids(canonical string) bool {
-	forbidden, asked := r.verdicts[canonical]
-	if !asked {
-		t := r.state.rules.Schema.Attribute(canonical)
-		forbidden = r.known && t != nil && !t.Operational &&
-			canonical != r.state.objectClass && operationalName(canonical) == "" &&
-			!r.state.rules.Schema.Allows(r.classes, canonical)
-		r.verdicts[canonical] = forbidden
+	if !r.known || r.any {
+		return false
 	}
-	return forbidden
+	a := r.memo.attr(canonical)
+	return !a.free && !r.allowed[a.base]
 }
 
 // isContainer reports whether the facts make e a container.
@@ -55,5 +68,17 @@ func (s *State) isContainer(e *entry) bool {
 	}
 	n := s.names(e)
 	g.naming = slices.ContainsFunc(n.values, func(v namingValue) bool { return v.attr == s.objectClass })
-	return slices.ContainsFunc(s.aspect(e, g, n).values, func(f fate) bool { return f.shown && s.containers[f.norm] })
+	return slices.ContainsFunc(s.aspect(e, g, n).values, func(f fate) bool { return f.shown && s.isContainerClass(f.norm) })
+}
+
+// isContainerClass reports whether a class, in normal form, is one of the
+// containers.
+func (s *State) isContainerClass(norm string) bool {
+	if s.containers == nil {
+		s.containers = make(map[string]bool, len(s.rules.Containers))
+		for _, class := range s.rules.Containers {
+			s.containers[s.rules.Schema.Normalise(s.objectClass, class)] = true
+		}
+	}
+	return s.containers[norm]
 }

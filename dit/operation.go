@@ -97,7 +97,7 @@ func (s *State) author(op Operation, fresh ID) (*changelog.Change, error) {
 	if !found {
 		return nil, refuse(NoSuchObject, "no entry %s", c.DN)
 	}
-	e := s.load(id)
+	e := s.peek(id)
 	if e == nil {
 		return nil, refuse(NoSuchObject, "no entry %s", c.DN)
 	}
@@ -125,7 +125,7 @@ func (s *State) hasShownChildren(id ID) bool {
 	}
 	for _, member := range f.members {
 		for _, child := range s.children(member) {
-			if e := s.load(child); e != nil && s.place(e).shown {
+			if e := s.peek(child); e != nil && s.place(e).shown {
 				return true
 			}
 		}
@@ -211,7 +211,7 @@ func (s *State) shownBelow(id, target ID) bool {
 		if id == target {
 			return true
 		}
-		e := s.load(id)
+		e := s.peek(id)
 		if e == nil {
 			return false
 		}

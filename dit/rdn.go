@@ -46,13 +46,39 @@ func (s *State) names(e *entry) *names {
 	return n
 }
 
-// parseRDN reads an RDN that was stored after it had been parsed.
-func (s *State) parseRDN(text string) dn.RDN {
+// rdnForm is an RDN, parsed, and its normal form once it was asked for.
+type rdnForm struct {
+	rdn dn.RDN
+	key string
+}
+
+// parseRDN reads an RDN that was stored after it had been parsed. What it
+// returns is shared and must not be changed.
+func (s *State) parseRDN(text string) dn.RDN { return s.rdnForm(text).rdn }
+
+// rdnKeyOf returns the normal form of such an RDN.
+func (s *State) rdnKeyOf(text string) string {
+	f := s.rdnForm(text)
+	if f.key == "" {
+		f.key = f.rdn.Key(s.rules.Schema)
+	}
+	return f.key
+}
+
+func (s *State) rdnForm(text string) *rdnForm {
+	if f := s.rdns[text]; f != nil {
+		return f
+	}
 	rdn, err := dn.ParseRDN(text)
 	if err != nil {
 		s.fail(err)
 	}
-	return rdn
+	f := &rdnForm{rdn: slices.Clip(rdn)}
+	if s.rdns == nil || len(s.rdns) >= cacheSize {
+		s.rdns = map[string]*rdnForm{}
+	}
+	s.rdns[text] = f
+	return f
 }
 
 func (s *State) namingValues(rdn dn.RDN) []namingValue {

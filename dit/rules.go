@@ -10,6 +10,8 @@ import (
 
 // Rules is what the view of a state depends on besides the facts. Every server
 // of a suffix must use the same. After a change of the rules, State.Rebuild.
+// What is found out about the schema is kept with those of DefaultRules and
+// their copies.
 type Rules struct {
 	Schema *schema.Schema
 	// ObservedRemove lists attributes of which a client's replace means the
@@ -21,6 +23,8 @@ type Rules struct {
 	Containers []string
 	// Suffix is the name of the entry that has no parent.
 	Suffix dn.DN
+
+	memo *memo
 }
 
 // DefaultRules returns the rules that hold where an administrator has not
@@ -31,6 +35,7 @@ func DefaultRules(s *schema.Schema, suffix dn.DN) Rules {
 		ObservedRemove: []string{"member", "uniqueMember", "memberUid"},
 		Containers:     []string{"organizationalUnit", "organization", "domain", "dcObject"},
 		Suffix:         suffix,
+		memo:           &memo{schema: s},
 	}
 }
 

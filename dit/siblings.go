@@ -42,7 +42,7 @@ func (s *State) family(parent ID) *family {
 	if !known || !n.created {
 		return f
 	}
-	siblings := s.siblings(s.load(parent))
+	siblings := s.siblings(s.peek(parent))
 	if len(siblings) == 0 {
 		return f
 	}
@@ -98,7 +98,7 @@ func (s *State) rank(ids []ID) []sibling {
 		n, _ := s.node(id)
 		sib := sibling{id: id, live: n.live, container: n.container}
 		if len(ids) > 1 {
-			if e := s.load(id); e != nil {
+			if e := s.peek(id); e != nil {
 				sib.since = s.nameSince(e)
 			}
 		}
@@ -131,14 +131,14 @@ func (s *State) hasChildren(parent ID) bool {
 }
 
 // rdnKey returns the normal form of e's name.
-func (s *State) rdnKey(e *entry) string { return s.parseRDN(e.name().rdn).Key(s.rules.Schema) }
+func (s *State) rdnKey(e *entry) string { return s.rdnKeyOf(e.name().rdn) }
 
 // nameSince returns the CSN of the change that gave e its name, or that brought
 // it to its place, whichever is later.
 func (s *State) nameSince(e *entry) changelog.CSN {
 	named, key := e.names[0].at, ""
 	for i, n := range e.names {
-		if k := s.parseRDN(n.rdn).Key(s.rules.Schema); i == 0 || k != key {
+		if k := s.rdnKeyOf(n.rdn); i == 0 || k != key {
 			named, key = n.at, k
 		}
 	}

@@ -13,34 +13,30 @@ import (
 type State struct {
 	kv    KV
 	rules Rules
+	memo  *memo
 	// objectClass is its canonical name, containers are the normal forms of
-	// the classes.
+	// the classes, nil until they are asked for.
 	objectClass string
 	containers  map[string]bool
-	// families, classRules and canonicals are caches.
-	families   map[ID]*family
-	classRules map[string]*classRule
-	canonicals map[string]string
-	totals     *totals
-	// scratch is where records are put together.
+	// families, entries and rdns are caches.
+	families map[ID]*family
+	entries  map[ID]*entry
+	rdns     map[string]*rdnForm
+	totals   *totals
+	// scratch is where records are put together, spare where values are.
 	scratch []byte
+	spare   []candidate
 	err     error
 }
 
 // Open returns the state that kv holds; an empty kv holds the empty state. It
 // costs little: a State is for one transaction.
 func Open(kv KV, rules Rules) *State {
-	s := &State{
-		kv: kv, rules: rules,
-		containers: make(map[string]bool, len(rules.Containers)),
-		families:   map[ID]*family{},
-		classRules: map[string]*classRule{},
-		canonicals: map[string]string{},
+	s := &State{kv: kv, rules: rules, memo: rules.memo, families: map[ID]*family{}}
+	if s.memo == nil || s.memo.schema != rules.Schema {
+		s.memo = &memo{schema: rules.Schema}
 	}
 	s.objectClass = s.canonical(objectClass)
-	for _, class := range rules.Containers {
-		s.containers[rules.Schema.Normalise(s.objectClass, class)] = true
-	}
 	return s
 }
 
@@ -61,14 +57,23 @@ func (s *State) caught() error {
 }
 
 func (s *State) put(key, value []byte) {
+	s.forgetEntry(key)
 	if err := s.kv.Put(key, value); err != nil {
 		s.fail(fmt.Errorf("write state: %w", err))
 	}
 }
 
 func (s *State) delete(key []byte) {
+	s.forgetEntry(key)
 	if err := s.kv.Delete(key); err != nil {
 		s.fail(fmt.Errorf("write state: %w", err))
+	}
+}
+
+// forgetEntry takes the entry whose record stands under key out of the cache.
+func (s *State) forgetEntry(key []byte) {
+	if key[0] == keyEntry && len(s.entries) > 0 {
+		delete(s.entries, lastID(key))
 	}
 }
 
@@ -83,17 +88,13 @@ func (s *State) any(prefix []byte) bool {
 }
 
 // canonical returns the one spelling of an attribute description.
-func (s *State) canonical(attr string) string {
-	name, known := s.canonicals[attr]
-	if !known {
-		name = s.rules.Schema.Canonical(attr)
-		s.canonicals[attr] = name
-	}
-	return name
-}
+func (s *State) canonical(attr string) string { return s.memo.attr(attr).name }
 
 // node returns what is derived of entry id; false when nothing is known of it.
 func (s *State) node(id ID) (node, bool) {
+	if e := s.entries[id]; e != nil {
+		return e.node, true
+	}
 	record := s.kv.Get(idKey(keyEntry, id))
 	if record == nil {
 		return node{}, false
@@ -121,6 +122,26 @@ func (s *State) load(id ID) *entry {
 		s.fail(err)
 		return nil
 	}
+	return e
+}
+
+// cacheSize is how many entries or names a State remembers.
+const cacheSize = 256
+
+// peek is load for who only reads: what it returns is shared and must not be
+// changed, and says how things are now.
+func (s *State) peek(id ID) *entry {
+	if e := s.entries[id]; e != nil {
+		return e
+	}
+	e := s.load(id)
+	if e == nil {
+		return nil
+	}
+	if s.entries == nil || len(s.entries) >= cacheSize {
+		s.entries = map[ID]*entry{}
+	}
+	s.entries[id] = e
 	return e
 }
 
@@ -153,7 +174,7 @@ func (s *State) save(e *entry) {
 // are none: a change to the entry must be later.
 func (s *State) Newest(id ID) (changelog.CSN, error) {
 	var last changelog.CSN
-	if e := s.load(id); e != nil {
+	if e := s.peek(id); e != nil {
 		last = e.newest()
 	}
 	return last, s.caught()

@@ -34,7 +34,7 @@ func (m *surgery) open(before shape) {
 		if id == m.entry.id && !before.node.known {
 			continue
 		}
-		s.touch(s.load(id), m.found)
+		s.touch(s.peek(id), m.found)
 		if m.rooted[id] = s.rooted(id); !m.rooted[id] {
 			m.adopted = append(m.adopted, s.circle(id)...)
 		}
@@ -114,7 +114,7 @@ func (m *surgery) load(id ID) *entry {
 	if id == m.entry.id && len(m.ids) == 1 {
 		return m.entry
 	}
-	return m.state.load(id)
+	return m.state.peek(id)
 }
 
 func (s *State) forgetFamilies() { clear(s.families) }
@@ -169,6 +169,6 @@ func (s *State) touch(e *entry, found idSet) {
 		if n, _ := s.node(e.node.parent); n.live {
 			return
 		}
-		e = s.load(e.node.parent)
+		e = s.peek(e.node.parent)
 	}
 }

@@ -94,7 +94,7 @@ func (s *State) replay(from changelog.CSN, at map[ID]ID, r *reshaping) {
 	moves := s.moves(from)
 	for _, m := range moves {
 		if _, known := at[m.id]; !known {
-			if other := s.load(m.id); other != nil {
+			if other := s.peek(m.id); other != nil {
 				at[m.id] = s.parentBefore(other, from)
 			}
 		}

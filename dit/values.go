@@ -51,6 +51,7 @@ func (a *aspect) find(norm string) (int, bool) {
 	return slices.BinarySearchFunc(a.values, norm, func(f fate, norm string) int { return strings.Compare(f.norm, norm) })
 }
 
+// aspect returns that of a canonical name, nil when there is none.
 func (c *content) aspect(name string) *aspect {
 	i, found := slices.BinarySearchFunc(c.aspects, name, func(a *aspect, name string) int { return strings.Compare(a.name, name) })
 	if !found {
@@ -62,11 +63,19 @@ func (c *content) aspect(name string) *aspect {
 // content evaluates the facts of a created entry: model steps 4 to 7.
 func (s *State) content(e *entry) *content {
 	n := s.names(e)
-	c := &content{rdn: n.rdn}
-	for _, group := range s.groups(e, n) {
-		c.aspects = append(c.aspects, s.aspect(e, group, n))
+	groups := s.groups(e, n)
+	c := &content{rdn: n.rdn, aspects: make([]*aspect, len(groups))}
+	all := make([]aspect, len(groups))
+	room := len(n.values)
+	for _, a := range e.attrs {
+		room += len(a.values)
 	}
-	s.repair(c, objectClass)
+	fates := make([]fate, 0, room)
+	for i, group := range groups {
+		c.aspects[i] = &all[i]
+		fates = s.decide(&all[i], fates, e, group, n)
+	}
+	s.repair(c, s.objectClass)
 	if oc := c.aspect(s.objectClass); oc != nil {
 		for _, f := range oc.values {
 			if f.shown {
@@ -94,9 +103,9 @@ type attributeGroup struct {
 // groups returns the facts about e's attributes by canonical name, with those
 // that stand in the name alone.
 func (s *State) groups(e *entry, n *names) []attributeGroup {
-	groups := make([]attributeGroup, 0, len(e.attrs)+1)
-	for _, a := range e.attrs {
-		groups = append(groups, attributeGroup{name: s.canonical(a.name), spelt: []*attribute{a}})
+	groups := make([]attributeGroup, 0, len(e.attrs)+len(n.values))
+	for i, a := range e.attrs {
+		groups = append(groups, attributeGroup{name: s.canonical(a.name), spelt: e.attrs[i : i+1 : i+1]})
 	}
 	for _, v := range n.values {
 		groups = append(groups, attributeGroup{name: v.attr, naming: true})
@@ -116,20 +125,31 @@ func (s *State) groups(e *entry, n *names) []attributeGroup {
 
 // aspect decides about the values of one attribute.
 func (s *State) aspect(e *entry, g attributeGroup, n *names) *aspect {
-	a := &aspect{name: g.name, naming: g.naming}
+	a := new(aspect)
+	s.decide(a, nil, e, g, n)
+	return a
+}
+
+// decide fills in an aspect. Its values are appended to fates, which is
+// returned.
+func (s *State) decide(a *aspect, fates []fate, e *entry, g attributeGroup, n *names) []fate {
+	a.name, a.naming = g.name, g.naming
+	rule := s.memo.attr(g.name)
 	var clear *stamp
-	all := make([]candidate, 0, 4)
+	all := s.spare[:0]
+	plain := rule.operational && !g.naming && len(n.left) == 0
 	for _, attr := range g.spelt {
 		clear = newest(clear, attr.clear)
-		all = s.candidates(all, e, attr, g.name)
+		all = s.candidates(all, e, attr, rule.name, plain)
 	}
+	s.spare = all
 	all = joinCandidates(all)
-	if s.rules.isRegister(g.name) {
+	if rule.register {
 		for _, v := range all {
 			clear = newest(clear, v.add)
 		}
 	}
-	a.values = make([]fate, 0, len(all))
+	start := len(fates)
 	for _, v := range all {
 		if v.add == nil {
 			continue
@@ -139,15 +159,16 @@ func (s *State) aspect(e *entry, g attributeGroup, n *names) *aspect {
 			f.killer = killer
 		}
 		f.shown = f.killer == nil
-		a.values = append(a.values, f)
+		fates = append(fates, f)
 	}
+	a.values = fates[start:len(fates):len(fates)]
 	if g.naming {
 		n.force(a)
 	}
-	if s.rules.Schema.SingleValue(g.name) {
+	if rule.single {
 		a.single()
 	}
-	return a
+	return fates
 }
 
 // candidate is a value with its newest addition and removal.
@@ -156,12 +177,18 @@ type candidate struct {
 	add, del        *stamp
 }
 
-func (s *State) candidates(all []candidate, e *entry, a *attribute, canonical string) []candidate {
+// candidates appends the values of an attribute. Plain ones are as good as their
+// normal forms: of operational attributes there is one.
+func (s *State) candidates(all []candidate, e *entry, a *attribute, canonical string, plain bool) []candidate {
 	if a.spill != nil {
 		return s.spilledCandidates(all, e, a, canonical)
 	}
 	for _, v := range a.values {
-		all = append(all, candidate{s.rules.Schema.Normalise(canonical, v.raw), v.raw, a.name, v.add, v.del})
+		norm := v.raw
+		if !plain {
+			norm = s.rules.Schema.Normalise(canonical, v.raw)
+		}
+		all = append(all, candidate{norm, v.raw, a.name, v.add, v.del})
 	}
 	return all
 }
@@ -217,10 +244,10 @@ func (f fate) yields(o fate) bool {
 	return !o.add.before(f.add)
 }
 
-// repair shows, where attribute name has no value left, the one that was
-// removed last.
+// repair shows, where the attribute of that canonical name has no value left,
+// the one that was removed last.
 func (s *State) repair(c *content, name string) {
-	a := c.aspect(s.canonical(name))
+	a := c.aspect(name)
 	if a == nil || a.visible() {
 		return
 	}

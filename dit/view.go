@@ -28,7 +28,7 @@ type Shown struct {
 // withheld for a superior that has not arrived.
 func (s *State) View(id ID) (*Shown, error) {
 	var shown *Shown
-	if e := s.load(id); e != nil {
+	if e := s.peek(id); e != nil {
 		shown = s.show(e)
 	}
 	if err := s.caught(); err != nil {
@@ -180,7 +180,7 @@ func (s *State) DN(id ID) (dn.DN, bool, error) {
 }
 
 func (s *State) dn(id ID) (dn.DN, bool) {
-	e := s.load(id)
+	e := s.peek(id)
 	if e == nil {
 		return nil, false
 	}
@@ -253,7 +253,7 @@ func (s *State) child(parent ID, rdn dn.RDN) (ID, bool) {
 		})
 	}
 	for _, sib := range s.rank(ids) {
-		e := s.load(sib.id)
+		e := s.peek(sib.id)
 		if e == nil {
 			break
 		}

@@ -26,7 +26,15 @@ func mustDN(text string) dn.DN {
 	return d
 }
 
-func rulesOf(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, suffix) }
+var standardRules = dit.DefaultRules(standard, suffix)
+
+// rulesOf returns the rules under a schema: of all histories the same.
+func rulesOf(s *schema.Schema) dit.Rules {
+	if s == standard {
+		return standardRules
+	}
+	return dit.DefaultRules(s, suffix)
+}
 
 // world is everything there is in one history.
 type world struct {

@@ -1,0 +1,82 @@
+package dit
+
+import (
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"ldapsync/schema"
+)
+
+// memo keeps what follows from the schema alone, for every State opened with the
+// same rules. It is safe for concurrent use.
+type memo struct {
+	schema  *schema.Schema
+	attrs   shelf[*attrRule]
+	classes shelf[*classRule]
+}
+
+// attrRule is what the schema says of an attribute description.
+type attrRule struct {
+	// name is the canonical description, base that without options.
+	name, base string
+	// register says that all values change together, see Rules.isRegister.
+	single, register bool
+	// operational is set for those of operationalName.
+	operational bool
+	// free says that no class need allow the attribute: it is unknown or
+	// operational, or tells the classes.
+	free bool
+}
+
+// attr returns the rule of an attribute description.
+func (m *memo) attr(desc string) *attrRule {
+	if r, known := m.attrs.get(desc); known {
+		return r
+	}
+	r := &attrRule{name: m.schema.Canonical(desc)}
+	plain, _, _ := strings.Cut(r.name, ";")
+	r.base = m.schema.Canonical(plain)
+	r.single = m.schema.SingleValue(r.name)
+	r.register = r.single || !m.schema.HasEquality(r.name)
+	r.operational = operationalName(r.name) != ""
+	t := m.schema.Attribute(r.name)
+	r.free = t == nil || t.Operational || r.operational || r.name == m.schema.Canonical(objectClass)
+	m.attrs.put(desc, r)
+	return r
+}
+
+// The bounds of a shelf.
+const (
+	shelfSize = 512
+	shelfKey  = 512
+)
+
+// shelf is a map that is read from far more often than it grows, and that stops
+// growing. Its zero value is ready for use, and safe for concurrent use.
+type shelf[T any] struct {
+	mu   sync.Mutex
+	have atomic.Pointer[map[string]T]
+}
+
+func (s *shelf[T]) get(key string) (v T, ok bool) {
+	if have := s.have.Load(); have != nil {
+		v, ok = (*have)[key]
+	}
+	return v, ok
+}
+
+func (s *shelf[T]) put(key string, v T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := map[string]T{}
+	if have := s.have.Load(); have != nil {
+		if len(*have) >= shelfSize || len(key) > shelfKey {
+			return
+		}
+		next = maps.Clone(*have)
+	}
+	next[strings.Clone(key)] = v
+	s.have.Store(&next)
+}
