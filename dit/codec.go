@@ -24,6 +24,7 @@ var ErrDamaged = errors.New("damaged state")
 //	         length*2+x and octets and, where x is 1, its references of addition
 //	         and removal; where x is 0 the addition is as the first, without removal
 //	         or, for a spilled attribute, count*2+1 and the newest CSN
+//	settled  where there are any: count, then key and CSN of each
 //
 // All numbers are uvarints, references are 1 + the place of a stamp, 0 is none.
 // Equal facts give equal bytes.
@@ -54,7 +55,7 @@ func (e *entry) appendFacts(b []byte) []byte {
 	for _, a := range e.attrs {
 		b = a.append(b)
 	}
-	return b
+	return e.appendSettled(b)
 }
 
 func (a *attribute) append(b []byte) []byte {
@@ -137,6 +138,9 @@ func (e *entry) readFacts(facts string) error {
 		e.attrs[i] = &block[i]
 		r.attribute(&block[i])
 		r.check(i == 0 || block[i-1].name < block[i].name, "order of attributes")
+	}
+	if r.rest != "" {
+		e.settled = r.settled()
 	}
 	r.check(r.rest == "", "trailing bytes")
 	r.check(e.created == nil || len(e.edges) > 0 && len(e.names) > 0, "creation without name")

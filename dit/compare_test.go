@@ -46,6 +46,7 @@ func compareNaive(t testing.TB, s *dit.State, n *naive.Model, ids []dit.ID) {
 	if d := cmp.Diff(records, listed); d != "" {
 		t.Fatalf("journal (-records +listed):\n%s", d)
 	}
+	compareListing(t, s, records)
 	for _, rs := range records {
 		for _, r := range rs {
 			reached[r.Kind]++

@@ -20,6 +20,8 @@ type entry struct {
 	names []naming
 	// attrs are sorted by name, which is as the authors spelled it.
 	attrs []*attribute
+	// settled are the records that an administrator has dropped, ascending.
+	settled []settled
 }
 
 // edge is one parent an entry was given. The oldest edge of an entry is in force

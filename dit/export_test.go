@@ -18,3 +18,6 @@ func Reencode(facts string) ([]byte, error) {
 
 // NodeSize is the length of what stands before the facts in a record.
 const NodeSize = nodeSize
+
+// Store returns where a state lives.
+func (s *State) Store() KV { return s.kv }

@@ -1,6 +1,12 @@
 package dit
 
-import "ldapsync/changelog"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+
+	"ldapsync/changelog"
+)
 
 // Kind says what a Record is about.
 type Kind string
@@ -32,9 +38,25 @@ const (
 	HiddenNoClass Kind = "hidden-no-class"
 )
 
+// kinds are all of them, in the order of the codes they are stored under.
+var kinds = [...]Kind{
+	ValueSuperseded, RenameSuperseded, MoveSuperseded, MoveSkipped, ChangeOnDeleted,
+	DeleteSuperseded, NameConflict, GlueShown, MustRepaired, HiddenNoClass,
+}
+
+// NumKinds is how many kinds of records there are.
+const NumKinds = len(kinds)
+
+// Kinds returns every kind, in a fixed order.
+func Kinds() []Kind { return slices.Clone(kinds[:]) }
+
+// code is the number of a kind in the state.
+func (k Kind) code() byte { return byte(slices.Index(kinds[:], k)) }
+
 // Side is one of the two changes that met.
 type Side struct {
-	// CSN is zero where no single change decided.
+	// CSN says when and on which server; it is zero where no single change
+	// decided.
 	CSN changelog.CSN
 	// Value is raw octets, for names an RDN. It may be a password.
 	Value string
@@ -51,56 +73,38 @@ type Record struct {
 	// Attribute is the canonical name where the record is about one.
 	Attribute string
 	Lost, Won Side
-	// Winner is the entry that has the name in a NameConflict; zero for
-	// an entry without a parent that has no place at all.
+	// Winner is the entry that has the name in a NameConflict.
 	Winner ID
 }
 
-// Records returns what was decided about an entry, in a fixed order.
-func (s *State) Records(id ID) ([]Record, error) {
-	var records []Record
-	if e := s.load(id); e != nil {
-		records = s.records(e)
-	}
-	return records, s.caught()
+// recordKey is the digest by which a record is known.
+type recordKey [6]byte
+
+// ID returns the hexadecimal digits by which the record is known on every
+// server: it is another only where the record tells of another conflict.
+func (r Record) ID() string {
+	k := r.key()
+	return hex.EncodeToString(k[:])
 }
 
-// Journal calls fn with every record, by ascending entry, until it returns false.
-func (s *State) Journal(fn func(Record) bool) error {
-	next := []byte{keyJournal}
-	for {
-		var id ID
-		found := false
-		s.kv.Scan([]byte{keyJournal}, next, func(k, _ []byte) bool {
-			id, found = lastID(k), true
-			return false
-		})
-		if !found {
-			return s.caught()
-		}
-		records, err := s.Records(id)
-		if err != nil {
-			return err
-		}
-		for _, r := range records {
-			if !fn(r) {
-				return nil
-			}
-		}
-		next = append(idKey(keyJournal, id), 0)
+// key depends on what met, not on what is shown of it at the moment.
+func (r Record) key() (k recordKey) {
+	if r.Kind == MoveSkipped {
+		r.Won = Side{} // where the entry went since has nothing to do with it
 	}
+	b := append([]byte(r.Kind), 0)
+	b = appendText(append(b, r.Entry[:]...), r.Attribute)
+	b = appendText(appendCSN(b, r.Lost.CSN), r.Lost.Value)
+	b = appendCSN(append(b, r.Lost.Parent[:]...), r.Won.CSN)
+	sum := sha256.Sum256(append(append(b, r.Won.Parent[:]...), r.Winner[:]...))
+	copy(k[:], sum[:])
+	return k
 }
 
-// review keeps the list of entries that have records.
-func (s *State) review(e *entry) {
-	has := s.hasRecords(e)
-	if s.setKey(idKey(keyJournal, e.id), has) {
-		t := s.total()
-		t.dirty = true
-		if has {
-			t.counts.Recorded++
-		} else {
-			t.counts.Recorded--
-		}
+// Time returns when the two met: the later of their CSNs.
+func (r Record) Time() changelog.CSN {
+	if r.Lost.CSN.Before(r.Won.CSN) {
+		return r.Won.CSN
 	}
+	return r.Lost.CSN
 }

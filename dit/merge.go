@@ -28,6 +28,10 @@ func (s *State) merge(c *changelog.Change) ([]ID, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
+	if c.Op == changelog.OpSettle {
+		s.mergeSettle(c)
+		return nil, nil
+	}
 	if !c.Op.Alters() {
 		return nil, nil
 	}

@@ -52,8 +52,11 @@ const (
 	keyOther   = 'o' // parent, id: an entry that was ever given this parent, unless under keyName
 	keyMove    = 'm' // CSN, id: a move; new parent and whether it is skipped
 	keyGap     = 'g' // id: an entry whose creation is missing though something waits for it
-	keyJournal = 'j' // id: an entry about which there are records
+	keyJournal = 'j' // id, 0 or 1 and attribute, record: kind and time; 1 is of values of that attribute, spilled
+	keyKind    = 'k' // kind, inverted time, id, record: the records of one kind, newest first
+	keyRecord  = 'r' // record, id
 	keyTotals  = 't' // digest and counts
+	keyKinds   = 'c' // how many records there are of each kind
 )
 
 func idKey(kind byte, ids ...ID) []byte {

@@ -6,10 +6,11 @@ import "ldapsync/changelog"
 // must follow a change of the rules, such as a new schema; any view may be
 // another afterwards. It writes to every entry.
 func (s *State) Rebuild() error {
-	for _, kind := range []byte{keyName, keyOther, keyMove, keyGap, keyJournal, keySpill} {
+	for _, kind := range []byte{keyName, keyOther, keyMove, keyGap, keyJournal, keyKind, keyRecord, keyKinds, keySpill} {
 		s.deleteAll([]byte{kind})
 	}
 	s.total().counts.Recorded = 0
+	s.total().counts.Records = [NumKinds]uint64{}
 	s.total().dirty = true
 	s.forgetFamilies()
 	s.eachEntry(s.uproot)

@@ -34,7 +34,13 @@ func (s *State) uneventful(e *entry) bool {
 	return !s.place(e).conflict
 }
 
+// records returns what was decided about e, without what has been settled.
 func (s *State) records(e *entry) []Record {
+	return slices.DeleteFunc(s.decisions(e), func(r Record) bool { return e.isSettled(r.key()) })
+}
+
+// decisions returns everything that was decided about e.
+func (s *State) decisions(e *entry) []Record {
 	var out []Record
 	if e.created == nil {
 		return nil
@@ -163,10 +169,14 @@ func (s *State) placeRecords(out []Record, e *entry) []Record {
 	}
 	p := s.place(e)
 	if p.conflict {
-		out = append(out, Record{Kind: NameConflict, Winner: p.winner, Won: Side{Value: e.name().rdn}})
+		r := Record{Kind: NameConflict, Winner: p.winner, Lost: Side{CSN: s.nameSince(e)}, Won: Side{Value: e.name().rdn}}
+		if winner := s.load(p.winner); winner != nil {
+			r.Won.CSN = s.nameSince(winner)
+		}
+		out = append(out, r)
 	}
 	if p.shown && !e.node.live {
-		out = append(out, Record{Kind: GlueShown, Won: Side{Value: e.name().rdn}})
+		out = append(out, Record{Kind: GlueShown, Lost: Side{CSN: e.deleted.csn}, Won: Side{Value: e.name().rdn}})
 	}
 	return out
 }

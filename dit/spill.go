@@ -58,36 +58,64 @@ func (s *State) spillOver(e *entry) (changed bool) {
 	return changed
 }
 
-// spillAttribute stores the pending facts of a and keeps its tally.
+// spillAttribute stores the pending facts of a and keeps its tally and the
+// records about its values.
 func (s *State) spillAttribute(e *entry, a *attribute) (changed bool) {
 	key := appendKeyText(idKey(keySpill, e.id), a.name)
 	name := s.canonical(a.name)
 	had := s.kv.Get(key) != nil
 	tallied := s.tallied(e, name)
-	local := had && tallied && a.clear == a.spill.cleared && !s.rules.isRegister(name)
+	listed := e.created != nil
 	t := s.tally(e, a)
+	local := had && tallied && a.clear == a.spill.cleared && t.listed == listed && !s.rules.isRegister(name)
 	for _, v := range a.spill.pending {
 		group := s.readGroup(e.id, a.name, name, v.raw)
-		before := tallyOf(a, group)
+		before := group.clone()
 		if !s.mergeSpilled(e, a, &group, v) {
 			continue
 		}
 		changed = true
-		t.add(before, -1)
+		t.add(tallyOf(a, before), -1)
 		t.add(tallyOf(a, group), +1)
+		if local && listed {
+			s.relist(e, a, name, before, group)
+		}
 	}
 	a.spill.pending = nil
-	stale := changed || a.clear != a.spill.cleared || !had
+	stale := changed || a.clear != a.spill.cleared || !had || t.listed != listed
 	a.spill.cleared = a.clear
 	switch {
 	case !tallied:
-		s.setKey(key, false)
+		if s.setKey(key, false) {
+			s.list(e, spilledPrefix(e.id, name), nil)
+		}
 	case local && changed:
 		s.put(key, t.bytes())
 	case stale:
-		s.put(key, s.recount(e, a, name).bytes())
+		t, lost := s.recount(e, a, name)
+		if t.listed = listed; !listed {
+			lost = nil
+		}
+		s.put(key, t.bytes())
+		s.list(e, spilledPrefix(e.id, name), lost)
 	}
 	return changed
+}
+
+// relist keeps the record about a group of values that has changed.
+func (s *State) relist(e *entry, a *attribute, name string, before, after valueGroup) {
+	prefix := spilledPrefix(e.id, name)
+	was, _ := fateOf(a, before)
+	is, _ := fateOf(a, after)
+	switch {
+	case was.lost() && is.lost() && was.superseded(e.id, name).key() == is.superseded(e.id, name).key():
+		return
+	case was.lost():
+		s.unlist(e.id, prefix, was.superseded(e.id, name).key())
+	}
+	if is.lost() && !e.isSettled(is.superseded(e.id, name).key()) {
+		s.enlist(e.id, prefix, is.superseded(e.id, name))
+	}
 }
 
 // valueGroup is the values of a spilled attribute that match one another.
@@ -142,6 +170,8 @@ func (g *valueGroup) insert(v value) {
 	i, _ := g.find(v.raw)
 	g.values = slices.Insert(g.values, i, v)
 }
+
+func (g *valueGroup) clone() valueGroup { return valueGroup{g.key, slices.Clone(g.values)} }
 
 func (g *valueGroup) bytes() []byte {
 	var b []byte

@@ -9,8 +9,12 @@ import (
 )
 
 // tally is what must be known of a spilled attribute without reading it: how
-// many of its values are shown, and about how many there are records.
-type tally struct{ shown, lost uint64 }
+// many of its values are shown, about how many there are records, and whether
+// those are in the journal, where they are from the entry's creation on.
+type tally struct {
+	shown, lost uint64
+	listed      bool
+}
 
 func (t *tally) add(o tally, times int64) {
 	t.shown += o.shown * uint64(times)
@@ -18,7 +22,7 @@ func (t *tally) add(o tally, times int64) {
 }
 
 func (t tally) bytes() []byte {
-	return binary.AppendUvarint(binary.AppendUvarint(nil, t.shown), t.lost)
+	return binary.AppendUvarint(binary.AppendUvarint(nil, t.shown), t.lost<<1|bit(t.listed))
 }
 
 // tally returns what is stored.
@@ -28,7 +32,9 @@ func (s *State) tally(e *entry, a *attribute) tally {
 	if stored == nil {
 		return tally{}
 	}
-	t := tally{r.uvarint(), r.uvarint()}
+	t := tally{shown: r.uvarint()}
+	lost := r.uvarint()
+	t.lost, t.listed = lost>>1, lost&1 == 1
 	if r.err != nil {
 		s.fail(r.err)
 	}
@@ -59,34 +65,48 @@ func (s *State) tallied(e *entry, canonical string) bool {
 	return spellings == 1 && !(len(s.rules.Suffix) > 0 && names(s.rules.Suffix[0]))
 }
 
+// fateOf returns what becomes of a group of values of an attribute, one that is
+// no register; false when none was ever added.
+func fateOf(a *attribute, g valueGroup) (fate, bool) {
+	f := fate{name: a.name}
+	var del *stamp
+	for _, v := range g.values {
+		if v.add != nil && !v.add.before(f.add) {
+			f.add, f.raw = v.add, v.raw
+		}
+		del = newest(del, v.del)
+	}
+	if f.add == nil {
+		return fate{}, false
+	}
+	if killer := newest(a.clear, del); f.add.before(killer) {
+		f.killer = killer
+	}
+	f.shown = f.killer == nil
+	return f, true
+}
+
 // tallyOf returns what a group of values adds to the tally of its attribute, one
 // that is no register.
 func tallyOf(a *attribute, g valueGroup) tally {
-	var add, del *stamp
-	for _, v := range g.values {
-		add, del = newest(add, v.add), newest(del, v.del)
-	}
-	killer := newest(a.clear, del)
-	switch {
-	case add == nil:
-		return tally{}
-	case !add.before(killer):
-		return tally{shown: 1}
-	case killer.covers(add):
+	f, added := fateOf(a, g)
+	if !added {
 		return tally{}
 	}
-	return tally{lost: 1}
+	return tally{shown: bit(f.shown), lost: bit(f.lost())}
 }
 
-// recount returns the tally of an attribute by reading it.
-func (s *State) recount(e *entry, a *attribute, canonical string) tally {
-	var t tally
+// recount returns the tally of an attribute by reading it, and what was lost.
+func (s *State) recount(e *entry, a *attribute, canonical string) (t tally, lost []Record) {
 	decided := s.aspect(e, attributeGroup{name: canonical, spelt: []*attribute{a}}, &names{})
 	for _, f := range decided.values {
 		t.shown += bit(f.shown)
-		t.lost += bit(f.lost())
+		if f.lost() {
+			t.lost++
+			lost = append(lost, f.superseded(e.id, canonical))
+		}
 	}
-	return t
+	return t, lost
 }
 
 // lost reports whether there is a record about the value.
@@ -100,14 +120,21 @@ func (f fate) by() *stamp {
 	return f.outdone
 }
 
-// hasRecords reports whether there are records about e, reading spilled
-// attributes only where it must.
-func (s *State) hasRecords(e *entry) bool {
-	if s.uneventful(e) {
-		return false
+// superseded returns the record about a value that was lost, as far as it is
+// kept in the journal.
+func (f fate) superseded(id ID, canonical string) Record {
+	return Record{
+		Kind: ValueSuperseded, Entry: id, Attribute: canonical,
+		Lost: Side{CSN: f.add.csn, Value: f.raw}, Won: Side{CSN: f.by().csn},
 	}
-	if e.created == nil || !e.node.live || !slices.ContainsFunc(e.attrs, func(a *attribute) bool { return a.spill != nil }) {
-		return len(s.records(e)) > 0
+}
+
+// apart returns e without the spilled attributes whose records are those of
+// their values alone, which spillAttribute keeps; nil when the records of e can
+// only be told by reading all of it.
+func (s *State) apart(e *entry) *entry {
+	if e.created == nil {
+		return e
 	}
 	rest := *e
 	rest.attrs = nil
@@ -115,22 +142,26 @@ func (s *State) hasRecords(e *entry) bool {
 		name string
 		tally
 	}
-	var apart []counted
+	var spilled []counted
 	for _, a := range e.attrs {
 		if name := s.canonical(a.name); a.spill != nil && s.tallied(e, name) {
-			apart = append(apart, counted{name, s.tally(e, a)})
+			spilled = append(spilled, counted{name, s.tally(e, a)})
 		} else {
 			rest.attrs = append(rest.attrs, a)
 		}
 	}
+	if len(spilled) == 0 {
+		return e
+	}
+	if !e.node.live {
+		return nil
+	}
 	rule := s.ruleOf(s.content(&rest).classes)
-	for _, c := range apart {
-		switch {
-		case c.lost > 0, c.shown > 0 && rule.forbids(c.name):
-			return true
-		case c.shown == 0 && slices.ContainsFunc(rule.must, func(m string) bool { return strings.EqualFold(m, c.name) }):
-			return len(s.records(e)) > 0
+	for _, c := range spilled {
+		if c.shown > 0 && rule.forbids(c.name) ||
+			c.shown == 0 && slices.ContainsFunc(rule.must, func(m string) bool { return strings.EqualFold(m, c.name) }) {
+			return nil
 		}
 	}
-	return len(s.records(&rest)) > 0
+	return &rest
 }

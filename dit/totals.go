@@ -12,8 +12,19 @@ type Counts struct {
 	// withheld. Unknown ones are those of which changes have arrived, but not
 	// their creation.
 	Live, Dead, Unknown uint64
-	// Recorded entries have records in the journal.
+	// Recorded entries have records in the journal; Records are those, by kind
+	// in the order of Kinds.
 	Recorded uint64
+	Records  [NumKinds]uint64
+}
+
+// Conflicts returns the number of all records.
+func (c Counts) Conflicts() uint64 {
+	var sum uint64
+	for _, n := range c.Records {
+		sum += n
+	}
+	return sum
 }
 
 // totals is what is kept of the state as a whole.
@@ -21,6 +32,8 @@ type totals struct {
 	sum    sum
 	counts Counts
 	dirty  bool
+	// kinds says that the counts of records have changed.
+	kinds bool
 }
 
 // sum is the sum of digests modulo 2^256, so that it does not depend on their
@@ -94,6 +107,15 @@ func (s *State) total() *totals {
 	for i, p := range t.fields() {
 		*p = binary.LittleEndian.Uint64(v[8*i:])
 	}
+	r := reader{rest: string(s.kv.Get([]byte{keyKinds}))}
+	for i := range t.counts.Records {
+		if r.rest != "" {
+			t.counts.Records[i] = r.uvarint()
+		}
+	}
+	if r.err != nil {
+		s.fail(r.err)
+	}
 	return t
 }
 
@@ -107,6 +129,9 @@ func (t *totals) fields() []*uint64 {
 // flush stores the totals when they have changed.
 func (s *State) flush() {
 	t := s.totals
+	if t != nil && t.kinds {
+		s.flushKinds(t)
+	}
 	if t == nil || !t.dirty {
 		return
 	}
@@ -116,6 +141,19 @@ func (s *State) flush() {
 	}
 	t.dirty = false
 	s.put([]byte{keyTotals}, v)
+}
+
+func (s *State) flushKinds(t *totals) {
+	t.kinds = false
+	if t.counts.Conflicts() == 0 {
+		s.delete([]byte{keyKinds})
+		return
+	}
+	var v []byte
+	for _, n := range t.counts.Records {
+		v = binary.AppendUvarint(v, n)
+	}
+	s.put([]byte{keyKinds}, v)
 }
 
 // Digest returns a digest of all facts, 32 bytes. States that were given the

@@ -124,6 +124,10 @@ func describe(c *changelog.Change) string { return fmt.Sprintf("%+v", *c) }
 // step lets one replica write or one change arrive.
 func (w *world) step() {
 	i := w.rng.IntN(len(w.replicas))
+	if w.rng.IntN(10) == 0 {
+		w.drop(i)
+		return
+	}
 	if w.rng.IntN(2) == 0 {
 		w.write(i)
 		return
@@ -146,6 +150,21 @@ func (w *world) missing(i int) []*changelog.Change {
 		}
 	}
 	return out
+}
+
+// drop settles some of the records of an entry at replica i.
+func (w *world) drop(i int) {
+	records := journal(w.t, w.replicas[i].state())
+	if len(records) == 0 {
+		return
+	}
+	c := &changelog.Change{Op: changelog.OpSettle, ID: pick(w.rng, records).Entry}
+	for _, r := range records {
+		if r.Entry == c.ID && (len(c.Records) == 0 || w.rng.IntN(2) == 0) {
+			c.Records = append(c.Records, r.ID())
+		}
+	}
+	w.publish(i, c)
 }
 
 func (w *world) write(i int) {

@@ -77,7 +77,7 @@ func (r *Replica) Status() (Status, error) {
 		if err != nil {
 			return err
 		}
-		s.Conflicts, s.Entries = int(counts.Recorded), int(counts.Live)
+		s.Conflicts, s.Entries = int(counts.Conflicts()), int(counts.Live)
 		if s.Parked, err = w.ParkedList(shownParked); err != nil {
 			return err
 		}

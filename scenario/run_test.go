@@ -50,7 +50,7 @@ func TestWrongExpectationsDiffer(t *testing.T) {
 		{"B01", func(e *scenario.Expect) { e.Records[0].Time = 1 }, "journal: there, and not expected: change-on-deleted init1 time 2\njournal: expected, and not there: change-on-deleted init1 time 1"},
 		{"D01", func(e *scenario.Expect) { e.Records = e.Records[:1]; e.Records[0].RDN = "cn=b" }, `journal: there, and not expected: rename-superseded init1 rdn "cn=a" time 1` + "\n" +
 			`journal: there, and not expected: value-superseded init1 cn value "a" time 1` + "\n" + `journal: expected, and not there: rename-superseded init1 rdn "cn=b"`},
-		{"B05", func(e *scenario.Expect) { e.Records[0].Winner = "B2" }, "journal: there, and not expected: name-conflict B2 winner A1\njournal: expected, and not there: name-conflict B2 winner B2"},
+		{"B05", func(e *scenario.Expect) { e.Records[0].Winner = "B2" }, "journal: there, and not expected: name-conflict B2 winner A1 time 2\njournal: expected, and not there: name-conflict B2 winner B2"},
 		{"A02", func(e *scenario.Expect) { e.Journal = false; e.Records = nil }, ""},
 		{"A01", func(e *scenario.Expect) {
 			e.Entries[0].Attrs = append(e.Entries[0].Attrs, attr("objectClass", "INETORGPERSON"))
@@ -118,7 +118,7 @@ objectClass: ldapsyncConflict
 sn: Kay
 uid: anna
 
-# journal: name-conflict: B2 (added as uid=anna,ou=people,dc=example,dc=org): another entry has the name; the name is that of init1 (uid=ann,ou=people,dc=example,dc=org)
+# journal: name-conflict: B2 (added as uid=anna,ou=people,dc=example,dc=org): another entry has the name; made by B at time 2; gave way to A at time 1; the name is that of init1 (uid=ann,ou=people,dc=example,dc=org)
 # journal: value-superseded: init1 (uid=ann,ou=people,dc=example,dc=org): a value gave way to one written without knowing of it; lost: mail: "lee@example.org"; made by B at time 3; gave way to A at time 4
 1 scenarios, 0 differ
 `

@@ -24,6 +24,7 @@ type Model struct {
 	entries map[dit.ID]*plain
 	parent  map[dit.ID]dit.ID
 	skipped map[dit.ID]map[changelog.CSN]bool
+	settled map[string]bool // ids of records
 }
 
 // plain is the facts about one entry, each with the change it comes from.
@@ -45,7 +46,7 @@ func isRegister(attr string) bool {
 func New(rules dit.Rules, changes []*changelog.Change) *Model {
 	n := &Model{
 		rules: rules, entries: map[dit.ID]*plain{}, parent: map[dit.ID]dit.ID{},
-		skipped: map[dit.ID]map[changelog.CSN]bool{}, Shown: map[dit.ID]*dit.Shown{}, Records: map[dit.ID][]dit.Record{},
+		skipped: map[dit.ID]map[changelog.CSN]bool{}, settled: map[string]bool{}, Shown: map[dit.ID]*dit.Shown{}, Records: map[dit.ID][]dit.Record{},
 	}
 	ordered := slices.Clone(changes)
 	slices.SortFunc(ordered, func(a, b *changelog.Change) int { return a.CSN.Compare(b.CSN) })
@@ -60,14 +61,27 @@ func New(rules dit.Rules, changes []*changelog.Change) *Model {
 			n.Records[id] = append(n.ownRecords(e), n.Records[id]...)
 		}
 	}
+	for id, records := range n.Records {
+		n.Records[id] = slices.DeleteFunc(records, func(r dit.Record) bool { return n.settled[r.ID()] })
+	}
 	return n
 }
 
 // add adds the facts of c, which is later than all before.
 func (n *Model) add(c *changelog.Change) {
+	if !c.Op.Alters() && c.Op != changelog.OpSettle {
+		return
+	}
 	e := n.entries[c.ID]
 	if e == nil {
 		e = &plain{id: c.ID, clears: map[string]*changelog.Change{}, adds: map[string]map[string]*changelog.Change{}, dels: map[string]map[string]*changelog.Change{}}
+	}
+	if c.Op == changelog.OpSettle {
+		for _, r := range c.Records {
+			n.settled[r] = true
+		}
+		n.entries[c.ID] = e
+		return
 	}
 	facts := c.Op != changelog.OpModify || c.Undelete
 	set := func(to map[string]map[string]*changelog.Change, attr, value string) {
@@ -301,7 +315,8 @@ func (n *Model) names(display dit.ID, parents []dit.ID) {
 			}
 			if i > 0 {
 				n.Records[e.id] = append(n.Records[e.id], dit.Record{
-					Kind: dit.NameConflict, Entry: e.id, Winner: first.id, Won: dit.Side{Value: rdnOf(e.names[len(e.names)-1]).String()},
+					Kind: dit.NameConflict, Entry: e.id, Winner: first.id, Lost: dit.Side{CSN: n.since(e)},
+					Won: dit.Side{CSN: n.since(first), Value: rdnOf(e.names[len(e.names)-1]).String()},
 				})
 			}
 			if i > 0 && display.IsZero() {
@@ -331,7 +346,7 @@ func (n *Model) show(e *plain, display, winner dit.ID) {
 	if out.Glue {
 		content = n.glue(e, content)
 		content["ldapsyncglue"] = append(content["ldapsyncglue"], outcome{raw: "TRUE", name: "ldapsyncGlue", alive: true})
-		n.Records[e.id] = append(n.Records[e.id], dit.Record{Kind: dit.GlueShown, Entry: e.id, Won: dit.Side{Value: rdnOf(e.names[len(e.names)-1]).String()}})
+		n.Records[e.id] = append(n.Records[e.id], dit.Record{Kind: dit.GlueShown, Entry: e.id, Lost: dit.Side{CSN: e.deleted.CSN}, Won: dit.Side{Value: rdnOf(e.names[len(e.names)-1]).String()}})
 	}
 	if !winner.IsZero() {
 		out.RDN = append(slices.Clone(out.RDN), dn.AVA{Attr: "ldapsyncConflictId", Value: e.id.String()})
@@ -400,6 +415,9 @@ func (n *Model) Counts() (c dit.Counts) {
 		}
 		if len(n.Records[id]) > 0 {
 			c.Recorded++
+		}
+		for _, r := range n.Records[id] {
+			c.Records[slices.Index(dit.Kinds(), r.Kind)]++
 		}
 	}
 	return c
