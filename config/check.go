@@ -123,7 +123,7 @@ func (l *loader) checkRest(cfg *Config) {
 	}
 	l.oneOf("log.level", cfg.Log.Level, "debug", "info", "warn", "error")
 	l.oneOf("log.format", cfg.Log.Format, "text", "json")
-	for key, d := range map[string]Duration{"timing.heartbeat": cfg.Timing.Heartbeat, "timing.ping": cfg.Timing.Ping} {
+	for key, d := range map[string]Duration{"timing.heartbeat": cfg.Timing.Heartbeat, "timing.ping": cfg.Timing.Ping, "timing.reconnect": cfg.Timing.Reconnect} {
 		if d < minInterval || d > maxInterval {
 			l.refuse(key, "", "%s is not between %s and %s", d, minInterval, maxInterval)
 		}

@@ -137,6 +137,8 @@ type Timing struct {
 	Heartbeat Duration `yaml:"heartbeat"`
 	// Ping is how often the connection to the XMPP server is probed (XEP-0199).
 	Ping Duration `yaml:"ping"`
+	// Reconnect is the longest wait between two attempts to reach the XMPP server.
+	Reconnect Duration `yaml:"reconnect"`
 }
 
 // Default returns the settings in force where nothing is set. It has neither
@@ -146,7 +148,7 @@ func Default() *Config {
 		State:   State{Dir: "/var/lib/ldapsync"},
 		Control: Control{Socket: "/run/ldapsync/control.sock"},
 		Log:     Log{Level: "info", Format: "text"},
-		Timing:  Timing{Heartbeat: Duration(30 * time.Second), Ping: Duration(30 * time.Second)},
+		Timing:  Timing{Heartbeat: Duration(30 * time.Second), Ping: Duration(30 * time.Second), Reconnect: Duration(30 * time.Second)},
 	}
 }
 

@@ -81,6 +81,7 @@ func TestLoadDefaults(t *testing.T) {
 		Timing: config.Timing{
 			Heartbeat: config.Duration(30 * time.Second),
 			Ping:      config.Duration(30 * time.Second),
+			Reconnect: config.Duration(30 * time.Second),
 		},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(config.Secret{})); diff != "" {
@@ -116,7 +117,7 @@ suffixes:
 state: {dir: state}
 control: {socket: run/control.sock}
 log: {level: debug, format: json, file: log.json}
-timing: {heartbeat: 100ms, ping: 1m}
+timing: {heartbeat: 100ms, ping: 1m, reconnect: 5s}
 `,
 		"conf.d/more.yml": `
 suffixes:
@@ -154,7 +155,7 @@ suffixes:
 		State:   config.State{Dir: in("state")},
 		Control: config.Control{Socket: in("run/control.sock")},
 		Log:     config.Log{Level: "warn", Format: "json", File: in("log.json")},
-		Timing:  config.Timing{Heartbeat: config.Duration(100 * time.Millisecond), Ping: config.Duration(time.Minute)},
+		Timing:  config.Timing{Heartbeat: config.Duration(100 * time.Millisecond), Ping: config.Duration(time.Minute), Reconnect: config.Duration(5 * time.Second)},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(config.Secret{})); diff != "" {
 		t.Error(diff)

@@ -125,6 +125,6 @@ func newClient(cfg *config.Config, log *slog.Logger) (*xmpp.Client, error) {
 	ping := time.Duration(cfg.Timing.Ping)
 	return xmpp.New(xmpp.Config{
 		JID: address, Password: cfg.XMPP.Password, Server: cfg.XMPP.Server, DirectTLS: cfg.XMPP.DirectTLS,
-		RootCAs: roots, PingEvery: ping, ReadTimeout: 3 * ping, Log: log,
+		RootCAs: roots, PingEvery: ping, ReadTimeout: 3 * ping, BackoffMax: time.Duration(cfg.Timing.Reconnect), Log: log,
 	}), nil
 }

@@ -120,7 +120,7 @@ func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, er
 	if err := w.SetClock(c.CSN); err != nil {
 		return false, err
 	}
-	w.r.counters.Captured.Add(1)
+	w.captured++
 	w.r.log.Debug("captured", "op", c.Op.String(), "dn", c.DN, "mods", summary(c.Mods))
 	return false, w.merge(c)
 }

@@ -22,11 +22,24 @@ type work struct {
 	// seen is the vector when the transaction began: what the image of an
 	// entry without a mark contains.
 	seen changelog.Seqs
+	// captured counts the changes of local clients.
+	captured uint64
 }
 
 // update runs fn in one transaction that is on disk when it returns nil.
 func (r *Replica) update(fn func(*work) error) error {
-	return r.cfg.Store.Update(func(t *store.Tx) error { return r.work(t, fn) })
+	var captured uint64
+	err := r.cfg.Store.Update(func(t *store.Tx) error {
+		return r.work(t, func(w *work) error {
+			err := fn(w)
+			captured = w.captured
+			return err
+		})
+	})
+	if err == nil {
+		r.counters.Captured.Add(captured)
+	}
+	return err
 }
 
 // view runs fn in one read-only transaction.
