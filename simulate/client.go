@@ -19,10 +19,13 @@ const (
 	Names      Profile = "names"
 	Life       Profile = "life"
 	Mixed      Profile = "mixed"
+	// Calm is one write after the other, each known everywhere before the next:
+	// nothing is concurrent, so nothing may be recorded.
+	Calm Profile = "calm"
 )
 
 // Profiles are all profiles.
-var Profiles = []Profile{Tree, Attributes, Names, Life, Mixed}
+var Profiles = []Profile{Tree, Attributes, Names, Life, Mixed, Calm}
 
 // deed is a kind of operation of a client.
 type deed uint8
@@ -46,6 +49,7 @@ var weights = map[Profile][deeds]int{
 	Names:      {addPerson: 6, addUnit: 2, remove: 3, rename: 8, move: 2, edit: 2},
 	Life:       {addPerson: 4, addUnit: 4, remove: 8, rename: 1, move: 2, edit: 5},
 	Mixed:      {addPerson: 3, addUnit: 3, addGroup: 1, remove: 3, rename: 4, move: 4, edit: 6, toggleClass: 1},
+	Calm:       {addPerson: 3, addUnit: 3, addGroup: 1, remove: 3, rename: 4, move: 4, edit: 6, toggleClass: 1},
 }
 
 // ParseProfile reads the name of a profile.

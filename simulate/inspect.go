@@ -8,6 +8,7 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dit"
+	"ldapsync/dit/naive"
 	"ldapsync/store"
 )
 
@@ -106,24 +107,22 @@ func (w *world) judge() {
 			fail("diverged", "the states of %s and %s differ", w.nodes[0].name, nd.name)
 		}
 	}
-	w.judgeViews()
+	twin := w.judgeViews()
 	w.judgeNaive(want)
-	w.judgeFates(w.nodes[0])
+	w.judgeFates(twin)
 }
 
 // judgeViews compares the views of the state that all have with the obvious
-// computation, and every directory with them.
-func (w *world) judgeViews() {
-	ids, twin := w.everyID(), w.twin()
+// computation, and every directory with them. It returns that computation.
+func (w *world) judgeViews() *naive.Model {
+	ids, twin := w.everyID(), naive.New(rulesOf(standard), w.merged())
 	w.nodes[0].read(func(_ *store.Tx, s *dit.State) error {
 		for _, id := range ids {
 			shown, err := s.View(id)
 			if err != nil {
 				return err
 			}
-			if err := compareTwin(s, twin, id, shown); err != nil {
-				return err
-			}
+			compareTwin(twin, id, shown)
 			var want []string
 			if shown != nil {
 				want = flatShown(shown)
@@ -132,8 +131,10 @@ func (w *world) judgeViews() {
 				nd.compareEntry(id, shown, want)
 			}
 		}
-		return nil
+		return compareJournal(twin, s)
 	})
+	checkDIT(twin.Shown)
+	return twin
 }
 
 // everyID returns every entry there was.
@@ -268,14 +269,4 @@ func (w *world) judgeNaive(want string) {
 	if string(dumpKV(kv)) != want {
 		fail("diverged", "the changes in another order give another state")
 	}
-}
-
-// judgeFates looks at what became of every change.
-func (w *world) judgeFates(nd *node) {
-	nd.read(func(_ *store.Tx, s *dit.State) error {
-		return s.Journal(func(r dit.Record) bool {
-			w.stats.Journal[string(r.Kind)]++
-			return true
-		})
-	})
 }

@@ -20,6 +20,9 @@ type Config struct {
 	// Steps is the number of steps before everything is put right and the
 	// replicas have to agree.
 	Steps int
+	// Every is after how many steps the state of a replica is looked at in full;
+	// 0 for once, somewhere in the middle.
+	Every int
 	// Keep, when not nil, are the steps to make, in ascending order; the others
 	// are left out.
 	Keep []int
@@ -30,6 +33,9 @@ type Config struct {
 // String returns the flags of `go test ./simulate` that run the history again.
 func (c Config) String() string {
 	s := fmt.Sprintf("-profile %s -seed %d -steps %d", c.Profile, c.Seed, c.Steps)
+	if c.Every > 0 {
+		s += fmt.Sprintf(" -every %d", c.Every)
+	}
 	if c.Keep != nil {
 		keep := make([]string, len(c.Keep))
 		for i, k := range c.Keep {
@@ -76,14 +82,25 @@ func Run(cfg Config) (stats Stats, err error) {
 			k = k[1:]
 		}
 		step = i
-		w.step(i)
+		nd := w.step(i)
 		w.inspect()
+		if cfg.looks(i) && nd.store != nil {
+			w.look(nd)
+		}
 	}
 	step = cfg.Steps
 	w.settle()
 	w.judge()
 	w.stats.Histories++
 	return w.stats, nil
+}
+
+// looks reports whether a state is looked at after step i.
+func (c Config) looks(i int) bool {
+	if c.Every > 0 {
+		return i%c.Every == 0
+	}
+	return c.Steps > 0 && i == int(c.Seed%uint64(c.Steps))
 }
 
 // violation is what ends a history early; Run recovers it.

@@ -21,6 +21,7 @@ var (
 	profile   = flag.String("profile", "mixed", "profile of the history to replay")
 	steps     = flag.Int("steps", 60, "steps of a history")
 	keep      = flag.String("keep", "", "steps to make, separated by commas (default all)")
+	every     = flag.Int("every", 0, "look at a whole state after so many steps (default once in a history)")
 	histories = flag.Int("histories", 1000, "number of histories")
 	shrink    = flag.Bool("shrink", true, "shorten a history that fails")
 )
@@ -38,7 +39,7 @@ func TestHistories(t *testing.T) {
 		done.Go(func() {
 			for i := next.Add(1) - 1; i < int64(*histories); i = next.Add(1) - 1 {
 				stats, err := simulate.Run(simulate.Config{
-					Seed: *seed + uint64(i), Profile: simulate.Profiles[int(i)%len(simulate.Profiles)], Steps: *steps,
+					Seed: *seed + uint64(i), Profile: simulate.Profiles[int(i)%len(simulate.Profiles)], Steps: *steps, Every: *every,
 				})
 				mu.Lock()
 				all.Add(stats)
@@ -80,7 +81,7 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := simulate.Config{Seed: *seed, Profile: named, Steps: *steps, Trace: trace}
+	cfg := simulate.Config{Seed: *seed, Profile: named, Steps: *steps, Every: *every, Trace: trace}
 	if *keep != "" {
 		for _, s := range strings.Split(*keep, ",") {
 			n, err := strconv.Atoi(s)

@@ -10,6 +10,8 @@ type Stats struct {
 	// Ambiguous counts writes of clients that could not be told from nothing
 	// having happened, see watched.otherwise.
 	Ambiguous int
+	// Looks counts the states compared in the middle of a history.
+	Looks int
 	// MaxRounds is the greatest number of rounds it took to agree.
 	MaxRounds int
 	// Journal counts the records left at the end, by kind.
@@ -26,6 +28,7 @@ func (s *Stats) Add(other Stats) {
 	s.Crashes += other.Crashes
 	s.Unknown += other.Unknown
 	s.Ambiguous += other.Ambiguous
+	s.Looks += other.Looks
 	s.MaxRounds = max(s.MaxRounds, other.MaxRounds)
 	s.Journal = maps.Clone(s.Journal)
 	if s.Journal == nil {

@@ -32,13 +32,17 @@ var actWeights = [acts]int{
 	actFault: 4, actMeddle: 4, actRefuse: 1, actClock: 3, actTime: 2,
 }
 
-// step makes one step of the history.
-func (w *world) step(i int) {
+// step makes one step of the history, and returns the server that it was about.
+func (w *world) step(i int) *node {
 	w.reseed(i)
 	a := act(w.weighted(actWeights[:]))
 	nd := w.nodes[w.rng.IntN(len(w.nodes))]
 	w.now = w.now.Add(time.Duration(1 + w.rng.Int64N(int64(2*time.Second))))
 	w.tracef("--- step %d", i)
+	if w.cfg.Profile == Calm {
+		w.calmStep(i, nd)
+		return nd
+	}
 	switch a {
 	case actClient:
 		nd.clientAtRandom()
@@ -71,6 +75,15 @@ func (w *world) step(i int) {
 		nd.turnClock()
 	case actTime:
 		w.now = w.now.Add(time.Duration(w.rng.Int64N(int64(3 * time.Minute))))
+	}
+	return nd
+}
+
+// calmStep lets a client of nd write, now and then, and everybody learn of it.
+func (w *world) calmStep(i int, nd *node) {
+	if i%8 == 0 {
+		nd.clientAtRandom()
+		w.settle()
 	}
 }
 

@@ -7,27 +7,68 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/dit"
 	"ldapsync/dit/naive"
+	"ldapsync/store"
 )
 
-// twin returns what the obvious computation makes of all changes.
-func (w *world) twin() *naive.Model {
-	changes := make([]*changelog.Change, 0, len(w.made))
-	for _, m := range w.made {
-		changes = append(changes, m.Change)
-	}
-	return naive.New(rulesOf(standard), changes)
-}
-
-// compareTwin compares what s shows and has recorded of an entry with the twin.
-func compareTwin(s *dit.State, twin *naive.Model, id changelog.ID, shown *dit.Shown) error {
+// compareTwin compares what is shown of an entry with the twin.
+func compareTwin(twin *naive.Model, id changelog.ID, shown *dit.Shown) {
 	if want := twin.Shown[id]; !sameView(shown, want) {
 		fail("twin", "entry %s is shown as\n  %s and ought to be\n  %s", short(id), showView(shown), showView(want))
 	}
-	records, err := s.Records(id)
-	if want := twin.Records[id]; err == nil && !sameRecords(records, want) {
-		fail("twin", "of entry %s is recorded\n  %+v and ought to be\n  %+v", short(id), records, want)
+}
+
+// compareJournal compares the journal and the counts of s with the twin.
+func compareJournal(twin *naive.Model, s *dit.State) error {
+	journal := map[changelog.ID][]dit.Record{}
+	if err := s.Journal(func(r dit.Record) bool { journal[r.Entry] = append(journal[r.Entry], r); return true }); err != nil {
+		return err
+	}
+	for id, want := range twin.Records {
+		if have := journal[id]; !sameRecords(have, want) {
+			fail("twin", "of entry %s is recorded\n  %+v and ought to be\n  %+v", short(id), have, want)
+		}
+	}
+	for id, have := range journal {
+		if len(twin.Records[id]) == 0 {
+			fail("twin", "of entry %s is recorded\n  %+v and ought to be nothing", short(id), have)
+		}
+	}
+	counts, err := s.Counts()
+	if want := twin.Counts(); err == nil && counts != want {
+		fail("twin", "counts are %+v and ought to be %+v", counts, want)
 	}
 	return err
+}
+
+// look compares all that nd shows with what the obvious computation makes of the
+// changes in its log, in the middle of a history.
+func (w *world) look(nd *node) {
+	var changes []*changelog.Change
+	for key, m := range w.made {
+		if key.seq <= nd.vector[key.sid].Seq {
+			changes = append(changes, m.Change)
+		}
+	}
+	twin := naive.New(rulesOf(standard), changes)
+	nd.read(func(_ *store.Tx, s *dit.State) error {
+		for _, c := range changes {
+			shown, err := s.View(c.ID)
+			if err != nil {
+				return err
+			}
+			compareTwin(twin, c.ID, shown)
+		}
+		held, err := s.Withheld()
+		if err != nil {
+			return err
+		}
+		if want := twin.Withheld(); held != want {
+			fail("twin", "%d entries are withheld and ought to be %d", held, want)
+		}
+		return compareJournal(twin, s)
+	})
+	checkDIT(twin.Shown)
+	w.stats.Looks++
 }
 
 func sameView(a, b *dit.Shown) bool {

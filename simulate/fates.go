@@ -1,0 +1,312 @@
+package simulate
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"ldapsync/changelog"
+	"ldapsync/dit"
+	"ldapsync/dit/naive"
+	"ldapsync/dn"
+)
+
+// fates holds what became of the changes of one entry, to show that none was
+// lost in silence: what a client wrote is shown, or was overwritten by somebody
+// who knew it, or there is a record of it. It asks neither dit nor its twin how
+// they came to what they show.
+type fates struct {
+	id      changelog.ID
+	changes []*changelog.Change // by CSN
+	shown   *dit.Shown
+	records []dit.Record
+	death   *changelog.Change // the newest deletion, when nothing newer undid it
+}
+
+// judgeFates looks at what became of every change that was merged.
+func (w *world) judgeFates(twin *naive.Model) {
+	byEntry := map[changelog.ID]*fates{}
+	byCSN := map[changelog.CSN]*changelog.Change{}
+	for _, c := range w.merged() {
+		byCSN[c.CSN] = c
+		f := byEntry[c.ID]
+		if f == nil {
+			f = &fates{id: c.ID, shown: twin.Shown[c.ID], records: twin.Records[c.ID]}
+			byEntry[c.ID] = f
+		}
+		f.changes = append(f.changes, c)
+	}
+	for _, f := range byEntry {
+		if !f.id.IsZero() {
+			f.judge()
+		}
+	}
+	for id, records := range twin.Records {
+		for _, r := range records {
+			w.stats.Journal[string(r.Kind)]++
+			if w.cfg.Profile == Calm {
+				fail("journal", "nothing was concurrent and there is a record: %+v", r)
+			}
+			judgeRecord(id, r, byCSN)
+		}
+	}
+}
+
+// merged returns the changes that count, in no order.
+func (w *world) merged() []*changelog.Change {
+	changes := make([]*changelog.Change, 0, len(w.made))
+	for _, m := range w.made {
+		changes = append(changes, m.Change)
+	}
+	return changes
+}
+
+// judgeRecord checks that who won did not know who lost: then it would not have
+// been a conflict.
+func judgeRecord(id changelog.ID, r dit.Record, byCSN map[changelog.CSN]*changelog.Change) {
+	lost, won := byCSN[r.Lost.CSN], byCSN[r.Won.CSN]
+	if !r.Lost.CSN.IsZero() && (lost == nil || lost.ID != id) {
+		fail("journal", "a record about %s is of no change to it: %+v", short(id), r)
+	}
+	switch r.Kind {
+	case dit.ValueSuperseded, dit.RenameSuperseded, dit.MoveSuperseded, dit.ChangeOnDeleted, dit.DeleteSuperseded:
+		if won == nil || knew(won, lost) {
+			fail("journal", "who won knew what lost: %+v", r)
+		}
+	}
+}
+
+// knew reports whether the author of c had o when it made c.
+func knew(c, o *changelog.Change) bool {
+	if c.SID() == o.SID() {
+		return o.Seq < c.Seq
+	}
+	return c.Seen.Covers(o.SID(), o.Seq)
+}
+
+func (f *fates) judge() {
+	slices.SortFunc(f.changes, func(a, b *changelog.Change) int { return a.CSN.Compare(b.CSN) })
+	created := false
+	for _, c := range f.changes {
+		created = created || c.Op == changelog.OpAdd
+		switch {
+		case c.Op == changelog.OpDelete:
+			f.death = c
+		case c.Undelete:
+			f.death = nil
+		}
+	}
+	if created && f.death == nil && f.shown == nil {
+		fail("lost", "entry %s lives and is not shown", short(f.id))
+	}
+	values := map[string]map[string]bool{}
+	named := false
+	var place *changelog.ID // in force
+	for i, c := range slices.Backward(f.changes) {
+		f.life(i, c)
+		if c.RDN != "" {
+			f.register(i, c, "name", !named && f.isCalled(c), isNaming, dit.RenameSuperseded)
+			named = true
+		}
+		if c.Op == changelog.OpAdd || c.Moved {
+			skipped := f.recorded(c, dit.MoveSkipped)
+			if place == nil && !skipped {
+				place = &c.Superior
+			}
+			f.register(i, c, "place", place != nil && *place == c.Superior, isMove, dit.MoveSuperseded, dit.MoveSkipped)
+		}
+		f.values(i, c, values)
+	}
+}
+
+// recorded reports whether there is a record that c lost.
+func (f *fates) recorded(c *changelog.Change, kinds ...dit.Kind) bool {
+	return slices.ContainsFunc(f.records, func(r dit.Record) bool { return r.Lost.CSN == c.CSN && slices.Contains(kinds, r.Kind) })
+}
+
+// dead reports whether c is part of an entry that was deleted by somebody who
+// knew it, or with a record.
+func (f *fates) dead(c *changelog.Change) bool {
+	return f.death != nil && f.death != c && (knew(f.death, c) || f.recorded(c, dit.ChangeOnDeleted))
+}
+
+// overwritten reports whether a later change that knew change i did what does
+// says.
+func (f *fates) overwritten(i int, does func(*changelog.Change) bool) bool {
+	return slices.ContainsFunc(f.changes[i+1:], func(c *changelog.Change) bool { return does(c) && knew(c, f.changes[i]) })
+}
+
+func isNaming(c *changelog.Change) bool { return c.RDN != "" }
+
+func isMove(c *changelog.Change) bool { return c.Moved }
+
+func isDelete(c *changelog.Change) bool { return c.Op == changelog.OpDelete }
+
+func isUndelete(c *changelog.Change) bool { return c.Undelete }
+
+// life judges a deletion or a restoration. Of several deletions at the same time
+// the newest speaks for all.
+func (f *fates) life(i int, c *changelog.Change) {
+	switch {
+	case isDelete(c):
+		later := slices.ContainsFunc(f.changes[i+1:], isDelete)
+		if f.death == nil && !later && !f.overwritten(i, isUndelete) && !f.recorded(c, dit.DeleteSuperseded) {
+			f.lost(c, "the deletion")
+		}
+	case c.Undelete && f.death != nil && !f.dead(c) && !slices.ContainsFunc(f.changes[i+1:], isUndelete):
+		f.lost(c, "the restoration")
+	}
+}
+
+// register judges a name or a place.
+func (f *fates) register(i int, c *changelog.Change, what string, inForce bool, overwrites func(*changelog.Change) bool, kinds ...dit.Kind) {
+	if !inForce && !f.dead(c) && !f.overwritten(i, overwrites) && !f.recorded(c, kinds...) {
+		f.lost(c, "the "+what)
+	}
+}
+
+// isCalled reports whether the entry is shown under the name that c gives.
+func (f *fates) isCalled(c *changelog.Change) bool {
+	if f.shown == nil {
+		return f.death != nil
+	}
+	if f.shown.Parent.IsZero() {
+		return true
+	}
+	return unmarked(f.shown.RDN).Equal(unmarked(mustRDN(c.RDN)), standard)
+}
+
+func (f *fates) lost(c *changelog.Change, what string) {
+	var all strings.Builder
+	for _, o := range f.changes {
+		all.WriteString("\n  " + showChange(o))
+	}
+	fail("lost", "%s of %s is neither shown, nor knowingly overwritten, nor recorded: %s; all changes of the entry:%s\n  shown %s\n  records %+v",
+		what, short(f.id), showChange(c), all.String(), showView(f.shown), f.records)
+}
+
+// values judges what a change did to values, the newest change first: done holds
+// what newer changes did to a value, by attribute and normal form.
+func (f *fates) values(i int, c *changelog.Change, done map[string]map[string]bool) {
+	adds, dels := effects(c)
+	for _, v := range adds {
+		if done[v.attr][v.norm] {
+			continue // a newer addition speaks for it
+		}
+		mark(done, v)
+		if !f.has(v) && !f.dead(c) && !f.overwritten(i, func(o *changelog.Change) bool { return f.removes(o, v) }) && !f.valueRecorded(c, v) {
+			f.lost(c, "the value "+v.attr+"="+v.norm)
+		}
+	}
+	if f.shown == nil || f.death != nil {
+		return
+	}
+	for _, v := range dels {
+		if !done[v.attr][v.norm] && f.has(v) && !f.forced(v) {
+			f.lost(c, "the removal of "+v.attr+"="+v.norm)
+		}
+	}
+}
+
+// element is one value of one attribute.
+type element struct{ attr, norm string }
+
+func mark(done map[string]map[string]bool, v element) {
+	if done[v.attr] == nil {
+		done[v.attr] = map[string]bool{}
+	}
+	done[v.attr][v.norm] = true
+}
+
+// effects returns the values that c added and those that it removed and did not
+// add.
+func effects(c *changelog.Change) (adds, dels []element) {
+	for _, m := range c.Mods {
+		attr := standard.Canonical(m.Attr)
+		if t := standard.Attribute(attr); isMark(m.Attr) || t != nil && t.Operational {
+			continue
+		}
+		for _, raw := range m.Values {
+			if attr == "objectclass" && strings.EqualFold(raw, "ldapsyncConflict") {
+				continue
+			}
+			v := element{attr, standard.Normalise(attr, raw)}
+			if m.Op == changelog.ModDelete {
+				dels = append(dels, v)
+			} else {
+				adds = append(adds, v)
+			}
+		}
+	}
+	if c.Op == changelog.OpModDN && c.RDN != "" {
+		adds = append(adds, naming(c)...)
+	}
+	return adds, slices.DeleteFunc(dels, func(v element) bool { return slices.Contains(adds, v) })
+}
+
+// naming returns the values of the name that c gives.
+func naming(c *changelog.Change) []element {
+	var out []element
+	for _, a := range unmarked(mustRDN(c.RDN)) {
+		attr := standard.Canonical(a.Attr)
+		out = append(out, element{attr, standard.Normalise(attr, a.Value)})
+	}
+	return out
+}
+
+// has reports whether a value is shown.
+func (f *fates) has(v element) bool {
+	return f.shown != nil && slices.ContainsFunc(shownValues(f.shown, v.attr), func(raw string) bool { return standard.Normalise(v.attr, raw) == v.norm })
+}
+
+// forced reports whether a value is shown though it was removed, as its entry
+// cannot do without.
+func (f *fates) forced(v element) bool {
+	return hasAVA(f.shown.RDN, v) || slices.ContainsFunc(f.records, func(r dit.Record) bool { return r.Kind == dit.MustRepaired && r.Attribute == v.attr })
+}
+
+func hasAVA(rdn dn.RDN, v element) bool {
+	return slices.ContainsFunc(rdn, func(a dn.AVA) bool {
+		return standard.Canonical(a.Attr) == v.attr && standard.Normalise(v.attr, a.Value) == v.norm
+	})
+}
+
+// removes reports whether c takes a value away.
+func (f *fates) removes(c *changelog.Change, v element) bool {
+	register := standard.SingleValue(v.attr) || !standard.HasEquality(v.attr)
+	for _, m := range c.Mods {
+		if standard.Canonical(m.Attr) != v.attr {
+			continue
+		}
+		equal := slices.ContainsFunc(m.Values, func(raw string) bool { return standard.Normalise(v.attr, raw) == v.norm })
+		switch m.Op {
+		case changelog.ModReplace:
+			return true
+		case changelog.ModDelete:
+			if equal {
+				return true
+			}
+		default:
+			if register {
+				return true
+			}
+		}
+	}
+	if c.Op != changelog.OpModDN || c.RDN == "" {
+		return false
+	}
+	if register && slices.ContainsFunc(naming(c), func(o element) bool { return o.attr == v.attr }) {
+		return true
+	}
+	return c.DeleteOldRDN && slices.ContainsFunc(f.changes, func(o *changelog.Change) bool {
+		return o.RDN != "" && o.CSN.Before(c.CSN) && slices.Contains(naming(o), v)
+	})
+}
+
+// valueRecorded reports whether there is a record about a value that c added.
+func (f *fates) valueRecorded(c *changelog.Change, v element) bool {
+	return slices.ContainsFunc(f.records, func(r dit.Record) bool {
+		lost := r.Kind == dit.ValueSuperseded || r.Kind == dit.HiddenNoClass
+		return lost && r.Attribute == v.attr && r.Lost.CSN == c.CSN && cmp.Or(standard.Normalise(v.attr, r.Lost.Value), v.norm) == v.norm
+	})
+}
