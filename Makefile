@@ -38,6 +38,10 @@ bench: ## run the benchmarks
 fuzz: ## fuzz every target for FUZZTIME (10s) each
 	scripts/fuzz
 
+.PHONY: mutants
+mutants: ## break every decision of the merge and the view, and list what nobody notices
+	$(GO) run ./scripts/mutants
+
 .PHONY: build
 build: ## build bin/ldapsync
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X ldapsync/daemon.Version=$(VERSION)' -o bin/ldapsync ./cmd/ldapsync

@@ -18,7 +18,7 @@ import (
 var mayImport = map[string]string{
 	// They stand alone.
 	"dn": "", "ldif": "", "octets": "", "roles": "", "xmpp/element": "",
-	"directory/ber": "", "directory/openldap/schema": "", "scripts/testreport": "",
+	"directory/ber": "", "directory/openldap/schema": "", "scripts/testreport": "", "scripts/mutants": "testenv/mutate",
 	// What is replicated.
 	"changelog": "octets",
 	"schema":    "dn",
