@@ -49,7 +49,8 @@ func (w *work) author(base, now *store.Image) error {
 
 // keepNames records which values of earlier names a client left in the entry
 // when it deleted the last one: merged with the renames of others, a rename
-// removes the values of all names before it.
+// removes the values of all names before it. What the view shows only because a
+// class demands a value gives way to what is there.
 func (w *work) keepNames(now *store.Image) error {
 	shown, err := w.dit.View(now.ID)
 	if err != nil || shown == nil {
@@ -57,7 +58,8 @@ func (w *work) keepNames(now *store.Image) error {
 	}
 	var mods []changelog.Mod
 	for _, m := range w.rules.Diff(shown.Attrs, toDIT(now.Attrs)) {
-		if m.Op == changelog.ModAdd {
+		if m.Op != changelog.ModDelete && len(m.Values) > 0 {
+			m.Op = changelog.ModAdd
 			mods = append(mods, m)
 		}
 	}

@@ -2,6 +2,7 @@ package replica_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -243,6 +244,37 @@ func TestRenameKeepsTheValuesThatTheClientKept(t *testing.T) {
 		for _, attr := range e.Attrs {
 			if attr.Name == "uid" && len(attr.Values) != 2 {
 				t.Errorf("%s: uid %q, the client left one and three", nd.name, attr.Values)
+			}
+		}
+	}
+}
+
+// TestRenameKeepsTheLastValueThatAClassDemands is about a value that the view
+// would have found another for.
+func TestRenameKeepsTheLastValueThatAClassDemands(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	a.do(person("one"))
+	b.start(2)
+	c.settled()
+	people := ",ou=people," + suffix
+	const cn = "Person one"
+	for _, wr := range []directory.Write{
+		{DN: "uid=one", NewRDN: "cn=" + cn},
+		{DN: "cn=" + cn, NewRDN: "cn=other"},
+		{DN: "cn=other", NewRDN: "uid=two", DeleteOldRDN: true},
+	} {
+		wr.Op, wr.DN = directory.ModDN, wr.DN+people
+		a.do(wr)
+		c.settled()
+	}
+	for _, nd := range c.nodes {
+		e := nd.dir.Entry(nd.dir.Find(mustDN("uid=two" + people)))
+		for _, attr := range e.Attrs {
+			if attr.Name == "cn" && !slices.Equal(attr.Values, []string{cn}) {
+				t.Errorf("%s: cn %q, the client left %q", nd.name, attr.Values, cn)
 			}
 		}
 	}
