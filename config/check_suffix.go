@@ -27,11 +27,15 @@ func (l *loader) checkSuffixes(suffixes []Suffix) {
 		l.checkSID(key+".sid", s.SID)
 		l.checkDirectory(key+".directory", &s.Directory)
 		l.checkExclude(key+".exclude", base, &s.Exclude)
-		switch s.Join.Prefer {
-		case "", PreferRoom, PreferNewest:
-		default:
-			l.refuse(key+".join.prefer", "", "want %s or %s, not %.40q", PreferRoom, PreferNewest, s.Join.Prefer)
-		}
+		l.checkWord(key+".join.prefer", s.Join.Prefer, PreferRoom, PreferNewest)
+		l.checkWord(key+".join.missing", s.Join.Missing, MissingFill, MissingDelete)
+	}
+}
+
+// checkWord takes one of two words, or none.
+func (l *loader) checkWord(key, word, one, other string) {
+	if word != "" && word != one && word != other {
+		l.refuse(key, "", "want %s or %s, not %.40q", one, other, word)
 	}
 }
 

@@ -100,6 +100,10 @@ type Exclude struct {
 type Join struct {
 	// Prefer is PreferRoom, which "" means too, or PreferNewest.
 	Prefer string `yaml:"prefer,omitempty"`
+	// Missing is MissingFill, MissingDelete or "": what it means that the
+	// directory lacks entries which it held before the state file was lost. With
+	// "" a few were deleted, and many are asked about.
+	Missing string `yaml:"missing,omitempty"`
 }
 
 // The values of Join.Prefer.
@@ -109,6 +113,14 @@ const (
 	// PreferNewest keeps, here and in the room, the one with the later
 	// modifyTimestamp.
 	PreferNewest = "newest"
+)
+
+// The values of Join.Missing.
+const (
+	// MissingFill writes the entries again.
+	MissingFill = "fill"
+	// MissingDelete deletes them everywhere.
+	MissingDelete = "delete"
 )
 
 // State is where the daemon keeps what it must not lose.

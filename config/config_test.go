@@ -113,7 +113,7 @@ suffixes:
       password_file: pw
       tls: {start_tls: true}
     exclude: {subtrees: ["OU=Local, dc=Example,dc=org"], attributes: [userCertificate, 2.5.4.3]}
-    join: {prefer: newest}
+    join: {prefer: newest, missing: fill}
 state: {dir: state}
 control: {socket: run/control.sock}
 log: {level: debug, format: json, file: log.json}
@@ -145,7 +145,7 @@ suffixes:
 			Exclude: config.Exclude{
 				Subtrees: []string{"OU=Local, dc=Example,dc=org"}, Attributes: []string{"userCertificate", "2.5.4.3"},
 			},
-			Join: config.Join{Prefer: config.PreferNewest},
+			Join: config.Join{Prefer: config.PreferNewest, Missing: config.MissingFill},
 		}, {
 			DN: "o=more",
 			Directory: config.Directory{

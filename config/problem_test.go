@@ -90,7 +90,7 @@ suffixes:
   - dn: DC=Example, dc=org
     directory: {type: openldap, uri: "http://h", bind: external, bind_dn: "cn=x"}
     exclude: {subtrees: [ou=x], attributes: ["a b"]}
-    join: {prefer: oldest}
+    join: {prefer: oldest, missing: yes}
   - dn: nonsense
     directory: {type: openldap, uri: "ldap://h:389", bind_dn: "cn=x", password_file: pw}
   - dn: o=a
@@ -114,6 +114,7 @@ timing: {heartbeat: 1d, ping: 1ms}
 			`config.yml:14: suffixes[1].directory.uri: unknown scheme "http" (ldapi:///, ldap://host:389 or ldaps://host:636)`,
 			`config.yml:15: suffixes[1].exclude.attributes[0]: "a b" is not the name of an attribute`,
 			`config.yml:15: suffixes[1].exclude.subtrees[0]: "ou=x" is not below the suffix`,
+			`config.yml:16: suffixes[1].join.missing: want fill or delete, not "yes"`,
 			`config.yml:16: suffixes[1].join.prefer: want room or newest, not "oldest"`,
 			`config.yml:17: suffixes[2].dn: SYNTAX`,
 			"config.yml:18: suffixes[2].directory.uri: the password would be sent in the clear (set tls.start_tls: true, or use ldaps://)",

@@ -79,7 +79,7 @@ func (u *unit) open(ctx context.Context) (err error) {
 	l.replica, err = replica.New(ctx, replica.Config{
 		Suffix: suffix, Store: u.store, Directory: u.directory, Network: l,
 		Rules:  func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, suffix) },
-		Prefer: preference(u.cfg), Keep: keepIn(u.store.Path() + ".replaced.ldif"),
+		Prefer: preference(u.cfg), Missing: meaning(u.cfg), Keep: keepIn(u.store.Path() + ".replaced.ldif"),
 		Now: time.Now, Log: u.log,
 	})
 	if err != nil {
@@ -95,6 +95,16 @@ func preference(cfg *config.Suffix) replica.Prefer {
 		return replica.PreferNewest
 	}
 	return replica.PreferRoom
+}
+
+func meaning(cfg *config.Suffix) replica.Missing {
+	switch cfg.Join.Missing {
+	case config.MissingFill:
+		return replica.MissingFill
+	case config.MissingDelete:
+		return replica.MissingDelete
+	}
+	return replica.MissingUnknown
 }
 
 // run waits for the directory, if it was away, and then serves the suffix.
@@ -229,7 +239,7 @@ func openStore(cfg *config.Config, suffix *config.Suffix) (*store.Store, error) 
 			return fmt.Errorf("state file %s belongs to %s, not to %s", path, id.JID, cfg.XMPP.JID)
 		case id.Suffix != suffix.DN:
 			return fmt.Errorf("state file %s belongs to suffix %s, not to %s", path, id.Suffix, suffix.DN)
-		case suffix.SID != 0 && id.SID != 0 && id.SID != changelog.SID(suffix.SID):
+		case suffix.SID != 0 && id.SID != 0 && id.SID != changelog.SID(suffix.SID) && id.Wanted != changelog.SID(suffix.SID):
 			return fmt.Errorf("state file %s has sid %d, the configuration says %d; a server's sid cannot change", path, id.SID, suffix.SID)
 		}
 		return nil

@@ -210,6 +210,9 @@ func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
 		return nil, false, err
 	}
 	if life == dit.Unborn {
+		if handled, err := w.unknown(now); err != nil || handled {
+			return nil, handled, err
+		}
 		c := changelog.Change{Op: changelog.OpAdd, ID: now.ID, RDN: now.RDN, Superior: now.Parent}
 		c.Mods = w.rules.Diff(nil, toDIT(now.Attrs))
 		for i := range c.Mods {
@@ -217,7 +220,9 @@ func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
 		}
 		return []changelog.Change{c}, false, nil
 	}
-	if !w.r.Identity().Adopted {
+	if id := w.r.Identity(); !id.Adopted && id.Return != nil {
+		return nil, true, w.readopt(now)
+	} else if !id.Adopted {
 		return nil, true, w.adopt(now)
 	}
 	shown, err := w.dit.View(now.ID)

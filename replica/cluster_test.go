@@ -47,7 +47,8 @@ type node struct {
 	path  string
 	done  chan error
 	// prefer is what it is configured to prefer when it joins.
-	prefer replica.Prefer
+	prefer  replica.Prefer
+	missing replica.Missing
 
 	// guarded by c.mu
 	role      roles.Role
@@ -137,7 +138,7 @@ func (nd *node) start(sid changelog.SID) {
 	err = nd.store.Update(func(tx *store.Tx) error {
 		id, err := tx.Identity()
 		if err == nil && id.Install == "" {
-			err = tx.SetIdentity(store.Identity{Suffix: suffix, JID: nd.name, Install: nd.name, Epoch: 1})
+			err = tx.SetIdentity(store.Identity{Suffix: suffix, JID: nd.name, Install: fmt.Sprintf("%s %d", nd.name, time.Now().UnixNano()), Epoch: 1})
 		}
 		return err
 	})
@@ -149,7 +150,7 @@ func (nd *node) start(sid changelog.SID) {
 		level = slog.LevelDebug
 	}
 	nd.Replica, err = replica.New(context.Background(), replica.Config{
-		Prefer: nd.prefer,
+		Prefer: nd.prefer, Missing: nd.missing,
 		Suffix: mustDN(suffix), Store: nd.store, Directory: nd.dir, Network: nd,
 		Rules: func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, mustDN(suffix)) },
 		Keep:  nd.keep,

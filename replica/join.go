@@ -38,9 +38,11 @@ func (r *Replica) Found() error {
 }
 
 // TakeSID gives this server its number, once: the wanted one, or, where that is
-// 0, the lowest that no server of the room has ever used.
+// 0 or some server of the room had it before, the lowest that none ever used. One
+// that a server of the room has now is taken, and found out later: see clash.
 func (r *Replica) TakeSID(wanted changelog.SID) error {
-	if r.Identity().SID != 0 {
+	id := r.Identity()
+	if id.SID != 0 {
 		return nil
 	}
 	members, err := r.members()
@@ -52,23 +54,44 @@ func (r *Replica) TakeSID(wanted changelog.SID) error {
 		return err
 	}
 	used := func(sid changelog.SID) bool {
-		_, member := members[sid]
 		_, known := v[sid]
-		return member || known
+		return members[sid] || known || sid == id.Wanted
 	}
-	for sid := changelog.SID(1); wanted == 0 && sid <= changelog.MaxSID; sid++ {
-		if !used(sid) {
-			wanted = sid
+	sid := wanted
+	if _, here := r.peerBySID(wanted); wanted != 0 && used(wanted) && !here {
+		r.log.Warn("the sid was used in this room before; taking a free one", "sid", uint16(wanted))
+		sid = 0
+	}
+	for next := changelog.SID(1); sid == 0 && next <= changelog.MaxSID; next++ {
+		if !used(next) {
+			sid = next
 		}
 	}
-	if wanted == 0 {
+	if sid == 0 {
 		return errors.New("every sid is taken")
 	}
-	r.log.Info("this server has a number", "sid", uint16(wanted))
-	if err := r.setIdentity(func(id *store.Identity) { id.SID = wanted }); err != nil {
+	r.log.Info("this server has a number", "sid", uint16(sid))
+	err = r.setIdentity(func(id *store.Identity) {
+		id.SID = sid
+		if wanted != 0 {
+			id.Wanted = wanted
+		}
+	})
+	if err != nil {
 		return err
 	}
 	return r.resetClock()
+}
+
+// anotherSID gives a server that has not joined another number than the one that
+// turns out to have been used before.
+func (r *Replica) anotherSID() error {
+	old := r.Identity().SID
+	if err := r.setIdentity(func(id *store.Identity) { id.SID = 0 }); err != nil {
+		return err
+	}
+	defer r.toPull.raise()
+	return r.TakeSID(old)
 }
 
 // members returns every other server the store or the peers' vectors know of.
@@ -115,9 +138,9 @@ func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
 	if id.Joined || !id.SID.Valid() || !r.mayMatch() || !r.caughtUp() {
 		return false, nil
 	}
-	switch _, err := r.match(ctx); {
+	switch m, err := r.match(ctx); {
 	case err == nil && r.clearMismatch():
-		return true, r.setIdentity(func(id *store.Identity) { id.Joined = true })
+		return true, r.setIdentity(func(id *store.Identity) { id.Joined, id.Return = true, m.ret })
 	case errors.Is(err, errMismatch):
 		r.mismatch(err.Error())
 	case err != nil && ctx.Err() == nil:

@@ -24,6 +24,10 @@ type Matched struct {
 	Entries, ByID, ByName int
 	// Deleted are those that the room has deleted.
 	Deleted int
+	// Held are, where a server returns, the room's entries that its directory
+	// held, Missing those that it holds no more, Deletes those of them that
+	// certainly were deleted there.
+	Held, Missing, Deletes int
 }
 
 // matching compares a directory with the room.
@@ -33,6 +37,8 @@ type matching struct {
 	// batch is read and not compared yet.
 	batch []*directory.Entry
 	dead  string
+	// ret is what the earlier installs had, nil for a first join.
+	ret *store.Return
 }
 
 // matchBatch is how many entries are compared in one transaction.
@@ -41,13 +47,16 @@ const matchBatch = 500
 // match reads the whole directory and compares it with the room's state before
 // anything is written to either. Entries are the same if their entryUUIDs are,
 // else if their names are: then the directory's id becomes an alias of the
-// room's. It returns an error that wraps errMismatch when the room has deleted an
-// entry that is still here, since joining never deletes.
-func (r *Replica) match(ctx context.Context) (Matched, error) {
-	m := matching{r: r}
-	err := r.update(func(w *work) error { return errors.Join(w.ResetRefresh(), w.ResetAliases()) })
+// room's. The error wraps errMismatch where the two do not go together: see
+// verdict.
+func (r *Replica) match(ctx context.Context) (*matching, error) {
+	m := &matching{r: r}
+	err := r.update(func(w *work) (err error) {
+		m.ret, err = w.earlier()
+		return errors.Join(err, w.ResetRefresh(), w.ResetAliases())
+	})
 	if err != nil {
-		return m.Matched, err
+		return m, err
 	}
 	err = r.cfg.Directory.Watch(ctx, nil, func(e directory.Event) error {
 		if e.Kind == directory.State {
@@ -64,12 +73,12 @@ func (r *Replica) match(ctx context.Context) (Matched, error) {
 		return nil
 	})
 	if !errors.Is(err, errMatched) {
-		return m.Matched, fmt.Errorf("read the directory before joining: %w", err)
+		return m, fmt.Errorf("read the directory before joining: %w", err)
 	}
-	if err := m.dropDoubles(); err != nil {
-		return m.Matched, err
+	if err := errors.Join(m.dropDoubles(), m.findMissing()); err != nil {
+		return m, err
 	}
-	return m.Matched, m.verdict()
+	return m, m.verdict()
 }
 
 func (m *matching) compareBatch() error {
@@ -96,7 +105,7 @@ func (m *matching) compare(w *work, e *directory.Entry) error {
 	}
 	if life == dit.Live {
 		m.ByID++
-		return nil
+		return m.sighted(w, e)
 	}
 	name, err := dn.Parse(e.DN)
 	if err != nil {
@@ -169,11 +178,65 @@ func (r *Replica) eachAlias(fn func(*work, changelog.ID) error) error {
 	return nil
 }
 
+// sighted notes, where a server returns, how new the directory is.
+func (m *matching) sighted(w *work, e *directory.Entry) error {
+	if m.ret == nil {
+		return nil
+	}
+	shown, err := w.dit.View(e.ID)
+	if err != nil || shown == nil {
+		return err
+	}
+	want, err := w.wanted(shown)
+	if err != nil {
+		return err
+	}
+	if m.ret.Horizon.Before(want.Newest) && w.sameAttrs(want, &store.Image{Attrs: e.Attrs}) {
+		m.ret.Horizon = want.Newest
+	}
+	return nil
+}
+
+// findMissing looks, where a server returns, for what its directory lacks.
+func (m *matching) findMissing() error {
+	if m.ret == nil {
+		return nil
+	}
+	return m.r.eachLive(func(w *work, id changelog.ID) error {
+		held, certain, err := w.wasHeld(m.ret, id)
+		if err != nil || !held {
+			return err
+		}
+		m.Held++
+		if w.EntrySeen(w.Swapped(id)) {
+			return nil
+		}
+		m.Missing++
+		if certain {
+			m.Deletes++
+		}
+		return nil
+	})
+}
+
+// fewMissing is how many entries a directory may always lack.
+const fewMissing = 10
+
+// verdict decides whether the directory can join. What the room has deleted must
+// not be in that of a server that joins for the first time, since that deletes
+// nothing. Of one that returns much must not be missing, unless all is.
 func (m *matching) verdict() error {
-	if m.Deleted > 0 {
+	switch {
+	case m.ret == nil && m.Deleted > 0:
 		return fmt.Errorf("%w: %d of its %d entries were deleted in the room (%s), and joining never deletes; "+
 			"delete them here, or load a newer copy; it is looked at again every half minute", errMismatch, m.Deleted, m.Entries, m.dead)
+	case m.ret == nil || m.Entries == 0 || m.r.cfg.Missing == MissingFill:
+		return nil
+	case m.r.cfg.Missing == MissingUnknown && m.Deletes > max(fewMissing, m.Held/10):
+		return fmt.Errorf("%w: it lacks %d of the %d entries that it held before the state file was lost; if they were deleted here, set join.missing: delete, "+
+			"if the directory was restored or emptied, join.missing: fill", errMismatch, m.Deletes, m.Held)
 	}
+	m.ret.Deletes = true
 	return nil
 }
 
@@ -194,12 +257,20 @@ func (w *work) adopt(now *store.Image) error {
 		now.Newest = want.Newest
 	case w.newer(now, want):
 		return w.prevail(want, now)
-	case !w.alike(want, now):
-		if err := w.keep(now); err != nil {
+	default:
+		if err := w.keepUnlessAlike(want, now); err != nil {
 			return err
 		}
 	}
 	return w.putAndSettle(now)
+}
+
+// keepUnlessAlike writes down a state of the directory that the room's replaces.
+func (w *work) keepUnlessAlike(want, now *store.Image) error {
+	if w.alike(want, now) {
+		return nil
+	}
+	return w.keep(now)
 }
 
 // prevail makes the directory's state of an entry the room's.
@@ -221,17 +292,7 @@ func (w *work) newer(now, want *store.Image) bool {
 	if w.r.cfg.Prefer != PreferNewest || want == nil || !w.r.Role().Writes() {
 		return false
 	}
-	return w.modified(want) < w.modified(now)
-}
-
-// modified returns the modifyTimestamp of an image in a form that sorts by time.
-func (w *work) modified(m *store.Image) string {
-	for _, a := range m.Attrs {
-		if w.rules.Schema.Canonical(a.Name) == "modifytimestamp" && len(a.Values) == 1 {
-			return w.rules.Schema.Normalise(a.Name, a.Values[0])
-		}
-	}
-	return ""
+	return w.value(want, modifyTimestamp) < w.value(now, modifyTimestamp)
 }
 
 // alike is same without the attributes by which a directory notes who wrote an

@@ -60,7 +60,9 @@ func (r *Replica) Receive(d Delivery) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("receive changes: %w", err)
 	}
 	if fault != "" {
-		r.refuse(fault, true)
+		if err := r.strangeSelf(fault); err != nil {
+			return got, err
+		}
 	}
 	r.log.Debug("received", "relay", d.Relay, "new", got.New, "known", got.Known, "denied", got.Denied, "gap", got.Gap)
 	r.tally(got)
@@ -136,6 +138,19 @@ func (w *work) receiveOwn(c *changelog.Change, got *Receipt) (fault string, err 
 	}
 	got.Known++
 	return "", nil
+}
+
+// strangeSelf deals with changes under our number that we never made.
+func (r *Replica) strangeSelf(why string) error {
+	v, err := r.Vector()
+	if err != nil {
+		return err
+	}
+	if id := r.Identity(); !id.Joined && v[id.SID].Seq == 0 {
+		return r.anotherSID()
+	}
+	r.refuse(why, true)
+	return nil
 }
 
 func cloned(sid changelog.SID, seq, ours uint64) string {

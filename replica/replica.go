@@ -71,6 +71,9 @@ type Config struct {
 	// Prefer decides between two states of an entry where a server joins with
 	// data for the first time.
 	Prefer Prefer
+	// Missing decides what becomes of entries that the directory of a server that
+	// returns lacks.
+	Missing Missing
 	// Keep writes down the state of an entry that joining is about to replace.
 	// It is durable when Keep returns nil; the same state may come again after a
 	// crash.
@@ -90,6 +93,21 @@ const (
 	// PreferNewest keeps the one with the later modifyTimestamp, the room's
 	// where they are equal.
 	PreferNewest
+)
+
+// Missing says what it means that a directory lacks entries which it held before
+// the state file was lost.
+type Missing uint8
+
+// The meanings.
+const (
+	// MissingUnknown takes a few for deleted and refuses to go on with many; an
+	// empty directory is filled.
+	MissingUnknown Missing = iota
+	// MissingFill writes them again.
+	MissingFill
+	// MissingDelete takes them for deleted.
+	MissingDelete
 )
 
 // Replica is one suffix on one server. Its methods are safe for concurrent use.

@@ -226,7 +226,7 @@ func (r *Replica) refreshed() error {
 	if r.Identity().Adopted {
 		return nil
 	}
-	if err := r.dropIdleAliases(); err != nil {
+	if err := errors.Join(r.dropIdleAliases(), r.deleteMissing(), r.retire()); err != nil {
 		return err
 	}
 	return r.setIdentity(func(id *store.Identity) { id.Adopted = true })

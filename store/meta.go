@@ -20,6 +20,9 @@ type Identity struct {
 	Install string `json:"install"`
 	// SID is the server's number, 0 until it has one.
 	SID changelog.SID `json:"sid"`
+	// Wanted is the number that was asked for; another is taken where some
+	// server of the room had that before.
+	Wanted changelog.SID `json:"wanted,omitempty"`
 	// Epoch counts the lives of this install.
 	Epoch uint64 `json:"epoch"`
 	// Joined is set once the server may speak for its directory: it founded
@@ -32,6 +35,27 @@ type Identity struct {
 	Role string `json:"role"`
 	// SchemaDigest is the schema under which the facts' keys were made.
 	SchemaDigest string `json:"schema"`
+	// Return says whose work this install continues, nil for none.
+	Return *Return `json:"return,omitempty"`
+}
+
+// Return is what is known of a server's earlier installs, whose state file is
+// lost or was set aside.
+type Return struct {
+	// Selves are their sids.
+	Selves []changelog.SID `json:"selves"`
+	// Applied is how far the directory reached when the last of them was heard
+	// of, or when the state file that was set aside was written.
+	Applied changelog.Seqs `json:"applied"`
+	// Own says that Applied comes from that state file.
+	Own bool `json:"own,omitempty"`
+	// Heard is when the last of them was heard of.
+	Heard time.Time `json:"heard"`
+	// Deletes says that entries which the directory lacks, though it had all that
+	// is known of them, were deleted there; Horizon is the newest change that the
+	// directory certainly contains, and only what is older counts.
+	Deletes bool          `json:"deletes,omitempty"`
+	Horizon changelog.CSN `json:"horizon"`
 }
 
 var (

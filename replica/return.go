@@ -1,0 +1,292 @@
+package replica
+
+import (
+	"slices"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dit"
+	"ldapsync/dn"
+	"ldapsync/store"
+)
+
+// A server whose state file was lost, or set aside, returns: under a new sid it
+// fills its store from the room and finds in its directory what its earlier self
+// had there. What the room knows that self to have applied is the base; whatever
+// differs and cannot be explained by changes beyond the base was done by the
+// directory's clients while nobody watched, and becomes changes of the new self.
+
+// earlier returns what is known of the earlier installs of this server's
+// account, nil when there were none.
+func (w *work) earlier() (*store.Return, error) {
+	id := w.r.Identity()
+	ret := &store.Return{Applied: changelog.Seqs{}}
+	if id.Return != nil {
+		again := *id.Return
+		ret = &again
+	}
+	heard, err := w.heard(bare(id.JID), id.Install)
+	if err != nil {
+		return nil, err
+	}
+	for sid, last := range heard {
+		if sid == id.SID {
+			continue
+		}
+		if !slices.Contains(ret.Selves, sid) {
+			ret.Selves = append(ret.Selves, sid)
+		}
+		if ret.Heard.Before(last.CSN.When()) {
+			ret.Heard = last.CSN.When()
+		}
+		if ret.Own {
+			continue // the directory may be as old as the state file
+		}
+		for of, seq := range last.Seen {
+			ret.Applied[of] = max(ret.Applied[of], seq)
+		}
+		ret.Applied[sid] = w.seen[sid] // it was captured there
+	}
+	if len(ret.Selves) == 0 {
+		return nil, nil
+	}
+	slices.Sort(ret.Selves)
+	return ret, nil
+}
+
+// heard returns the newest heartbeat of every sid whose first names an account,
+// the install given left out.
+func (w *work) heard(jid, except string) (map[changelog.SID]*changelog.Change, error) {
+	out := map[changelog.SID]*changelog.Change{}
+	for sid := range w.seen {
+		named := false
+		var last *changelog.Change
+		err := w.Log.After(sid, 0, func(c *changelog.Change) bool {
+			if c.Op != changelog.OpHeartbeat {
+				return true
+			}
+			named = named || bare(c.JID) == jid && c.Install != except
+			last = c
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+		if named {
+			out[sid] = last
+		}
+	}
+	return out, nil
+}
+
+func baseOf(ret *store.Return) dit.Base { return dit.Base{Seqs: ret.Applied, Selves: ret.Selves} }
+
+// readopt takes over an entry that the directory of a server that returns
+// reports for the first time.
+func (w *work) readopt(now *store.Image) error {
+	shown, err := w.dit.View(now.ID)
+	if err != nil {
+		return err
+	}
+	want, err := w.wanted(shown)
+	switch {
+	case err != nil:
+		return err
+	case w.same(want, now):
+		now.Newest = want.Newest
+		return w.putAndSettle(now)
+	case want != nil && w.value(want, createTimestamp) != w.value(now, createTimestamp):
+		return w.adopt(now) // not what the earlier self had
+	}
+	rdn, err := dn.ParseRDN(now.RDN)
+	if err != nil {
+		return err
+	}
+	past, err := w.dit.Past(now.ID, baseOf(w.r.Identity().Return), dit.Held{Parent: now.Parent, RDN: rdn, Attrs: toDIT(now.Attrs)})
+	if err != nil {
+		return err
+	}
+	older := now.CSN.When().Before(past.Newest.When())
+	if older || past.Buried || past.Lost {
+		if err := w.keepUnlessAlike(want, now); err != nil {
+			return err
+		}
+	}
+	if older || past.Buried {
+		return w.putAndSettle(now) // it was restored from a backup
+	}
+	return w.continued(w.pastImage(past, now), now, past.Seen)
+}
+
+// pastImage returns the image that the earlier self had of an entry.
+func (w *work) pastImage(past *dit.Past, now *store.Image) *store.Image {
+	was := &store.Image{ID: now.ID, Parent: past.Parent, RDN: w.spelling(past.RDN), RDNKey: past.RDN.Key(w.rules.Schema), Newest: past.Newest}
+	if was.RDNKey == now.RDNKey {
+		was.RDN = now.RDN
+	}
+	for _, a := range past.Attrs {
+		was.Attrs = append(was.Attrs, directory.Attribute{Name: a.Name, Values: a.Values})
+	}
+	return was
+}
+
+// continued records what clients made of an entry while nobody watched. An entry
+// that others have deleted meanwhile is not brought back by it.
+func (w *work) continued(was, now *store.Image, seen changelog.Seqs) error {
+	if err := w.MarkDirty(now.ID, seen); err != nil {
+		return err
+	}
+	if err := w.SetSeen(now.ID, seen); err != nil {
+		return err
+	}
+	changes, _, err := w.changes(was, now)
+	if err != nil {
+		return err
+	}
+	now.Newest = was.Newest
+	for i := range changes {
+		c := &changes[i]
+		c.Undelete = false
+		if c.DN = w.spell(now); i == 0 {
+			c.DN = w.spell(was)
+		}
+		if denied, err := w.own(c, now, was); err != nil || denied {
+			return err
+		}
+		now.Newest = c.CSN
+	}
+	return w.putAndSettle(now)
+}
+
+// forgetAge is how long the room remembers what was deleted, at least.
+const forgetAge = 30 * 24 * time.Hour
+
+// forgotten reports whether an entry that the room does not know was deleted
+// there so long ago that nobody remembers: else the earlier self would have made
+// it known.
+func forgotten(ret *store.Return, now *store.Image) bool {
+	return ret != nil && now.CSN.When().Before(ret.Heard.Add(-forgetAge))
+}
+
+// unknown handles an entry that the room does not know.
+func (w *work) unknown(now *store.Image) (handled bool, err error) {
+	id := w.r.Identity()
+	if id.Adopted || !forgotten(id.Return, now) {
+		return false, nil
+	}
+	if err := w.keep(now); err != nil {
+		return true, err
+	}
+	return true, w.putAndSettle(now)
+}
+
+// eachLive calls fn with every entry of the room that is shown, in transactions
+// of bounded size.
+func (r *Replica) eachLive(fn func(*work, changelog.ID) error) error {
+	var after changelog.ID
+	for done := false; !done; {
+		err := r.update(func(w *work) error {
+			ids, err := w.dit.Entries(after, matchBatch)
+			if err != nil {
+				return err
+			}
+			done = len(ids) == 0
+			for _, id := range ids {
+				after = id
+				if err := fn(w, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wasHeld reports whether the directory held all that is known of an entry, and,
+// as far as that can be told, not only before it was restored from a backup.
+func (w *work) wasHeld(ret *store.Return, id changelog.ID) (held, certain bool, err error) {
+	all, newest, err := w.dit.Within(id, baseOf(ret))
+	return all, all && newest.Before(ret.Horizon), err
+}
+
+// deleteMissing records the deletion of the entries that the directory lacks
+// though its earlier self had them.
+func (r *Replica) deleteMissing() error {
+	ret := r.Identity().Return
+	if ret == nil || !ret.Deletes {
+		return nil
+	}
+	return r.eachLive(func(w *work, id changelog.ID) error {
+		m, err := w.Image(id)
+		if err != nil || m != nil || w.IsDelayed(id) {
+			return err
+		}
+		_, certain, err := w.wasHeld(ret, id)
+		if err != nil || !certain {
+			return err
+		}
+		name, shown, err := w.dit.DN(id)
+		if err != nil || !shown {
+			return err
+		}
+		if err := w.MarkDirty(id, ret.Applied); err != nil {
+			return err
+		}
+		if err := w.SetSeen(id, ret.Applied); err != nil {
+			return err
+		}
+		w.r.log.Info("an entry was deleted while nobody watched", "dn", name.String())
+		c := changelog.Change{Op: changelog.OpDelete, ID: id, DN: name.String()}
+		_, err = w.own(&c, &store.Image{ID: id, Gone: true}, nil)
+		return err
+	})
+}
+
+// retire removes the earlier selves from the members of the room.
+func (r *Replica) retire() error {
+	id := r.Identity()
+	if id.Return == nil || !r.Role().Writes() {
+		return nil
+	}
+	return r.update(func(w *work) error {
+		for _, sid := range id.Return.Selves {
+			if err := w.note(&changelog.Change{Op: changelog.OpForget, Peer: sid}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// note numbers and stores a change of this server that alters no entry.
+func (w *work) note(c *changelog.Change) error {
+	mark, err := w.Log.Mark(w.r.Identity().SID)
+	if err != nil {
+		return err
+	}
+	c.Seq, c.CSN = mark.Seq+1, w.r.clock.Next(time.Time{}, mark.CSN)
+	if err := w.Log.Append(c); err != nil {
+		return err
+	}
+	return w.SetClock(c.CSN)
+}
+
+// value returns the only value of an attribute of an image, "" for none.
+func (w *work) value(m *store.Image, canonical string) string {
+	for _, a := range m.Attrs {
+		if w.rules.Schema.Canonical(a.Name) == canonical && len(a.Values) == 1 {
+			return w.rules.Schema.Normalise(a.Name, a.Values[0])
+		}
+	}
+	return ""
+}
+
+const (
+	createTimestamp = "createtimestamp"
+	modifyTimestamp = "modifytimestamp"
+)
