@@ -3,7 +3,6 @@ package integration_test
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,37 +24,6 @@ cn: gadget
 olcAttributeTypes: ( 1.3.6.1.4.1.99999.1 NAME 'gadgetColour' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
 olcObjectClasses: ( 1.3.6.1.4.1.99999.2 NAME 'gadget' SUP top AUXILIARY MAY gadgetColour )
 `
-
-func TestRefusedEntryIsParkedUntilTheSchemaKnowsIt(t *testing.T) {
-	s := newSite(t)
-	s.load(s.a, 10, 1)
-	s.join()
-	addSchema(s, s.a)
-	person := openldap.SamplePerson(suffix, 1)
-	s.apply(s.a, "dn: %s\nchangetype: modify\nadd: objectClass\nobjectClass: gadget\n-\nadd: gadgetColour\ngadgetColour: red\n-\n", person)
-	s.apply(s.a, "dn: %s\nchangetype: modify\nreplace: title\ntitle: goes on\n-\n", openldap.SamplePerson(suffix, 2))
-	var parked control.Parked
-	s.until(20*time.Second, func() string {
-		st, err := s.b.Status()
-		if err != nil || st.ParkedCount != 1 || st.Queues.Apply != 0 {
-			return fmt.Sprintf("%d parked, %+v, %v", st.ParkedCount, st.Queues, err)
-		}
-		parked = st.Parked[0]
-		return ""
-	})
-	if !strings.EqualFold(parked.DN, person) || parked.Code == 0 || parked.Text == "" {
-		t.Errorf("parked %+v", parked)
-	}
-	if out, err := s.b.Slapd.LDAPSearch("(title=goes on)", "1.1"); err != nil || !strings.Contains(out, "dn:") {
-		t.Errorf("one parked entry held up another: %v", err)
-	}
-	table, err := s.b.Ldapsync("status")
-	if err != nil || !strings.Contains(table, "parked") {
-		t.Errorf("status does not show it: %v\n%s", err, table)
-	}
-	addSchema(s, s.b)
-	s.equal()
-}
 
 func addSchema(s *site, server *cluster.Server) {
 	s.t.Helper()

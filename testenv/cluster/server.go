@@ -68,7 +68,7 @@ suffixes:
       password_file: ldap-password
 state: {dir: state}
 control: {socket: control.sock}
-timing: {heartbeat: 2s, ping: 2s}
+timing: {heartbeat: 2s, ping: 2s, reconnect: 500ms}
 `, s.JID, s.xmppAddr(), s.cluster.Prosody.CAFile, s.Slapd.Suffix, s.SID, s.Slapd.URI, openldap.SyncDN)
 	if edit != nil {
 		text = edit(text)
