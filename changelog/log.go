@@ -60,6 +60,23 @@ func (l *Log) Vector() (Vector, error) {
 	return v, err
 }
 
+// Seqs returns Vector().Seqs().
+func (l *Log) Seqs() (Seqs, error) {
+	s := Seqs{}
+	var err error
+	l.vector.Scan(nil, nil, func(k, raw []byte) bool {
+		if len(k) != 2 || len(raw) != 8+CSNKeySize {
+			err = fmt.Errorf("read vector: damaged record of %d bytes under a key of %d", len(raw), len(k))
+			return false
+		}
+		if seq := binary.BigEndian.Uint64(raw); seq > 0 {
+			s[SID(binary.BigEndian.Uint16(k))] = seq
+		}
+		return true
+	})
+	return s, err
+}
+
 // Mark returns how far the log reaches in the changes of one server.
 func (l *Log) Mark(sid SID) (Mark, error) {
 	raw := l.vector.Get(sidKey(sid))

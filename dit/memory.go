@@ -75,20 +75,13 @@ func (m *Memory) Get(key []byte) []byte {
 
 // Put implements KV. It never fails.
 func (m *Memory) Put(key, value []byte) error {
-	m.Swap(key, value)
-	return nil
-}
-
-// Swap is Put that returns the value there was, nil for none.
-func (m *Memory) Swap(key, value []byte) (old []byte) {
-	b, i, found := m.find(key)
 	if value == nil {
 		value = []byte{}
 	}
+	b, i, found := m.find(key)
 	if found {
-		values := m.own(b).values
-		old, values[i] = values[i], value
-		return old
+		m.own(b).values[i] = value
+		return nil
 	}
 	m.size++
 	if len(m.blocks) == 0 {
@@ -102,6 +95,18 @@ func (m *Memory) Swap(key, value []byte) (old []byte) {
 		m.split(b, i == len(block.keys)-1)
 	}
 	return nil
+}
+
+// Replace sets the value, not nil, of a key that is there, and returns the key as
+// it was put and its value before; nil when there is no such key.
+func (m *Memory) Replace(key, value []byte) (kept, old []byte) {
+	b, i, found := m.find(key)
+	if !found {
+		return nil, nil
+	}
+	block := m.own(b)
+	kept, old, block.values[i] = block.keys[i], block.values[i], value
+	return kept, old
 }
 
 // split halves block b. A block that grew at its end keeps nearly all its
@@ -129,21 +134,21 @@ func (m *Memory) Delete(key []byte) error {
 	return nil
 }
 
-// Take is Delete that returns the value there was, nil for none.
-func (m *Memory) Take(key []byte) (old []byte) {
+// Take is Delete that returns what there was as Replace does.
+func (m *Memory) Take(key []byte) (kept, old []byte) {
 	b, i, found := m.find(key)
 	if !found {
-		return nil
+		return nil, nil
 	}
 	m.size--
 	block := m.own(b)
-	old = block.values[i]
+	kept, old = block.keys[i], block.values[i]
 	block.keys = slices.Delete(block.keys, i, i+1)
 	block.values = slices.Delete(block.values, i, i+1)
 	if len(block.keys) == 0 {
 		m.blocks = slices.Delete(m.blocks, b, b+1)
 	}
-	return old
+	return kept, old
 }
 
 // Scan implements KV.

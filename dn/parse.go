@@ -41,11 +41,13 @@ var (
 	errTooMany = fmt.Errorf("more than %d attribute values", MaxAVAs)
 )
 
-// parser reads s from octet i on; avas counts what it has read.
+// parser reads s from octet i on; avas counts what it has read, and room is
+// memory for what it reads.
 type parser struct {
 	s    string
 	i    int
 	avas int
+	room RDN
 }
 
 // fail wraps reason in ErrSyntax with where it was met.
@@ -83,7 +85,9 @@ func (p *parser) dn() (DN, error) {
 	if p.skipSpaces(); p.end() {
 		return nil, nil
 	}
-	d := make(DN, 0, min(1+strings.Count(p.s, ","), MaxAVAs))
+	n := min(1+strings.Count(p.s, ","), MaxAVAs)
+	d := make(DN, 0, n)
+	p.room = make(RDN, n)
 	for {
 		r, err := p.rdn()
 		if err != nil {
@@ -103,6 +107,9 @@ func (p *parser) dn() (DN, error) {
 // rdn reads up to the comma or the end.
 func (p *parser) rdn() (RDN, error) {
 	var r RDN
+	if len(p.room) > 0 {
+		r, p.room = p.room[:0:1], p.room[1:]
+	}
 	for {
 		a, err := p.ava()
 		if err != nil {

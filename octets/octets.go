@@ -33,7 +33,11 @@ func AppendStrings(b []byte, list []string) []byte {
 type Reader struct {
 	rest []byte
 	// text is a copy of what was left when the first string was read.
-	text   string
+	text string
+	// room is what is left of the memory for lists of strings, got how much of
+	// it was made the last time.
+	room   []string
+	got    int
 	failed bool
 }
 
@@ -115,7 +119,12 @@ func (r *Reader) Strings() []string {
 	if n == 0 {
 		return nil
 	}
-	out := make([]string, n)
+	if n > len(r.room) {
+		r.got = max(n, min(2*r.got, 16))
+		r.room = make([]string, r.got)
+	}
+	out := r.room[:n:n]
+	r.room = r.room[n:]
 	for i := range out {
 		out[i] = r.String()
 	}

@@ -291,13 +291,13 @@ func (w *work) mods(from, to []directory.Attribute) []changelog.Mod {
 	var out []changelog.Mod
 	for _, a := range to {
 		name := w.rules.Schema.Canonical(a.Name)
-		if len(a.Values) == 0 || slices.Equal(old[name], next[name]) && !slices.Contains(stamps, name) {
+		if len(a.Values) == 0 || slices.Equal(old.get(name), next.get(name)) && !slices.Contains(stamps, name) {
 			continue
 		}
-		out = append(out, w.attrMods(a, old[name])...)
+		out = append(out, w.attrMods(a, old.get(name))...)
 	}
 	for _, a := range from {
-		if name := w.rules.Schema.Canonical(a.Name); len(a.Values) > 0 && len(next[name]) == 0 {
+		if name := w.rules.Schema.Canonical(a.Name); len(a.Values) > 0 && len(next.get(name)) == 0 {
 			out = append(out, changelog.Mod{Op: changelog.ModReplace, Attr: a.Name})
 		}
 	}

@@ -48,14 +48,14 @@ func (r *Replica) view(fn func(*work) error) error {
 }
 
 func (r *Replica) work(t *store.Tx, fn func(*work) error) error {
-	v, err := t.Log.Vector()
+	seen, err := t.Log.Seqs()
 	if err != nil {
 		return err
 	}
 	r.mu.Lock()
 	rules := r.rules
 	r.mu.Unlock()
-	return fn(&work{Tx: t, r: r, dit: dit.Open(t.KV(), rules), rules: rules, seen: v.Seqs()})
+	return fn(&work{Tx: t, r: r, dit: dit.Open(t.KV(), rules), rules: rules, seen: seen})
 }
 
 // merge adds the facts of a stored change and marks every entry whose view may
@@ -158,20 +158,10 @@ func (w *work) sameAttrs(a, b *store.Image) bool {
 	}
 	am, bm := w.byName(a.Attrs), w.byName(b.Attrs)
 	if a.Loose || b.Loose {
-		for _, stamp := range stamps {
-			delete(am, stamp)
-			delete(bm, stamp)
-		}
+		stamp := func(v values) bool { return slices.Contains(stamps, v.name) }
+		am, bm = slices.DeleteFunc(am, stamp), slices.DeleteFunc(bm, stamp)
 	}
-	if len(am) != len(bm) {
-		return false
-	}
-	for name, values := range am {
-		if !slices.Equal(values, bm[name]) {
-			return false
-		}
-	}
-	return true
+	return slices.EqualFunc(am, bm, func(a, b values) bool { return a.name == b.name && slices.Equal(a.values, b.values) })
 }
 
 // identical reports whether two lists of attributes are equal as they stand.
@@ -179,21 +169,47 @@ func identical(a, b []directory.Attribute) bool {
 	return slices.EqualFunc(a, b, func(a, b directory.Attribute) bool { return a.Name == b.Name && slices.Equal(a.Values, b.Values) })
 }
 
-// byName returns the values by canonical attribute name, sorted by octets;
-// attributes without values are left out.
-func (w *work) byName(attrs []directory.Attribute) map[string][]string {
-	m := make(map[string][]string, len(attrs))
+// values are those of the attribute of a canonical name, sorted by octets.
+type values struct {
+	name   string
+	values []string
+}
+
+// content is the values of an entry by ascending name.
+type content []values
+
+// get returns the values of an attribute, nil when there are none.
+func (c content) get(name string) []string {
+	i, found := slices.BinarySearchFunc(c, name, func(v values, name string) int { return strings.Compare(v.name, name) })
+	if !found {
+		return nil
+	}
+	return c[i].values
+}
+
+// byName returns the values of attributes; those without values are left out.
+func (w *work) byName(attrs []directory.Attribute) content {
+	c := make(content, 0, len(attrs))
 	for _, a := range attrs {
-		if len(a.Values) == 0 {
+		if len(a.Values) > 0 {
+			c = append(c, values{w.rules.Schema.Canonical(a.Name), a.Values})
+		}
+	}
+	slices.SortFunc(c, func(a, b values) int { return strings.Compare(a.name, b.name) })
+	joined := c[:0]
+	for _, v := range c {
+		if last := len(joined) - 1; last >= 0 && joined[last].name == v.name {
+			joined[last].values = slices.Concat(joined[last].values, v.values)
 			continue
 		}
-		name := w.rules.Schema.Canonical(a.Name)
-		m[name] = append(m[name], a.Values...)
+		joined = append(joined, v)
 	}
-	for _, values := range m {
-		slices.Sort(values)
+	for i, v := range joined {
+		if !slices.IsSorted(v.values) {
+			joined[i].values = slices.Sorted(slices.Values(v.values))
+		}
 	}
-	return m
+	return joined
 }
 
 // nameOf returns the DN an entry has in the directory; false when it, or a

@@ -115,3 +115,14 @@ func TestOldFaults(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkHistory runs one history after the other.
+func BenchmarkHistory(b *testing.B) {
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		cfg := simulate.Config{Seed: uint64(i), Profile: simulate.Profiles[i%len(simulate.Profiles)], Steps: 60}
+		if _, err := simulate.Run(cfg); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

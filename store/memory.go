@@ -16,8 +16,9 @@ type Memory struct {
 	mu    sync.RWMutex
 	parts [numParts]memoryBucket
 	guard func(commit func()) error
-	// undo is the memory of the undo list of the last transaction.
-	undo []undo
+	// reader and writer are the transactions: who only reads shares one, and
+	// one writes at a time.
+	reader, writer *memoryTx
 }
 
 // NewMemory returns what an empty file is.
@@ -26,6 +27,7 @@ func NewMemory() *Memory {
 	for p := range m.parts {
 		m.parts[p] = memoryBucket{keys: dit.NewMemory()}
 	}
+	m.reader, m.writer = newMemoryTx(m, false), newMemoryTx(m, true)
 	return m
 }
 
@@ -38,6 +40,7 @@ func (m *Memory) Copy() *Memory {
 	for p := range m.parts {
 		c.parts[p] = memoryBucket{keys: m.parts[p].keys.Clone(), sequence: m.parts[p].sequence}
 	}
+	c.reader, c.writer = newMemoryTx(c, false), newMemoryTx(c, true)
 	return c
 }
 
@@ -69,17 +72,17 @@ func (m *Memory) close() error { return nil }
 func (m *Memory) view(fn func(transaction) error) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return fn(&memoryTx{m: m})
+	return fn(m.reader)
 }
 
 func (m *Memory) update(fn func(transaction) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := &memoryTx{m: m, writable: true, undo: m.undo[:0]}
+	t := m.writer
 	for p := range m.parts {
 		t.sequences[p] = m.parts[p].sequence
 	}
-	defer func() { m.undo = t.emptied() }()
+	defer t.empty()
 	if err := fn(t); err != nil {
 		t.rollback()
 		return err
@@ -105,6 +108,14 @@ type memoryTx struct {
 	buckets   [numParts]memoryTxBucket
 }
 
+func newMemoryTx(m *Memory, writable bool) *memoryTx {
+	t := &memoryTx{m: m, writable: writable}
+	for p := range t.buckets {
+		t.buckets[p] = memoryTxBucket{memoryBucket: &m.parts[p], t: t}
+	}
+	return t
+}
+
 // undo is what a key was before it was written to; a nil value is no key.
 type undo struct {
 	keys       *dit.Memory
@@ -124,21 +135,16 @@ func (t *memoryTx) rollback() {
 	}
 }
 
-// emptied returns the memory of the undo list, for the next transaction, unless
-// it has become large.
-func (t *memoryTx) emptied() []undo {
-	if cap(t.undo) > 1024 {
-		return nil
-	}
+// empty makes t ready for the next transaction. It keeps the memory of the undo
+// list unless that has become large.
+func (t *memoryTx) empty() {
 	clear(t.undo)
-	return t.undo[:0]
+	if t.undo = t.undo[:0]; cap(t.undo) > 1024 {
+		t.undo = nil
+	}
 }
 
-func (t *memoryTx) bucket(p part) bucket {
-	b := &t.buckets[p]
-	b.memoryBucket, b.t = &t.m.parts[p], t
-	return b
-}
+func (t *memoryTx) bucket(p part) bucket { return &t.buckets[p] }
 
 // memoryBucket is a part of a Memory.
 type memoryBucket struct {
@@ -158,9 +164,13 @@ func (b *memoryTxBucket) Put(key, value []byte) error {
 	if !b.t.writable {
 		return errWrite
 	}
-	key = bytes.Clone(key)
-	old := b.keys.Swap(key, append([]byte{}, value...))
-	b.t.undo = append(b.t.undo, undo{keys: b.keys, key: key, value: old})
+	value = append([]byte{}, value...)
+	kept, old := b.keys.Replace(key, value)
+	if kept == nil {
+		kept = bytes.Clone(key)
+		_ = b.keys.Put(kept, value) // never fails
+	}
+	b.t.undo = append(b.t.undo, undo{keys: b.keys, key: kept, value: old})
 	return nil
 }
 
@@ -168,8 +178,8 @@ func (b *memoryTxBucket) Delete(key []byte) error {
 	if !b.t.writable {
 		return errWrite
 	}
-	if old := b.keys.Take(key); old != nil {
-		b.t.undo = append(b.t.undo, undo{keys: b.keys, key: bytes.Clone(key), value: old})
+	if kept, old := b.keys.Take(key); kept != nil {
+		b.t.undo = append(b.t.undo, undo{keys: b.keys, key: kept, value: old})
 	}
 	return nil
 }
