@@ -23,8 +23,10 @@ type State struct {
 	entries  map[ID]*entry
 	rdns     map[string]*rdnForm
 	totals   *totals
-	// scratch is where records are put together, spare where values are.
+	// scratch is where records are put together, key where keys to be read are,
+	// spare where values are.
 	scratch []byte
+	key     [1 + len(ID{})]byte
 	spare   []candidate
 	err     error
 }
@@ -90,12 +92,19 @@ func (s *State) any(prefix []byte) bool {
 // canonical returns the one spelling of an attribute description.
 func (s *State) canonical(attr string) string { return s.memo.attr(attr).name }
 
+// recordOf returns the record of entry id, nil when there is none.
+func (s *State) recordOf(id ID) []byte {
+	s.key[0] = keyEntry
+	copy(s.key[1:], id[:])
+	return s.kv.Get(s.key[:])
+}
+
 // node returns what is derived of entry id; false when nothing is known of it.
 func (s *State) node(id ID) (node, bool) {
 	if e := s.entries[id]; e != nil {
 		return e.node, true
 	}
-	record := s.kv.Get(idKey(keyEntry, id))
+	record := s.recordOf(id)
 	if record == nil {
 		return node{}, false
 	}
@@ -109,7 +118,7 @@ func (s *State) node(id ID) (node, bool) {
 
 // load returns the facts about entry id, nil when there are none.
 func (s *State) load(id ID) *entry {
-	record := s.kv.Get(idKey(keyEntry, id))
+	record := s.recordOf(id)
 	if record == nil {
 		return nil
 	}

@@ -94,10 +94,10 @@ func (nd *node) client(wr directory.Write) {
 	before := nd.snapshot(wr.ID)
 	err := nd.server.Do(wr)
 	if err != nil {
-		nd.w.tracef("%d client is refused: %s: %v", nd.i+1, show(wr), err)
+		nd.w.tracef("%d client is refused: %v: %v", nd.i+1, shownWrite(wr), err)
 		return
 	}
-	nd.w.tracef("%d client: %s", nd.i+1, show(wr))
+	nd.w.tracef("%d client: %v", nd.i+1, shownWrite(wr))
 	nd.w.stats.Writes++
 	nd.watched.written(wr.ID, before)
 }

@@ -28,19 +28,17 @@ func (w *world) inspect() {
 			if !nd.stale {
 				continue
 			}
-			nd.readLog(func(l *changelog.Log) error {
-				v, err := l.Vector()
-				if err != nil {
-					return err
+			nd.readLog(func(l *changelog.Log) (err error) {
+				if own {
+					if nd.inspected, err = l.Vector(); err != nil {
+						return err
+					}
 				}
-				if err := w.compare(nd, l, v, own); err != nil {
-					return err
-				}
-				if !own {
-					nd.vector, nd.stale = v, false
-				}
-				return nil
+				return w.compare(nd, l, nd.inspected, own)
 			})
+			if !own {
+				nd.vector, nd.stale = nd.inspected, false
+			}
 		}
 	}
 }
@@ -84,7 +82,9 @@ func (w *world) register(nd *node, c *changelog.Change) {
 			fail("change", "%s holds a change that its author does not: %s", nd.name, showChange(c))
 		}
 		w.made[key] = &made{Change: c, raw: string(raw)}
-		w.tracef("%d makes %s", nd.i+1, showChange(c))
+		if w.cfg.Trace != nil {
+			w.tracef("%d makes %s", nd.i+1, showChange(c))
+		}
 		w.stats.Changes++
 		return
 	}

@@ -56,6 +56,10 @@ type node struct {
 	// there have been commits since.
 	vector changelog.Vector
 	stale  bool
+	// inspected is what it holds while it is being inspected.
+	inspected changelog.Vector
+	// held is the vector as it is, nil when there have been commits since.
+	held   changelog.Vector
 	newIDs byte
 }
 
@@ -113,11 +117,11 @@ func (nd *node) guard(commit func()) error {
 	}
 	if nd.fuse == 0 || nd.fuse > 1 {
 		nd.fuse = max(nd.fuse-1, 0)
-		nd.stale = true
+		nd.stale, nd.held = true, nil
 		commit()
 		return nil
 	}
-	nd.fuse, nd.dead, nd.stale = 0, true, true
+	nd.fuse, nd.dead, nd.stale, nd.held = 0, true, true, nil
 	if !nd.dieBefore {
 		commit()
 	}
@@ -260,9 +264,19 @@ func (nd *node) stepCapture(max int) bool {
 
 // logged returns the last own change in the log.
 func (nd *node) logged() uint64 {
-	v, err := nd.rep.Vector()
-	nd.check("vector", err)
-	return v[nd.sid()].Seq
+	return nd.vectorNow()[nd.sid()].Seq
+}
+
+// vectorNow returns how far the log reaches.
+func (nd *node) vectorNow() changelog.Vector {
+	if nd.held == nil {
+		v, err := nd.rep.Vector()
+		if err != nil {
+			fail("store", "vector of %s: %v", nd.name, err)
+		}
+		nd.held = v
+	}
+	return nd.held
 }
 
 // stepJoin reports whether the server takes part.

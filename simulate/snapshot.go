@@ -1,8 +1,8 @@
 package simulate
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -18,8 +18,18 @@ type snapshot struct {
 	gone   bool
 	parent changelog.ID
 	rdn    dn.RDN
-	// attrs holds the values by their normal forms, by canonical attribute.
-	attrs map[string]map[string]string
+	// values are sorted by attribute and normal form, of which each stands once.
+	values []held
+}
+
+// held is a value of an entry.
+type held struct {
+	attr, norm string // canonical, normal
+	raw        string
+}
+
+func (h held) compare(o held) int {
+	return cmp.Or(strings.Compare(h.attr, o.attr), strings.Compare(h.norm, o.norm))
 }
 
 var standard = schema.Standard()
@@ -34,22 +44,41 @@ func (nd *node) snapshot(id changelog.ID) snapshot {
 }
 
 func snapshotOf(e *directory.Entry, parent changelog.ID) snapshot {
-	s := snapshot{parent: parent, rdn: unmarked(rdnOf(e)), attrs: map[string]map[string]string{}}
-	for _, a := range e.Attrs {
-		s.add(a.Name, a.Values)
-	}
-	return s
+	return snapshot{parent: parent, rdn: unmarked(rdnOf(e)), values: valuesIn(e.Attrs)}
 }
 
 func snapshotOfImage(m *store.Image) snapshot {
 	if m.Gone {
 		return snapshot{gone: true}
 	}
-	s := snapshot{parent: m.Parent, rdn: unmarked(mustRDN(m.RDN)), attrs: map[string]map[string]string{}}
-	for _, a := range m.Attrs {
-		s.add(a.Name, a.Values)
+	return snapshot{parent: m.Parent, rdn: unmarked(mustRDN(m.RDN)), values: valuesIn(m.Attrs)}
+}
+
+func valuesIn(attrs []directory.Attribute) []held {
+	n := 0
+	for _, a := range attrs {
+		n += len(a.Values)
 	}
-	return s
+	list := make([]held, 0, n)
+	for _, a := range attrs {
+		list = appendHeld(list, a.Name, a.Values)
+	}
+	slices.SortStableFunc(list, held.compare)
+	return slices.CompactFunc(list, func(a, b held) bool { return a.compare(b) == 0 })
+}
+
+// appendHeld appends the values of an attribute, without marks.
+func appendHeld(list []held, attr string, values []string) []held {
+	if isMark(attr) {
+		return list
+	}
+	key := standard.Canonical(attr)
+	for _, v := range values {
+		if key != "objectclass" || !strings.EqualFold(v, schema.ConflictClass) {
+			list = append(list, held{key, standard.Normalise(key, v), v})
+		}
+	}
+	return list
 }
 
 func isMark(attr string) bool {
@@ -61,37 +90,32 @@ func unmarked(rdn dn.RDN) dn.RDN {
 }
 
 func (s *snapshot) add(attr string, values []string) {
-	if isMark(attr) {
-		return
-	}
-	key := standard.Canonical(attr)
-	for _, v := range values {
-		if key == "objectclass" && strings.EqualFold(v, schema.ConflictClass) {
-			continue
+	for _, v := range appendHeld(nil, attr, values) {
+		if i, found := slices.BinarySearchFunc(s.values, v, held.compare); found {
+			s.values[i] = v
+		} else {
+			s.values = slices.Insert(s.values, i, v)
 		}
-		if s.attrs[key] == nil {
-			s.attrs[key] = map[string]string{}
-		}
-		s.attrs[key][standard.Normalise(key, v)] = v
 	}
 }
 
 func (s *snapshot) drop(attr string, values []string) {
+	for _, v := range appendHeld(nil, attr, values) {
+		if i, found := slices.BinarySearchFunc(s.values, v, held.compare); found {
+			s.values = slices.Delete(s.values, i, i+1)
+		}
+	}
+}
+
+// clear drops all values of an attribute.
+func (s *snapshot) clear(attr string) {
 	key := standard.Canonical(attr)
-	for _, v := range values {
-		delete(s.attrs[key], standard.Normalise(key, v))
-	}
-	if len(s.attrs[key]) == 0 {
-		delete(s.attrs, key)
-	}
+	s.values = slices.DeleteFunc(s.values, func(h held) bool { return h.attr == key })
 }
 
 // after returns the state that a change leaves, as RFC 4511 has it.
 func (s snapshot) after(c *changelog.Change) snapshot {
-	next := snapshot{parent: s.parent, rdn: s.rdn, attrs: map[string]map[string]string{}}
-	for name, values := range s.attrs {
-		next.attrs[name] = maps.Clone(values)
-	}
+	next := snapshot{parent: s.parent, rdn: s.rdn, values: slices.Clone(s.values)}
 	switch c.Op {
 	case changelog.OpDelete:
 		return snapshot{gone: true}
@@ -103,7 +127,7 @@ func (s snapshot) after(c *changelog.Change) snapshot {
 	for _, m := range c.Mods {
 		switch m.Op {
 		case changelog.ModReplace:
-			delete(next.attrs, standard.Canonical(m.Attr))
+			next.clear(m.Attr)
 			next.add(m.Attr, m.Values)
 		case changelog.ModAdd:
 			next.add(m.Attr, m.Values)
@@ -129,7 +153,7 @@ func (s *snapshot) moddn(c *changelog.Change) {
 	}
 	for _, a := range rdn {
 		key := standard.Canonical(a.Attr)
-		if _, there := s.attrs[key][standard.Normalise(key, a.Value)]; !there {
+		if _, there := slices.BinarySearchFunc(s.values, held{attr: key, norm: standard.Normalise(key, a.Value)}, held.compare); !there {
 			s.add(a.Attr, []string{a.Value})
 		}
 	}
@@ -153,30 +177,20 @@ func (s snapshot) differs(o snapshot) string {
 		return fmt.Sprintf("gone %v and %v", s.gone, o.gone)
 	case s.parent != o.parent:
 		return fmt.Sprintf("below %s and %s", s.parent, o.parent)
-	case s.rdn.String() != o.rdn.String():
+	case !slices.Equal(s.rdn, o.rdn):
 		return fmt.Sprintf("called %s and %s", s.rdn, o.rdn)
+	case slices.Equal(s.values, o.values):
+		return ""
 	}
-	for _, name := range slices.Sorted(maps.Keys(merged(s.attrs, o.attrs))) {
-		if !maps.Equal(s.attrs[name], o.attrs[name]) {
-			return fmt.Sprintf("%s is %q and %q", name, s.attrs[name], o.attrs[name])
-		}
+	i := 0
+	for i < min(len(s.values), len(o.values)) && s.values[i] == o.values[i] {
+		i++
 	}
-	return ""
+	return fmt.Sprintf("values are %q and %q", s.values[i:], o.values[i:])
 }
 
 // unstamped returns the state without the stamps of the last modification.
 func (s snapshot) unstamped() snapshot {
-	s.attrs = maps.Clone(s.attrs)
-	delete(s.attrs, "modifiersname")
-	delete(s.attrs, "modifytimestamp")
+	s.values = slices.DeleteFunc(slices.Clone(s.values), func(h held) bool { return h.attr == "modifiersname" || h.attr == "modifytimestamp" })
 	return s
-}
-
-func merged[V any](a, b map[string]V) map[string]V {
-	m := maps.Clone(a)
-	if m == nil {
-		m = map[string]V{}
-	}
-	maps.Copy(m, b)
-	return m
 }

@@ -8,6 +8,11 @@ import (
 	"ldapsync/directory"
 )
 
+// shownWrite prints as show does, when it is printed.
+type shownWrite directory.Write
+
+func (w shownWrite) String() string { return show(directory.Write(w)) }
+
 // show prints a write in one line.
 func show(w directory.Write) string {
 	switch w.Op {

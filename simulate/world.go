@@ -126,12 +126,8 @@ func (w *world) build() {
 // peer returns what presence shows of a server.
 func (w *world) peer(of *node) replica.Peer {
 	id := of.rep.Identity()
-	v, err := of.rep.Vector()
-	if err != nil {
-		fail("store", "vector of %s: %v", of.name, err)
-	}
 	return replica.Peer{
-		JID: of.name, SID: id.SID, Install: id.Install, Role: of.role, State: of.rep.State(), Vector: v,
+		JID: of.name, SID: id.SID, Install: id.Install, Role: of.role, State: of.rep.State(), Vector: of.vectorNow(),
 		Schema: id.SchemaDigest, LastSeen: w.now,
 	}
 }
