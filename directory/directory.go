@@ -28,7 +28,11 @@ type Entry struct {
 	DN string
 	// CSN is the directory's own entryCSN: it grows with every write to the
 	// entry, and a write can be made to depend on it.
-	CSN   changelog.CSN
+	CSN changelog.CSN
+	// Own says that modifiersName is the name under which Apply writes, so that
+	// the last write to the entry was one of Apply's that did not set it: a
+	// ModDN cannot.
+	Own   bool
 	Attrs []Attribute
 }
 
@@ -105,14 +109,17 @@ type Directory interface {
 	// error of report ends it and is returned. The events and what they point
 	// to belong to the callee.
 	Watch(ctx context.Context, cookie []byte, report func(Event) error) error
-	// Apply makes the writes in order, each whole or not at all. Its error is
+	// Apply makes the writes in order, each whole or not at all, and returns of
+	// those that are known to be made, from the first on, the entryCSN that the
+	// write gave its entry: zero for a Delete, and where the directory does not
+	// tell. Its error is
 	// a *WriteError when it is known how many it made. It wraps ErrStale when
 	// the directory is not as the writes suppose, and is or wraps a
 	// *RefusedError when it will not take one of them. After another error the
 	// write to blame, or all without a *WriteError, may or may not have been
 	// made. A state between two writes of one call to one entry is not reported
 	// to Watch.
-	Apply(ctx context.Context, writes []Write) error
+	Apply(ctx context.Context, writes []Write) ([]changelog.CSN, error)
 	// Read returns the entries of ids that exist, in any order.
 	Read(ctx context.Context, ids []changelog.ID) ([]Entry, error)
 	// Schema returns the schema in force.

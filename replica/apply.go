@@ -85,9 +85,9 @@ func (r *Replica) send(ctx context.Context, units []*unit) error {
 		for i, u := range units {
 			writes[i] = u.write
 		}
-		err := r.write(ctx, writes)
+		made, err := r.write(ctx, writes)
 		if err == nil {
-			return r.done(units)
+			return r.done(units, made)
 		}
 		var blamed *directory.WriteError
 		if !errors.As(err, &blamed) || blamed.Index < 0 || blamed.Index >= len(units) {
@@ -95,7 +95,7 @@ func (r *Replica) send(ctx context.Context, units []*unit) error {
 		}
 		at := blamed.Index
 		if blamed.Kept {
-			if err := r.done(units[:at]); err != nil {
+			if err := r.done(units[:at], made); err != nil {
 				return err
 			}
 		}
@@ -168,16 +168,20 @@ func (r *Replica) giveUp(u *unit, why error) error {
 	return why
 }
 
-// done stores the outcome of writes that the directory has made.
-func (r *Replica) done(units []*unit) error {
+// done stores the outcome of writes that the directory has made, with the
+// entryCSNs that they gave their entries.
+func (r *Replica) done(units []*unit, made []changelog.CSN) error {
 	err := r.update(func(w *work) error {
-		for _, u := range units {
+		for i, u := range units {
 			in, err := w.Intent(u.id)
 			if err != nil {
 				return err
 			}
 			if in == nil {
 				continue
+			}
+			if i < len(made) && !made[i].IsZero() {
+				in.Image.CSN, in.Image.Confirmed, in.Image.Unreported = made[i], true, true
 			}
 			if err := w.settleIntent(in); err != nil {
 				return err

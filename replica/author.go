@@ -180,7 +180,7 @@ func (w *work) changes(base, now *store.Image) (list []changelog.Change, adopted
 		return nil, false, err
 	}
 	undelete := life == dit.Deleted
-	attrs := base.Attrs
+	attrs := w.knownAttrs(base)
 	if base.Parent != now.Parent || base.RDN != now.RDN {
 		c := changelog.Change{Op: changelog.OpModDN, ID: now.ID, Undelete: undelete}
 		if base.Parent != now.Parent {
@@ -189,7 +189,7 @@ func (w *work) changes(base, now *store.Image) (list []changelog.Change, adopted
 		if base.RDN != now.RDN {
 			c.RDN = now.RDN
 			c.DeleteOldRDN = !w.keepsOldName(base, now)
-			if attrs, err = w.renamed(base, now.RDN, c.DeleteOldRDN); err != nil {
+			if attrs, err = w.renamed(attrs, base.RDN, now.RDN, c.DeleteOldRDN); err != nil {
 				return nil, false, err
 			}
 		}
@@ -199,6 +199,17 @@ func (w *work) changes(base, now *store.Image) (list []changelog.Change, adopted
 		list = append(list, changelog.Change{Op: changelog.OpModify, ID: now.ID, Mods: mods, Undelete: undelete})
 	}
 	return list, false, nil
+}
+
+// knownAttrs returns the attributes of an image without those that are not
+// known: a client's write has left stamps of its own.
+func (w *work) knownAttrs(m *store.Image) []directory.Attribute {
+	if !m.Loose {
+		return m.Attrs
+	}
+	return slices.DeleteFunc(slices.Clone(m.Attrs), func(a directory.Attribute) bool {
+		return slices.Contains(stamps, w.rules.Schema.Canonical(a.Name))
+	})
 }
 
 // appeared returns the changes for an entry that the directory did not hold
@@ -287,21 +298,21 @@ func (w *work) byKey(attrs []directory.Attribute) map[string][]string {
 	return m
 }
 
-// renamed returns the attributes that a rename of an image leaves (RFC 4511
+// renamed returns what a rename leaves of an entry's attributes (RFC 4511
 // section 4.9): the new naming values are there, and with deleteOld the old
 // ones are not.
-func (w *work) renamed(m *store.Image, newRDN string, deleteOld bool) ([]directory.Attribute, error) {
-	oldRDN, err := dn.ParseRDN(m.RDN)
+func (w *work) renamed(attrs []directory.Attribute, oldName, newName string, deleteOld bool) ([]directory.Attribute, error) {
+	oldRDN, err := dn.ParseRDN(oldName)
 	if err != nil {
 		return nil, err
 	}
-	next, err := dn.ParseRDN(newRDN)
+	next, err := dn.ParseRDN(newName)
 	if err != nil {
 		return nil, err
 	}
 	s := w.rules.Schema
 	var out []directory.Attribute
-	for _, a := range m.Attrs {
+	for _, a := range attrs {
 		name := s.Canonical(a.Name)
 		var values []string
 		for _, v := range a.Values {

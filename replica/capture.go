@@ -150,49 +150,86 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, rdn dn
 	}
 	if old != nil && !old.CSN.IsZero() {
 		switch order := e.CSN.Compare(old.CSN); {
-		case order == 0 && w.same(old, now):
+		case order == 0 && !old.Loose && w.same(old, now):
 			return w.confirm(old)
+		case order == 0 && old.Unreported:
+			return w.cameOut(old, now)
 		case order <= 0 && !c.refreshing:
 			return w.tell(old, now)
 		case order < 0:
 			return w.rolledBack(old, now)
 		}
 	}
-	base, err := w.base(old, now)
+	base, err := w.base(old, now, e)
 	if err != nil {
 		return err
 	}
-	if w.same(base, now) || w.misplaced(base, now) {
-		now.Newest = base.Newest
-		return w.putAndSettle(now)
+	if base == nil {
+		return w.author(nil, now)
 	}
-	return w.author(base, now)
+	return w.takeOver(base, now, e.Own)
 }
 
-// misplaced reports whether now is what our own write left, but below another
-// entry: a client gave the name of the superior to another in between, and there
-// is no making a write depend on that.
-func (w *work) misplaced(wrote, now *store.Image) bool {
-	if wrote == nil || wrote.Gone || wrote.Confirmed || wrote.Loose && wrote.Told == nil {
-		return false
-	}
-	here := *wrote
-	here.Parent = now.Parent
-	return w.same(&here, now)
-}
-
-// confirm notes that the entryCSN of an image is that of exactly its state.
+// confirm notes that the entryCSN of an image is that of exactly its state, and
+// that the directory has reported it.
 func (w *work) confirm(m *store.Image) error {
-	if m.Confirmed && m.Told == nil {
+	if m.Confirmed && !m.Unreported && m.Below == "" && m.Told == nil {
 		return nil
 	}
-	m.Confirmed, m.Told = true, nil
+	m.Confirmed, m.Unreported, m.Below, m.Told = true, false, "", nil
 	return w.PutImage(m)
+}
+
+// cameOut takes over the report of exactly our own last write. What it shows is
+// no client's doing, but where the write named a superior the name may have led
+// elsewhere, and a directory may have made something else of the values.
+func (w *work) cameOut(wrote, now *store.Image) error {
+	base := *wrote
+	if wrote.Below == "" {
+		now.Parent = base.Parent
+	} else {
+		base.Parent = now.Parent
+	}
+	return w.takeOver(&base, now, true)
+}
+
+// takeOver makes changes of what leads from base to now, if anything does, and
+// now the image. Where base has not the stamps that our own write left, it
+// counts whether that was the last.
+func (w *work) takeOver(base, now *store.Image, own bool) error {
+	if !w.same(base, now) || base.Loose && !own {
+		return w.author(base, now)
+	}
+	now.Newest = base.Newest
+	return w.putAndSettle(now)
+}
+
+// placed returns what we wrote, m, as it stands below the entry that now is
+// below, if it was our write that led there and not a client: then we wrote
+// last, or the superior has the name that we wrote. A write cannot be made to
+// depend on whose name that is.
+func (w *work) placed(m, now *store.Image, e *directory.Entry) *store.Image {
+	if m == nil || m.Gone || m.Below == "" || m.Parent == now.Parent || !e.Own && !w.isBelow(e.DN, m.Below) {
+		return m
+	}
+	here := *m
+	here.Parent = now.Parent
+	return &here
+}
+
+// isBelow reports whether name is right below another.
+func (w *work) isBelow(name, superior string) bool {
+	n, err := dn.Parse(name)
+	if err != nil {
+		return false
+	}
+	s, err := dn.Parse(superior)
+	return err == nil && n.Parent().Key(w.rules.Schema) == s.Key(w.rules.Schema)
 }
 
 // tell notes where a report that is older than the image knows the entry.
 func (w *work) tell(m, told *store.Image) error {
-	if m.Told == nil {
+	if m.Told == nil && !m.Unreported {
 		return nil
 	}
 	m.Told = &store.Place{Parent: told.Parent, RDNKey: told.RDNKey}
@@ -221,9 +258,11 @@ func (w *work) putAndSettle(m *store.Image) error {
 }
 
 // base decides what a reported state is to be compared with: the image, or,
-// where the outcome of our last write is not known, the state that the write
-// was to leave, if that is what the report is closer to.
-func (w *work) base(old, now *store.Image) (*store.Image, error) {
+// where the answer to our last write never came, the state that the write was to
+// leave. That we wrote last is certain where the entry says so, and where it is
+// there without having been; else it is whichever the report is closer to.
+func (w *work) base(old, now *store.Image, e *directory.Entry) (*store.Image, error) {
+	old = w.placed(old, now, e)
 	in, err := w.Intent(now.ID)
 	if err != nil || in == nil {
 		return old, err
@@ -231,13 +270,26 @@ func (w *work) base(old, now *store.Image) (*store.Image, error) {
 	if err := w.DropIntent(now.ID); err != nil {
 		return nil, err
 	}
-	if in.Image.Gone || w.same(old, now) {
+	if in.Image.Gone {
 		return old, nil
 	}
-	if !w.same(&in.Image, now) && w.distance(old, now) <= w.distance(&in.Image, now) {
+	wrote := w.placed(&in.Image, now, e)
+	if !w.wasMade(old, wrote, now, e) {
 		return old, nil
 	}
-	return &in.Image, w.SetSeen(now.ID, in.Seen)
+	return wrote, w.SetSeen(now.ID, in.Seen)
+}
+
+// wasMade decides whether a write that was to turn old into wrote came before
+// the report now.
+func (w *work) wasMade(old, wrote, now *store.Image, e *directory.Entry) bool {
+	switch {
+	case old == nil || old.Gone, e.Own && wrote.Loose, !wrote.Loose && w.same(wrote, now):
+		return true
+	case w.same(old, now):
+		return false
+	}
+	return w.same(wrote, now) || w.distance(wrote, now) < w.distance(old, now)
 }
 
 // distance counts the modifications that lead from one image to another.

@@ -30,8 +30,8 @@ func (w *work) byRoom(e directory.Event) directory.Event {
 	return e
 }
 
-// write makes writes in the directory.
-func (r *Replica) write(ctx context.Context, writes []directory.Write) error {
+// write makes writes in the directory and returns what Apply does.
+func (r *Replica) write(ctx context.Context, writes []directory.Write) ([]changelog.CSN, error) {
 	err := r.cfg.Store.View(func(t *store.Tx) error {
 		for i := range writes {
 			writes[i].ID = t.Swapped(writes[i].ID)
@@ -39,7 +39,7 @@ func (r *Replica) write(ctx context.Context, writes []directory.Write) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return r.cfg.Directory.Apply(ctx, writes)
 }

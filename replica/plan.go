@@ -27,8 +27,9 @@ type unit struct {
 	// leaves, nil for none.
 	write  directory.Write
 	leaves *store.Image
-	// name is the DN that the write gives the entry, "" where it keeps its own.
-	name string
+	// name is the DN that the write gives the entry, "" where it keeps its own;
+	// below that of the superior, "" where that stays.
+	name, below string
 }
 
 // kind tells which operation the unit needs first.
@@ -123,7 +124,7 @@ func (p *planner) take(d store.Dirty) error {
 	if err != nil {
 		return err
 	}
-	if p.w.same(u.have, u.want) {
+	if p.w.same(u.have, u.want) && !u.unstamped() {
 		return p.w.ClearDirty(d.ID)
 	}
 	if u.leaving || u.have != nil && !u.have.Confirmed {
@@ -133,6 +134,13 @@ func (p *planner) take(d store.Dirty) error {
 	p.units[d.ID] = u
 	p.order = append(p.order, u)
 	return nil
+}
+
+// unstamped reports whether a move has left the directory's own stamps in the
+// entry and nothing stands in the way of writing over them.
+func (u *unit) unstamped() bool {
+	return u.have != nil && u.have.Loose && u.have.Confirmed && u.want != nil &&
+		slices.ContainsFunc(u.want.Attrs, func(a directory.Attribute) bool { return strings.EqualFold(a.Name, stamps[0]) })
 }
 
 func (w *work) unit(d store.Dirty) (*unit, error) {
@@ -200,10 +208,14 @@ func (w *work) intend(u *unit) error {
 	if u.leaves != nil {
 		in.Image = *u.leaves
 	}
+	in.Image.Below = u.below
 	if u.have != nil {
 		in.Image.CSN = u.have.CSN
+		if u.below == "" {
+			in.Image.Below = u.have.Below
+		}
 	}
-	in.Image.Confirmed = false
+	in.Image.Confirmed, in.Image.Unreported = false, false
 	return w.PutIntent(&in)
 }
 
@@ -213,7 +225,7 @@ func (u *unit) place(w *work, l *layout) error {
 	u.leaves = u.want
 	switch u.kind() {
 	case directory.Add:
-		u.name = l.below(u.want.Parent, u.rdn).String()
+		u.name, u.below = l.below(u.want.Parent, u.rdn).String(), l.name(u.want.Parent).String()
 		u.write = directory.Write{Op: directory.Add, DN: u.name, Attrs: u.want.Attrs}
 	case directory.Delete:
 		u.write = directory.Write{Op: directory.Delete, DN: l.name(u.id).String()}
@@ -269,10 +281,11 @@ func (u *unit) rename(w *work, l *layout, parent changelog.ID, rdn dn.RDN, delet
 	u.name = l.below(parent, rdn).String()
 	u.write = directory.Write{Op: directory.ModDN, DN: name, NewRDN: rdn.String(), DeleteOldRDN: deleteOld}
 	if image.Parent != parent {
-		u.write.NewSuperior = l.name(parent).String()
+		u.below = l.name(parent).String()
+		u.write.NewSuperior = u.below
 	}
 	var err error
-	if image.Attrs, err = w.renamed(&image, u.write.NewRDN, deleteOld); err != nil {
+	if image.Attrs, err = w.renamed(image.Attrs, image.RDN, u.write.NewRDN, deleteOld); err != nil {
 		return err
 	}
 	image.Parent, image.RDN, image.RDNKey = parent, w.spelling(rdn), rdn.Key(w.rules.Schema)

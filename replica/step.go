@@ -33,6 +33,9 @@ func (r *Replica) BeginCapture() (c *Capture, cookie []byte, err error) {
 	case <-r.doubt:
 	default:
 	}
+	r.applying.Lock() // what is being written now might be missing in a refresh that begins now
+	r.live.Store(false)
+	r.applying.Unlock()
 	if cookie, err = r.cookie(); err != nil {
 		return nil, nil, &storeError{err}
 	}

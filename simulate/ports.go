@@ -22,10 +22,10 @@ func (s *server) Watch(ctx context.Context, cookie []byte, report func(directory
 }
 
 // Apply implements directory.Directory.
-func (s *server) Apply(ctx context.Context, writes []directory.Write) error {
+func (s *server) Apply(ctx context.Context, writes []directory.Write) ([]changelog.CSN, error) {
 	nd := (*node)(s)
 	if nd.dead {
-		return errDied
+		return nil, errDied
 	}
 	if nd.meddle {
 		nd.meddle = false
@@ -43,7 +43,7 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) error {
 			before[w.ID] = nd.snapshot(w.ID)
 		}
 	}
-	err := s.server.Apply(ctx, made)
+	csns, err := s.server.Apply(ctx, made)
 	for _, w := range made {
 		nd.w.traceWrite(nd, w)
 	}
@@ -62,9 +62,14 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) error {
 		}
 	}
 	if f != noFault {
-		return nd.breakOff(f, len(made))
+		if f != lostKnown || len(csns) == 0 {
+			csns = nil
+		} else {
+			csns = csns[:len(made)-1]
+		}
+		return csns, nd.breakOff(f, len(made))
 	}
-	return err
+	return csns, err
 }
 
 // breakOff loses the connection to the directory after it has made n writes.

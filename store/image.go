@@ -21,9 +21,16 @@ type Image struct {
 	RDN, RDNKey string
 	// CSN is the newest entryCSN known; reports that are not newer are old
 	// news. Confirmed says that it is the entryCSN of exactly this state: our
-	// own write is confirmed by the directory's report of it.
+	// own write is confirmed by the directory's answer to it, or by its report.
 	CSN       changelog.CSN
 	Confirmed bool
+	// Unreported says that the directory has not reported our last write to the
+	// entry yet, which it has answered.
+	Unreported bool
+	// Below, when not empty, is the DN of the superior that a write of ours named
+	// and that the directory has not reported yet. The write may have led to
+	// another entry than Parent: one that was given this name just before.
+	Below string
 	// Loose says that the stamps of the last modification are not known: a move
 	// leaves the directory's own, until they are written over.
 	Loose bool
@@ -49,6 +56,8 @@ const (
 	imageGone
 	imageLoose
 	imageTold
+	imageUnreported
+	imageBelow
 )
 
 func (m *Image) encode() []byte {
@@ -65,11 +74,20 @@ func (m *Image) encode() []byte {
 	if m.Told != nil {
 		flags |= imageTold
 	}
+	if m.Unreported {
+		flags |= imageUnreported
+	}
+	if m.Below != "" {
+		flags |= imageBelow
+	}
 	b := append([]byte{1, flags}, m.Parent[:]...)
 	b = m.Newest.AppendKey(m.CSN.AppendKey(b))
 	b = octets.AppendString(octets.AppendString(b, m.RDN), m.RDNKey)
 	if m.Told != nil {
 		b = octets.AppendString(append(b, m.Told.Parent[:]...), m.Told.RDNKey)
+	}
+	if m.Below != "" {
+		b = octets.AppendString(b, m.Below)
 	}
 	b = octets.AppendUint(b, uint64(len(m.Attrs)))
 	for _, a := range m.Attrs {
@@ -101,11 +119,15 @@ func (m *Image) readHead(r *octets.Reader) {
 	}
 	flags := r.Byte()
 	m.Confirmed, m.Gone, m.Loose = flags&imageConfirmed != 0, flags&imageGone != 0, flags&imageLoose != 0
+	m.Unreported = flags&imageUnreported != 0
 	m.Parent = changelog.ReadID(r)
 	m.CSN, m.Newest = changelog.ReadCSN(r), changelog.ReadCSN(r)
 	m.RDN, m.RDNKey = r.String(), r.String()
 	if flags&imageTold != 0 {
 		m.Told = &Place{Parent: changelog.ReadID(r), RDNKey: r.String()}
+	}
+	if flags&imageBelow != 0 {
+		m.Below = r.String()
 	}
 }
 

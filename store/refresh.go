@@ -39,7 +39,11 @@ func (t *Tx) Delay(depth int, e *directory.Entry) error {
 	}
 	v := octets.AppendString(e.ID[:], e.DN)
 	v = e.CSN.AppendKey(v)
-	v = octets.AppendUint(v, uint64(len(e.Attrs)))
+	own := byte(0)
+	if e.Own {
+		own = 1
+	}
+	v = octets.AppendUint(append(v, own), uint64(len(e.Attrs)))
 	for _, a := range e.Attrs {
 		v = octets.AppendStrings(octets.AppendString(v, a.Name), a.Values)
 	}
@@ -79,7 +83,7 @@ func (t *Tx) TakeDelayed(max int) ([]*directory.Entry, error) {
 	var err error
 	t.bucket(bucketDelayed).Scan([]byte{delayedState}, nil, func(k, raw []byte) bool {
 		r := octets.NewReader(raw)
-		e := &directory.Entry{ID: changelog.ReadID(r), DN: r.String(), CSN: changelog.ReadCSN(r)}
+		e := &directory.Entry{ID: changelog.ReadID(r), DN: r.String(), CSN: changelog.ReadCSN(r), Own: r.Byte() == 1}
 		for n := r.Count(2); n > 0; n-- {
 			e.Attrs = append(e.Attrs, directory.Attribute{Name: r.String(), Values: r.Strings()})
 		}

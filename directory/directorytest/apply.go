@@ -28,7 +28,7 @@ func (s *suite) staleWrites() {
 		"add below nothing":       s.person("x", "ou=none,"+s.Suffix),
 	} {
 		for _, batch := range [][]directory.Write{{w}, {first, w}} {
-			err := s.Directory.Apply(s.Context(), batch)
+			_, err := s.Directory.Apply(s.Context(), batch)
 			var at *directory.WriteError
 			if !errors.Is(err, directory.ErrStale) || !errors.As(err, &at) || at.Index != len(batch)-1 {
 				s.Errorf("%s, in a batch of %d: %v", name, len(batch), err)
@@ -58,7 +58,7 @@ func (s *suite) refusedWrites() {
 		"bad name":           {directory.Write{Op: directory.Delete, ID: p[0].ID, DN: "no name"}, 34},
 	} {
 		for _, batch := range [][]directory.Write{{c.write}, {first, c.write}, {first, c.write, first}} {
-			err := s.Directory.Apply(s.Context(), batch)
+			_, err := s.Directory.Apply(s.Context(), batch)
 			var refused *directory.RefusedError
 			var at *directory.WriteError
 			if !errors.As(err, &refused) || refused.Code != c.code {
@@ -80,7 +80,7 @@ func (s *suite) failureEndsBatch() {
 	kept := false
 	for range 20 {
 		added := s.person("added", s.Suffix)
-		err := s.Directory.Apply(s.Context(), []directory.Write{
+		_, err := s.Directory.Apply(s.Context(), []directory.Write{
 			modify(p[0], replace("description", "before")), added, remove(p[1]),
 			{Op: directory.ModDN, ID: p[3].ID, DN: p[3].DN, NewRDN: "uid=renamed", DeleteOldRDN: true},
 			modify(p[2], replace("sn")),
@@ -157,7 +157,7 @@ func (s *suite) oddModifications() {
 		"delete of a value that is not there": mod(changelog.ModDelete, "sn", "none"),
 		"add of a value that is there":        mod(changelog.ModAdd, "sn", "SN"),
 	} {
-		if err := s.Directory.Apply(s.Context(), []directory.Write{modify(p, m)}); !errors.As(err, &refused) {
+		if _, err := s.Directory.Apply(s.Context(), []directory.Write{modify(p, m)}); !errors.As(err, &refused) {
 			s.Errorf("%s: %v", what, err)
 		}
 	}

@@ -34,6 +34,8 @@ func Run(t *testing.T, open func(*testing.T) Subject) {
 		{"ResumeFromEveryCookie", (*suite).resumeFromEveryCookie},
 		{"ResumeAfterRestart", (*suite).resumeAfterRestart},
 		{"UnusableCookies", (*suite).unusableCookies},
+		{"AnswersTellCSNs", (*suite).answersTellCSNs},
+		{"OwnWritesAreKnown", (*suite).ownWritesAreKnown},
 		{"StaleWrites", (*suite).staleWrites},
 		{"RefusedWrites", (*suite).refusedWrites},
 		{"FailureEndsBatch", (*suite).failureEndsBatch},
@@ -65,7 +67,7 @@ func (s *suite) id() changelog.ID {
 
 func (s *suite) apply(writes ...directory.Write) {
 	s.Helper()
-	if err := s.Directory.Apply(s.Context(), writes); err != nil {
+	if _, err := s.Directory.Apply(s.Context(), writes); err != nil {
 		s.Fatal(err)
 	}
 }

@@ -227,10 +227,10 @@ func (s *suite) watchEnds() {
 	if err := s.Directory.Watch(ctx, nil, func(directory.Event) error { return nil }); !errors.Is(err, context.Canceled) {
 		s.Errorf("watch without time: %v", err)
 	}
-	if err := s.Directory.Apply(ctx, []directory.Write{remove(directory.Write{DN: "uid=p000," + s.Suffix})}); err == nil {
+	if _, err := s.Directory.Apply(ctx, []directory.Write{remove(directory.Write{DN: "uid=p000," + s.Suffix})}); err == nil {
 		s.Error("a write without time succeeds")
 	}
-	if err := s.Directory.Apply(s.Context(), nil); err != nil {
+	if _, err := s.Directory.Apply(s.Context(), nil); err != nil {
 		s.Errorf("no writes: %v", err)
 	}
 }

@@ -156,27 +156,38 @@ func (d *Directory) Do(writes ...directory.Write) error {
 }
 
 // Apply implements directory.Directory.
-func (d *Directory) Apply(_ context.Context, writes []directory.Write) error {
+func (d *Directory) Apply(_ context.Context, writes []directory.Write) (made []changelog.CSN, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.down {
-		return directory.ErrUnavailable
+		return nil, directory.ErrUnavailable
 	}
 	t := txn{d: d, tree: d.tree, relax: true}
 	for i, w := range writes {
 		if err := t.writeUnlessRefused(w); err != nil {
 			t.tree.rollback()
-			if !d.atomic {
+			if d.atomic {
+				made = nil
+			} else {
 				d.commit(&t)
 			}
-			return &directory.WriteError{Index: i, Kept: !d.atomic, Err: fmt.Errorf("%s: %w", w.DN, err)}
+			return made, &directory.WriteError{Index: i, Kept: !d.atomic, Err: fmt.Errorf("%s: %w", w.DN, err)}
 		}
+		made = append(made, t.csnOf(w.ID))
 		if !d.atomic {
 			t.tree.commit()
 		}
 	}
 	d.commit(&t)
-	return nil
+	return made, nil
+}
+
+// csnOf returns the entryCSN of an entry, zero where there is none.
+func (t *txn) csnOf(id changelog.ID) (csn changelog.CSN) {
+	if e := t.tree.entries[id]; e != nil {
+		csn = e.csn
+	}
+	return csn
 }
 
 // commit makes what t has written last, and reports it.

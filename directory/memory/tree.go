@@ -17,6 +17,7 @@ type entry struct {
 	// key is the normal form of rdn.
 	key    string
 	csn    changelog.CSN
+	own    bool
 	attrs  []attribute
 	serial uint64
 }
@@ -124,7 +125,7 @@ func (t *tree) name(id changelog.ID, suffix dn.DN) dn.DN {
 // report returns an entry as its directory reports it.
 func (t *tree) report(id changelog.ID, suffix dn.DN) *directory.Entry {
 	e := t.entries[id]
-	out := &directory.Entry{ID: id, DN: t.name(id, suffix).String(), CSN: e.csn, Attrs: make([]directory.Attribute, 0, len(e.attrs))}
+	out := &directory.Entry{ID: id, DN: t.name(id, suffix).String(), CSN: e.csn, Own: e.own, Attrs: make([]directory.Attribute, 0, len(e.attrs))}
 	for _, a := range e.attrs {
 		out.Attrs = append(out.Attrs, directory.Attribute{Name: a.name, Values: slices.Clone(a.values)})
 	}

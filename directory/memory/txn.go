@@ -132,10 +132,14 @@ func (t *txn) put(id changelog.ID, e entry, given []changelog.Mod) error {
 	}
 	e.csn = t.d.clock.Next(time.Time{})
 	t.stamp(&e, given, "modifiersName", "modifyTimestamp")
+	e.own = slices.Equal(t.get(&e, "modifiersName"), []string{ownName})
 	t.tree.set(id, &e)
 	t.report(id)
 	return nil
 }
+
+// ownName is who the writer of Apply is.
+const ownName = "cn=ldapsync"
 
 // stamp sets the two stamps, unless the writer may set them and did.
 func (t *txn) stamp(e *entry, given []changelog.Mod, who, when string) {
@@ -143,6 +147,8 @@ func (t *txn) stamp(e *entry, given []changelog.Mod, who, when string) {
 		set := slices.ContainsFunc(given, func(m changelog.Mod) bool { return strings.EqualFold(m.Attr, name) })
 		switch {
 		case t.relax && set:
+		case name == who && t.relax:
+			t.set(e, name, []string{ownName})
 		case name == who:
 			t.set(e, name, []string{"cn=client"})
 		default:

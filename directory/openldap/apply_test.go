@@ -36,7 +36,7 @@ func TestServerKilledWhileWriting(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	err := d.Apply(t.Context(), writes)
+	_, err := d.Apply(t.Context(), writes)
 	<-reported
 	var at *directory.WriteError
 	if !errors.Is(err, directory.ErrUnavailable) || !errors.As(err, &at) || !at.Kept || at.Index < 100 {
@@ -77,7 +77,7 @@ func TestContextEndsWhileWriting(t *testing.T) {
 		m.Has(writes[50].DN, "", "")
 		cancel()
 	}()
-	err := d.Apply(ctx, writes)
+	_, err := d.Apply(ctx, writes)
 	var at *directory.WriteError
 	if !errors.Is(err, context.Canceled) || !errors.As(err, &at) {
 		t.Fatalf("called off: %v", err)

@@ -41,7 +41,7 @@ func BenchmarkAdd(b *testing.B) {
 						n++
 						writes[i] = person(n, srv.Suffix)
 					}
-					if err := d.Apply(b.Context(), writes); err != nil {
+					if _, err := d.Apply(b.Context(), writes); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -62,7 +62,7 @@ func BenchmarkRefresh(b *testing.B) {
 	for i := range writes {
 		writes[i] = person(i, srv.Suffix)
 	}
-	if err := d.Apply(b.Context(), writes); err != nil {
+	if _, err := d.Apply(b.Context(), writes); err != nil {
 		b.Fatal(err)
 	}
 	writes = nil

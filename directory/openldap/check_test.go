@@ -194,7 +194,7 @@ func TestCheckFindsReadOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect(t, codes(t, d), openldap.CodeReadOnly)
-		err := d.Apply(t.Context(), []directory.Write{{Op: directory.Delete, DN: testenv.SamplePerson(srv.Suffix, 1)}})
+		_, err := d.Apply(t.Context(), []directory.Write{{Op: directory.Delete, DN: testenv.SamplePerson(srv.Suffix, 1)}})
 		if !errors.Is(err, directory.ErrUnavailable) {
 			t.Errorf("write to a read-only database: %v", err)
 		}

@@ -242,7 +242,7 @@ func TestReferralObjects(t *testing.T) {
 	ref := directory.Write{Op: directory.Add, ID: changelog.ID{1}, DN: "cn=ref," + srv.Suffix, Attrs: []directory.Attribute{
 		{Name: "objectClass", Values: []string{"referral", "extensibleObject"}},
 		{Name: "cn", Values: []string{"ref"}}, {Name: "ref", Values: []string{"ldap://127.0.0.1:1/dc=x"}}}}
-	if err := d.Apply(t.Context(), []directory.Write{ref}); err != nil {
+	if _, err := d.Apply(t.Context(), []directory.Write{ref}); err != nil {
 		t.Fatal(err)
 	}
 	r := refresh(t, d, nil)
@@ -252,7 +252,7 @@ func TestReferralObjects(t *testing.T) {
 	if got, err := d.Read(t.Context(), []changelog.ID{ref.ID}); err != nil || len(got) != 1 {
 		t.Errorf("referral object: %v, %v", got, err)
 	}
-	if err := d.Apply(t.Context(), []directory.Write{{Op: directory.Delete, ID: ref.ID, DN: ref.DN}}); err != nil {
+	if _, err := d.Apply(t.Context(), []directory.Write{{Op: directory.Delete, ID: ref.ID, DN: ref.DN}}); err != nil {
 		t.Error(err)
 	}
 }
@@ -330,7 +330,7 @@ func TestUnreachable(t *testing.T) {
 	_, err2 := d.Read(t.Context(), []changelog.ID{{1}})
 	_, err3 := d.Schema(t.Context())
 	err4 := d.Watch(t.Context(), nil, nil)
-	err5 := d.Apply(t.Context(), []directory.Write{{}})
+	_, err5 := d.Apply(t.Context(), []directory.Write{{}})
 	for i, err := range []error{err, err2, err3, err4, err5} {
 		if !errors.Is(err, directory.ErrUnavailable) {
 			t.Errorf("call %d: %v", i, err)
