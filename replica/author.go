@@ -207,7 +207,11 @@ func (w *work) knownAttrs(m *store.Image) []directory.Attribute {
 	if !m.Loose {
 		return m.Attrs
 	}
-	return slices.DeleteFunc(slices.Clone(m.Attrs), func(a directory.Attribute) bool {
+	return w.withoutStamps(m.Attrs)
+}
+
+func (w *work) withoutStamps(attrs []directory.Attribute) []directory.Attribute {
+	return slices.DeleteFunc(slices.Clone(attrs), func(a directory.Attribute) bool {
 		return slices.Contains(stamps, w.rules.Schema.Canonical(a.Name))
 	})
 }

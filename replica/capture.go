@@ -292,7 +292,8 @@ func (w *work) wasMade(old, wrote, now *store.Image, e *directory.Entry) bool {
 	return w.same(wrote, now) || w.distance(wrote, now) < w.distance(old, now)
 }
 
-// distance counts the modifications that lead from one image to another.
+// distance counts the modifications that lead from one image to another, but for
+// the stamps: a client that wrote last has left its own.
 func (w *work) distance(from, to *store.Image) int {
 	var attrs []directory.Attribute
 	n := 0
@@ -302,7 +303,7 @@ func (w *work) distance(from, to *store.Image) int {
 			n++
 		}
 	}
-	return n + len(w.rules.Diff(toDIT(attrs), toDIT(to.Attrs)))
+	return n + len(w.rules.Diff(toDIT(w.withoutStamps(attrs)), toDIT(w.withoutStamps(to.Attrs))))
 }
 
 // gone handles the report that an entry was deleted.

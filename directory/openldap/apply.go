@@ -14,43 +14,56 @@ import (
 // Apply implements directory.Directory. Every write is an operation of its own,
 // which slapd makes whole or not at all: the error of a batch is a
 // *directory.WriteError with Kept set. DESIGN.md says why it is no transaction.
-func (s *Server) Apply(ctx context.Context, writes []directory.Write) error {
+func (s *Server) Apply(ctx context.Context, writes []directory.Write) ([]changelog.CSN, error) {
 	if len(writes) == 0 {
-		return nil
+		return nil, nil
 	}
 	if err := s.writer.lock(ctx); err != nil {
-		return failure("write", err)
+		return nil, failure("write", err)
 	}
-	defer s.writer.unlock()
+	defer s.letGo()
+	s.probe(ctx)
 	repeated := repeatedIDs(writes)
 	s.intermediates.begin(repeated)
-	err := s.writeAll(ctx, writes)
+	made, err := s.writeAll(ctx, writes)
 	if len(repeated) > 0 {
 		s.settleRepeated(ctx, repeated)
 	}
 	s.intermediates.tellWritten()
-	return err
+	return made, err
+}
+
+// letGo lets others write. A connection that Close found in use is closed.
+func (s *Server) letGo() {
+	if s.pool.isClosed() {
+		s.hangUp()
+	}
+	s.writer.unlock()
 }
 
 // writeAll makes the writes up to the first that fails. When ctx ends, the one
 // under way is still waited for, within the timeout of a call.
-func (s *Server) writeAll(ctx context.Context, writes []directory.Write) error {
+func (s *Server) writeAll(ctx context.Context, writes []directory.Write) ([]changelog.CSN, error) {
+	made := make([]changelog.CSN, 0, len(writes))
 	for i, w := range writes {
 		err := ctx.Err()
+		var csn changelog.CSN
 		if err == nil {
-			err = s.writeOne(ctx, w)
+			csn, err = s.writeOne(ctx, w)
 		}
 		if err != nil {
-			return &directory.WriteError{Index: i, Kept: true, Err: err}
+			return made, &directory.WriteError{Index: i, Kept: true, Err: err}
 		}
+		made = append(made, csn)
 	}
-	return nil
+	return made, nil
 }
 
-func (s *Server) writeOne(ctx context.Context, w directory.Write) error {
+func (s *Server) writeOne(ctx context.Context, w directory.Write) (changelog.CSN, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Timeout)
 	defer cancel()
-	return s.pool.with(ctx, func(c *session) error { return writeError(c.write(w)) })
+	csn, err := s.write(ctx, w)
+	return csn, writeError(err)
 }
 
 // repeatedIDs returns the entries that more than one of writes is about.
@@ -78,49 +91,6 @@ func (s *Server) settleRepeated(ctx context.Context, ids []changelog.ID) {
 		final[e.ID] = e.CSN
 	}
 	s.intermediates.settle(ids, final)
-}
-
-// write sends one write and waits for its answer.
-func (c *session) write(w directory.Write) error {
-	controls := []ldap.Control{relax, manageDsaIT}
-	if !w.IfCSN.IsZero() {
-		controls = append(controls, ifCSN(w.IfCSN))
-	}
-	switch w.Op {
-	case directory.Add:
-		return c.Add(addRequest(w, controls))
-	case directory.Modify:
-		return c.Modify(modifyRequest(w, controls))
-	case directory.ModDN:
-		return c.ModifyDN(ldap.NewModifyDNWithControlsRequest(w.DN, w.NewRDN, w.DeleteOldRDN, w.NewSuperior, controls))
-	case directory.Delete:
-		return c.Del(ldap.NewDelRequest(w.DN, controls))
-	}
-	return &ldap.Error{ResultCode: ldap.LDAPResultProtocolError, Err: fmt.Errorf("unknown write %d", w.Op)}
-}
-
-func addRequest(w directory.Write, controls []ldap.Control) *ldap.AddRequest {
-	r := ldap.NewAddRequest(w.DN, controls)
-	for _, a := range w.Attrs {
-		r.Attribute(a.Name, a.Values)
-	}
-	r.Attribute(attrUUID, []string{w.ID.String()})
-	return r
-}
-
-func modifyRequest(w directory.Write, controls []ldap.Control) *ldap.ModifyRequest {
-	r := ldap.NewModifyRequest(w.DN, controls)
-	for _, m := range w.Mods {
-		switch m.Op {
-		case changelog.ModAdd:
-			r.Add(m.Attr, m.Values)
-		case changelog.ModDelete:
-			r.Delete(m.Attr, m.Values)
-		case changelog.ModReplace:
-			r.Replace(m.Attr, m.Values)
-		}
-	}
-	return r
 }
 
 // writeError is the error of one write that was answered with err.

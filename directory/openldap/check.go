@@ -152,7 +152,7 @@ func (c *check) syncprov(ctx context.Context) error {
 		return nil
 	}
 	const refreshOnly = 1
-	sync := control{oidSync, string(ber.Element(ber.Sequence, ber.Int(ber.Enumerated, refreshOnly))), true}
+	sync := control{oid: oidSync, value: string(ber.Element(ber.Sequence, ber.Int(ber.Enumerated, refreshOnly))), hasValue: true}
 	req := ldap.NewSearchRequest(c.server.cfg.Suffix, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
 		"(objectClass=*)", []string{"1.1"}, []ldap.Control{sync, manageDsaIT})
 	var done bool

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ldapsync/directory"
@@ -69,6 +70,8 @@ type Server struct {
 	hidden  map[string]bool // excluded attribute types, in lower case
 	pool    pool
 	writer  semaphore // held by a batch of writes
+	out     *writer   // belongs to the holder of writer; nil until the first write
+	self    atomic.Pointer[string]
 
 	intermediates *intermediates
 
@@ -108,7 +111,14 @@ func New(c Config) (*Server, error) {
 }
 
 // Close closes the idle connections. Calls that are under way go on.
-func (s *Server) Close() { s.pool.close() }
+func (s *Server) Close() {
+	s.pool.close()
+	select {
+	case s.writer <- struct{}{}:
+		s.letGo()
+	default:
+	}
+}
 
 // Schema reads cn=Subschema, or what the root DSE names in its place.
 func (s *Server) Schema(ctx context.Context) (*schema.Schema, error) {

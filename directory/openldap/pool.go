@@ -114,6 +114,12 @@ func (p *pool) close() {
 	p.idle = nil
 }
 
+func (p *pool) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
 // alive reports whether the server answers.
 func (c *session) alive(ctx context.Context) bool {
 	stop := context.AfterFunc(ctx, func() { c.raw.Close() })

@@ -15,6 +15,8 @@ import (
 const (
 	attrUUID = "entryUUID"
 	attrCSN  = "entryCSN"
+	// attrModifier holds the DN of who wrote last.
+	attrModifier = "modifiersName"
 
 	// readChunk is how many entries one search asks for.
 	readChunk = 100
@@ -28,6 +30,9 @@ var wanted = []string{"*", attrUUID, attrCSN, "creatorsName", "createTimestamp",
 func (s *Server) Read(ctx context.Context, ids []changelog.ID) ([]directory.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
+	if err := s.learnSelf(ctx); err != nil {
+		return nil, err
+	}
 	var found []directory.Entry
 	for chunk := range slices.Chunk(ids, readChunk) {
 		var f strings.Builder
@@ -105,9 +110,29 @@ func (s *Server) entry(e *ldap.Entry) (*directory.Entry, error) {
 	return out, nil
 }
 
+// learnSelf asks the server by which DN it knows us (RFC 4532), once: that is
+// what it writes into modifiersName.
+func (s *Server) learnSelf(ctx context.Context) error {
+	if s.self.Load() != nil {
+		return nil
+	}
+	return s.pool.with(ctx, func(c *session) error {
+		r, err := c.WhoAmI(nil)
+		if err != nil {
+			return failure("ask who we are", err)
+		}
+		name, _ := strings.CutPrefix(r.AuthzID, "dn:")
+		s.self.Store(&name)
+		return nil
+	})
+}
+
 // addAttribute puts one attribute where it belongs in e.
 func (s *Server) addAttribute(e *directory.Entry, name string, values []string) (err error) {
 	base, _, _ := strings.Cut(name, ";")
+	if strings.EqualFold(name, attrModifier) && len(values) == 1 {
+		e.Own = strings.EqualFold(values[0], *s.self.Load())
+	}
 	switch {
 	case s.hidden[strings.ToLower(base)] || len(values) == 0:
 	case strings.EqualFold(name, attrUUID):

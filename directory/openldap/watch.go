@@ -147,8 +147,12 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// prepare reads the schema where DNs have to be compared.
+// prepare learns who the writes are made by, and reads the schema where DNs have
+// to be compared.
 func (w *watch) prepare(ctx context.Context) error {
+	if err := w.server.learnSelf(ctx); err != nil {
+		return err
+	}
 	w.exclude = w.server.exclude
 	if len(w.exclude) == 0 {
 		return nil
@@ -166,7 +170,7 @@ func (w *watch) request() []byte {
 	if w.resumed {
 		resume = ber.String(ber.OctetString, string(w.at.bytes()))
 	}
-	sync := control{oidSync, string(ber.Element(ber.Sequence, ber.Int(ber.Enumerated, refreshAndPersist), resume)), true}
+	sync := control{oid: oidSync, value: string(ber.Element(ber.Sequence, ber.Int(ber.Enumerated, refreshAndPersist), resume)), hasValue: true}
 	return w.server.searchAll(wanted, sync)
 }
 
