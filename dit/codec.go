@@ -16,7 +16,8 @@ var ErrDamaged = errors.New("damaged state")
 //
 //	stamps   count, then per stamp its CSN (time as a difference, count, sid),
 //	         sequence number, length and bytes of seen
-//	life     references to created, deleted, undeleted
+//	life     references to created, deleted, undeleted; where it was deleted, the
+//	         name of the newest deletion
 //	edges    count, then reference and parent of each
 //	names    count, then reference*2+deleteOld and RDN of each
 //	attrs    count, then name, reference of clear and values of each
@@ -24,7 +25,7 @@ var ErrDamaged = errors.New("damaged state")
 //	         length*2+x and octets and, where x is 1, its references of addition
 //	         and removal; where x is 0 the addition is as the first, without removal
 //	         or, for a spilled attribute, count*2+1 and the newest CSN
-//	settled  where there are any: count, then key and CSN of each
+//	settled  count, then key and CSN of each
 //
 // All numbers are uvarints, references are 1 + the place of a stamp, 0 is none.
 // Equal facts give equal bytes.
@@ -42,6 +43,9 @@ func (e *entry) appendFacts(b []byte) []byte {
 	b = appendRef(b, e.created)
 	b = appendRef(b, e.deleted)
 	b = appendRef(b, e.undeleted)
+	if e.deleted != nil {
+		b = appendText(b, e.lastDN)
+	}
 	b = binary.AppendUvarint(b, uint64(len(e.edges)))
 	for _, g := range e.edges {
 		b = append(appendRef(b, g.at), g.parent[:]...)
@@ -121,6 +125,9 @@ func (e *entry) readFacts(facts string) error {
 	r := &reader{rest: facts}
 	r.stamps()
 	e.created, e.deleted, e.undeleted = r.ref(), r.ref(), r.ref()
+	if e.deleted != nil {
+		e.lastDN = r.text()
+	}
 	e.edges = make([]edge, r.count(17))
 	for i := range e.edges {
 		e.edges[i] = edge{r.ref(), r.id()}
@@ -139,9 +146,7 @@ func (e *entry) readFacts(facts string) error {
 		r.attribute(&block[i])
 		r.check(i == 0 || block[i-1].name < block[i].name, "order of attributes")
 	}
-	if r.rest != "" {
-		e.settled = r.settled()
-	}
+	e.settled = r.settled()
 	r.check(r.rest == "", "trailing bytes")
 	r.check(e.created == nil || len(e.edges) > 0 && len(e.names) > 0, "creation without name")
 	if r.err != nil {

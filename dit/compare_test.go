@@ -145,5 +145,6 @@ func otherRules(t testing.TB) dit.Rules {
 	rules := testRules(t)
 	rules.Schema = sch
 	rules.Containers = []string{"inetOrgPerson"}
+	rules.Unique = []string{"description"}
 	return rules
 }

@@ -14,6 +14,8 @@ type entry struct {
 	node node
 	// created is the oldest creation; deleted and undeleted are the newest.
 	created, deleted, undeleted *stamp
+	// lastDN is the name that the author of the newest deletion gave.
+	lastDN string
 	// edges are all parents the entry was given, oldest first, one per change.
 	edges []edge
 	// names are all RDNs it was given, oldest first, one per change.

@@ -24,6 +24,9 @@ func (e *entry) absorb(c *changelog.Change) (bool, error) {
 		a.edge(c.Superior)
 		a.name(rdn, false)
 	case changelog.OpDelete:
+		if e.deleted.before(a.at) {
+			e.lastDN = c.DN
+		}
 		a.latest(&e.deleted)
 	case changelog.OpModDN:
 		if rdn != nil {

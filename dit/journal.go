@@ -36,12 +36,20 @@ const (
 	MustRepaired Kind = "must-repaired"
 	// HiddenNoClass: the attribute is kept but not shown, no class allows it.
 	HiddenNoClass Kind = "hidden-no-class"
+	// DanglingReference: the value names an entry that was deleted without
+	// knowing of the value, which was added without knowing of the deletion.
+	DanglingReference Kind = "dangling-reference"
+	// UniquenessViolation: another entry was given the value, of an attribute
+	// whose values are to be unique, earlier and without this one's author
+	// knowing of it.
+	UniquenessViolation Kind = "uniqueness-violation"
 )
 
 // kinds are all of them, in the order of the codes they are stored under.
 var kinds = [...]Kind{
 	ValueSuperseded, RenameSuperseded, MoveSuperseded, MoveSkipped, ChangeOnDeleted,
 	DeleteSuperseded, NameConflict, GlueShown, MustRepaired, HiddenNoClass,
+	DanglingReference, UniquenessViolation,
 }
 
 // NumKinds is how many kinds of records there are.
@@ -73,7 +81,9 @@ type Record struct {
 	// Attribute is the canonical name where the record is about one.
 	Attribute string
 	Lost, Won Side
-	// Winner is the entry that has the name in a NameConflict.
+	// Winner is the other entry: that which has the name in a NameConflict, was
+	// deleted in a DanglingReference, or had the value first in a
+	// UniquenessViolation.
 	Winner ID
 }
 

@@ -148,13 +148,14 @@ func (s *State) list(e *entry, prefix []byte, records []Record) {
 // values, which are kept as those change.
 func (s *State) review(e *entry) {
 	if s.uneventful(e) {
-		if prefix := ownPrefix(e.id); s.any(prefix) {
-			s.list(e, prefix, nil)
+		prefix, out := ownPrefix(e.id), s.outward(e)
+		if len(out) > 0 || s.any(prefix) {
+			s.list(e, prefix, out)
 		}
 		return
 	}
 	if rest := s.apart(e); rest != nil {
-		s.list(e, ownPrefix(e.id), s.records(rest))
+		s.list(e, ownPrefix(e.id), append(s.decisions(rest), s.outward(e)...))
 		return
 	}
 	var own []Record

@@ -28,7 +28,15 @@ type attrRule struct {
 	// free says that no class need allow the attribute: it is unknown or
 	// operational, or tells the classes.
 	free bool
+	// reference says that values are names of entries.
+	reference bool
 }
+
+// The syntaxes of names (RFC 4517 sections 3.3.9 and 3.3.21).
+const (
+	syntaxDN      = "1.3.6.1.4.1.1466.115.121.1.12"
+	syntaxNameUID = "1.3.6.1.4.1.1466.115.121.1.34"
+)
 
 // attr returns the rule of an attribute description.
 func (m *memo) attr(desc string) *attrRule {
@@ -43,6 +51,7 @@ func (m *memo) attr(desc string) *attrRule {
 	r.operational = operationalName(r.name) != ""
 	t := m.schema.Attribute(r.name)
 	r.free = t == nil || t.Operational || r.operational || r.name == m.schema.Canonical(objectClass)
+	r.reference = t != nil && !t.Operational && !r.operational && t.Equality != "" && (t.Syntax == syntaxDN || t.Syntax == syntaxNameUID)
 	m.attrs.put(desc, r)
 	return r
 }

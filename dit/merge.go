@@ -46,6 +46,7 @@ func (s *State) merge(c *changelog.Change) ([]ID, error) {
 	if s.alters(c) {
 		before = s.shape(e)
 	}
+	tomb := tombOf(e)
 	changed, err := e.absorb(c)
 	if err != nil {
 		return nil, err
@@ -53,11 +54,15 @@ func (s *State) merge(c *changelog.Change) ([]ID, error) {
 	if changed = s.spillOver(e) || changed; !changed || s.err != nil {
 		return nil, nil
 	}
+	others := s.point(e, c, tomb)
 	if !before.node.known || s.alters(c) {
-		return s.mergeShape(e, c, before), nil
+		touched := s.mergeShape(e, c, before)
+		s.reviewOthers(others)
+		return touched, nil
 	}
 	s.save(e)
 	s.review(e)
+	s.reviewOthers(others)
 	if !e.node.placed {
 		return nil, nil
 	}

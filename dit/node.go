@@ -55,6 +55,11 @@ const (
 	keyJournal = 'j' // id, 0 or 1 and attribute, record: kind and time; 1 is of values of that attribute, spilled
 	keyKind    = 'k' // kind, inverted time, id, record: the records of one kind, newest first
 	keyRecord  = 'r' // record, id
+	keyTomb    = 'd' // digest of name, id: an entry that was ever deleted under that name
+	keyDeath   = 'D' // inverted time of deletion, id: an entry that was ever deleted, newest first
+	keyRefer   = 'R' // digest of name, id: an entry that was ever given the name as a value
+	keyPair    = 'p' // id, id: the first was ever given the name under which the second was deleted
+	keyUnique  = 'u' // attribute, normal form, id: an entry that was ever given the value, which is to be unique
 	keyTotals  = 't' // digest and counts
 	keyKinds   = 'c' // how many records there are of each kind
 )

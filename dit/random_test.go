@@ -16,6 +16,7 @@ func TestRandom(t *testing.T) {
 	for _, kind := range []dit.Kind{
 		dit.ValueSuperseded, dit.RenameSuperseded, dit.MoveSuperseded, dit.MoveSkipped, dit.ChangeOnDeleted,
 		dit.DeleteSuperseded, dit.NameConflict, dit.GlueShown, dit.MustRepaired, dit.HiddenNoClass,
+		dit.DanglingReference, dit.UniquenessViolation,
 	} {
 		if reached[kind] == 0 && !testing.Short() {
 			t.Errorf("no record of kind %s was ever compared", kind)

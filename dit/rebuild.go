@@ -6,7 +6,8 @@ import "ldapsync/changelog"
 // must follow a change of the rules, such as a new schema; any view may be
 // another afterwards. It writes to every entry.
 func (s *State) Rebuild() error {
-	for _, kind := range []byte{keyName, keyOther, keyMove, keyGap, keyJournal, keyKind, keyRecord, keyKinds, keySpill} {
+	for _, kind := range []byte{keyName, keyOther, keyMove, keyGap, keyJournal, keyKind, keyRecord, keyKinds, keySpill,
+		keyTomb, keyDeath, keyRefer, keyPair, keyUnique} {
 		s.deleteAll([]byte{kind})
 	}
 	s.total().counts.Recorded = 0
@@ -25,10 +26,8 @@ func (s *State) Rebuild() error {
 		s.settle(e.node.parent)
 	})
 	s.forgetFamilies()
-	s.eachEntry(func(e *entry) {
-		s.spillOver(e)
-		s.review(e)
-	})
+	s.eachEntry(func(e *entry) { s.spillOver(e) })
+	s.eachEntry(s.review)
 	s.flush()
 	return s.caught()
 }
@@ -48,6 +47,7 @@ func (s *State) uproot(e *entry) {
 		}
 	}
 	s.save(e)
+	s.pointAll(e)
 }
 
 // regroup stores the values of a spilled attribute by their normal forms.

@@ -36,10 +36,11 @@ func (s *State) uneventful(e *entry) bool {
 
 // records returns what was decided about e, without what has been settled.
 func (s *State) records(e *entry) []Record {
-	return slices.DeleteFunc(s.decisions(e), func(r Record) bool { return e.isSettled(r.key()) })
+	out := append(s.decisions(e), s.outward(e)...)
+	return slices.DeleteFunc(out, func(r Record) bool { return e.isSettled(r.key()) })
 }
 
-// decisions returns everything that was decided about e.
+// decisions returns what was decided about e, but for what outward returns.
 func (s *State) decisions(e *entry) []Record {
 	var out []Record
 	if e.created == nil {

@@ -21,6 +21,9 @@ type Rules struct {
 	// Containers lists object classes whose entries, where several claim one
 	// name, are shown with the children of all below the first.
 	Containers []string
+	// Unique lists attributes of which no two entries should have the same
+	// value. Entries that do keep it; the journal tells.
+	Unique []string
 	// Suffix is the name of the entry that has no parent.
 	Suffix dn.DN
 

@@ -41,9 +41,6 @@ func (e *entry) settle(k recordKey, at changelog.CSN) bool {
 }
 
 func (e *entry) appendSettled(b []byte) []byte {
-	if len(e.settled) == 0 {
-		return b
-	}
 	b = binary.AppendUvarint(b, uint64(len(e.settled)))
 	for _, d := range e.settled {
 		b = appendCSN(append(b, d.key[:]...), d.at)
@@ -53,7 +50,6 @@ func (e *entry) appendSettled(b []byte) []byte {
 
 func (r *reader) settled() []settled {
 	out := make([]settled, r.count(9))
-	r.check(len(out) > 0, "count of what is settled")
 	for i := range out {
 		copy(out[i].key[:], r.take(uint64(len(recordKey{}))))
 		out[i].at = r.csn()

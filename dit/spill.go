@@ -128,7 +128,12 @@ func valuePrefix(id ID, attr string) []byte { return appendKeyText(idKey(keyValu
 
 // readGroup returns the values stored that match raw.
 func (s *State) readGroup(id ID, attr, canonical, raw string) valueGroup {
-	g := valueGroup{key: appendKeyText(valuePrefix(id, attr), s.rules.Schema.Normalise(canonical, raw))}
+	return s.groupOf(id, attr, s.rules.Schema.Normalise(canonical, raw))
+}
+
+// groupOf returns the values stored that have a normal form.
+func (s *State) groupOf(id ID, attr, norm string) valueGroup {
+	g := valueGroup{key: appendKeyText(valuePrefix(id, attr), norm)}
 	if stored := s.kv.Get(g.key); stored != nil {
 		g.values = s.readValues(string(stored), new(stamp))
 	}

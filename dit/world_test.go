@@ -32,6 +32,7 @@ var profiles = map[string]profile{
 	"classes":    {add: 3, remove: 2, rename: 1, values: 12, names: []string{"cn=a", "ou=p"}, attrs: []string{"objectClass", "homeDirectory", "sn"}},
 	"names":      {add: 6, remove: 3, rename: 5, move: 4, values: 1, names: []string{"ou=p", "OU=P", "cn=a", "cn=b+sn=b"}},
 	"merging":    {add: 12, remove: 3, rename: 2, move: 1, names: []string{"ou=p", "ou=q", "ou=q"}},
+	"pointing":   {add: 6, remove: 2, values: 12, restore: 1, names: []string{"ou=p", "cn=a"}, attrs: []string{"seeAlso", "seeAlso", "seeAlso", "sn", "employeeNumber", "objectClass"}},
 	"life":       {add: 5, remove: 6, rename: 1, move: 2, values: 4, restore: 3, names: []string{"ou=p", "ou=q", "cn=a"}},
 }
 
@@ -50,6 +51,7 @@ type world struct {
 
 func newWorld(t testing.TB, p profile, seed uint64) *world {
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 7)), profile: p, rules: testRules(t)}
+	w.rules.Unique = []string{"employeeNumber", "SN"}
 	for i := range 3 + w.rng.IntN(2) {
 		w.replicas = append(w.replicas, newReplica(changelog.SID(i+1), w.rules))
 		w.has = append(w.has, nil)
@@ -235,12 +237,13 @@ func (w *world) randomAdd(parent dn.DN) dit.Operation {
 func (w *world) timestamp() string { return fmt.Sprintf("2026010100%04dZ", w.rng.IntN(6000)) }
 
 var (
-	modAttrs  = []string{"description", "employeeNumber", "jpegPhoto", "member", "sn", "userPassword", "objectClass", "modifyTimestamp", "uidNumber", "homeDirectory", "commonName", "DESCRIPTION", "cn", "unheardOf"}
+	modAttrs  = []string{"description", "seeAlso", "seeAlso", "employeeNumber", "jpegPhoto", "member", "sn", "userPassword", "objectClass", "modifyTimestamp", "uidNumber", "homeDirectory", "commonName", "DESCRIPTION", "cn", "unheardOf"}
 	modValues = map[string][]string{
 		"objectClass":     {"posixAccount", "organizationalUnit", "simpleSecurityObject", "inetOrgPerson", "ldapsyncConflict", "unknownClass"},
 		"employeeNumber":  {"1", "2", "3"},
 		"uidNumber":       {"1", "01", "2"},
 		"modifyTimestamp": {"20260101000000Z", "20260101000001Z"},
+		"seeAlso":         {"cn=a,ou=t,dc=x", "CN=A, ou=T,dc=x", "ou=p,ou=t,dc=x", "cn=b+sn=b,ou=p,ou=t,dc=x"},
 		"member":          {"cn=a,dc=x", "CN=A, dc=x", "cn=b,dc=x"},
 	}
 )

@@ -61,6 +61,7 @@ func New(rules dit.Rules, changes []*changelog.Change) *Model {
 			n.Records[id] = append(n.ownRecords(e), n.Records[id]...)
 		}
 	}
+	n.outward()
 	for id, records := range n.Records {
 		n.Records[id] = slices.DeleteFunc(records, func(r dit.Record) bool { return n.settled[r.ID()] })
 	}

@@ -1,0 +1,151 @@
+package dit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"ldapsync/changelog"
+	"ldapsync/dn"
+)
+
+// Tombstone is an entry that is deleted.
+type Tombstone struct {
+	ID ID
+	// DN is the name under which it was deleted, "" where nobody said.
+	DN string
+	// Deleted says when and on which server.
+	Deleted changelog.CSN
+}
+
+// tomb is what is known of an entry's newest deletion.
+type tomb struct {
+	at   *stamp
+	name string
+}
+
+func tombOf(e *entry) tomb { return tomb{e.deleted, e.lastDN} }
+
+// nameDigest is the digest of the normal form of a name.
+type nameDigest [16]byte
+
+func digestOfName(norm string) (d nameDigest) {
+	sum := sha256.Sum256([]byte(norm))
+	copy(d[:], sum[:])
+	return d
+}
+
+// normalName returns the normal form of a DN, false for what is none.
+func (s *State) normalName(text string) (string, bool) {
+	name, err := dn.Parse(text)
+	if err != nil || len(name) == 0 {
+		return "", false
+	}
+	return name.Key(s.rules.Schema), true
+}
+
+func digestKey(kind byte, d nameDigest, ids ...ID) []byte {
+	k := append([]byte{kind}, d[:]...)
+	for _, id := range ids {
+		k = append(k, id[:]...)
+	}
+	return k
+}
+
+func deathKey(at *stamp, id ID) []byte {
+	when := indexOf(Record{Lost: Side{CSN: at.csn}}).when
+	return append(append([]byte{keyDeath}, when[:]...), id[:]...)
+}
+
+// bury keeps the indexes of deletions when the newest of e becomes another, and
+// returns the entries that name e or did name it.
+func (s *State) bury(e *entry, before tomb) (referrers []ID) {
+	if before.at == e.deleted {
+		return nil
+	}
+	if before.at != nil {
+		s.delete(deathKey(before.at, e.id))
+	}
+	s.put(deathKey(e.deleted, e.id), []byte{})
+	if norm, ok := s.normalName(before.name); before.at != nil && ok {
+		d := digestOfName(norm)
+		s.delete(digestKey(keyTomb, d, e.id))
+		for _, id := range s.idsAt(digestKey(keyRefer, d)) {
+			s.delete(idKey(keyPair, id, e.id))
+			referrers = append(referrers, id)
+		}
+	}
+	if norm, ok := s.normalName(e.lastDN); ok {
+		d := digestOfName(norm)
+		s.put(digestKey(keyTomb, d, e.id), []byte{})
+		for _, id := range s.idsAt(digestKey(keyRefer, d)) {
+			s.put(idKey(keyPair, id, e.id), []byte{})
+		}
+	}
+	return referrers
+}
+
+// idsAt returns the ids at the end of the keys with a prefix.
+func (s *State) idsAt(prefix []byte) (ids []ID) {
+	s.kv.Scan(prefix, nil, func(k, _ []byte) bool {
+		ids = append(ids, lastID(k))
+		return true
+	})
+	return ids
+}
+
+// FindDeleted returns the entries that were deleted under a name and are not
+// restored.
+func (s *State) FindDeleted(name dn.DN) ([]Tombstone, error) {
+	norm := name.Key(s.rules.Schema)
+	var out []Tombstone
+	for _, id := range s.idsAt(digestKey(keyTomb, digestOfName(norm))) {
+		e := s.load(id)
+		if e == nil || !e.node.created || e.node.live {
+			continue
+		}
+		if last, ok := s.normalName(e.lastDN); ok && last == norm {
+			out = append(out, Tombstone{id, e.lastDN, e.deleted.csn})
+		}
+	}
+	return out, s.caught()
+}
+
+// Deleted returns a page of the entries that are deleted, newest deletion
+// first: those under a name below base or equal to it (nil for all). Next is
+// where the next page begins, "" after the last.
+func (s *State) Deleted(base dn.DN, limit int, after string) (page []Tombstone, next string, err error) {
+	from, err := hex.DecodeString(after)
+	const size = changelog.CSNKeySize + len(ID{})
+	if err != nil || len(from) != 0 && len(from) != size {
+		return nil, "", fmt.Errorf("%w: %.80q", ErrPage, after)
+	}
+	if limit <= 0 {
+		limit = DefaultPage
+	}
+	prefix := []byte{keyDeath}
+	s.kv.Scan(prefix, append(prefix, from...), func(k, _ []byte) bool {
+		position := hex.EncodeToString(k[1:])
+		if position == after {
+			return true
+		}
+		e := s.peek(lastID(k))
+		if e == nil || !e.node.created || e.node.live || !s.under(e.lastDN, base) {
+			return true
+		}
+		page = append(page, Tombstone{e.id, e.lastDN, e.deleted.csn})
+		if len(page) == limit {
+			next = position
+		}
+		return len(page) < limit
+	})
+	return page, next, s.caught()
+}
+
+func (s *State) under(text string, base dn.DN) bool {
+	if base == nil {
+		return true
+	}
+	name, err := dn.Parse(text)
+	return err == nil && (name.Equal(base, s.rules.Schema) || name.IsBelow(base, s.rules.Schema))
+}
