@@ -39,7 +39,9 @@ var mayImport = map[string]string{
 	"store":   "changelog directory dit dn octets schema",
 	"replica": "changelog directory dit dn ldif octets protocol roles schema store",
 	// Many servers of one suffix, without any network.
-	"simulate": "changelog directory directory/memory dit dit/naive dn ldif replica roles schema store",
+	"simulate":        "changelog directory directory/memory dit dit/naive dn ldif replica roles schema store",
+	"simulate/series": "simulate",
+	"simulate/soak":   "simulate simulate/series",
 	// One server.
 	"config":  "changelog dn",
 	"control": "roles",

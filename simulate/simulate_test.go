@@ -1,19 +1,18 @@
 package simulate_test
 
 import (
-	"cmp"
 	"errors"
 	"flag"
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"ldapsync/simulate"
+	"ldapsync/simulate/series"
 )
 
 var (
@@ -26,33 +25,19 @@ var (
 	shrink    = flag.Bool("shrink", true, "shorten a history that fails")
 )
 
+// TestMain lets more garbage lie: a history holds little and leaves much.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(1600)
+	os.Exit(m.Run())
+}
+
 // TestHistories runs histories on all processors.
 func TestHistories(t *testing.T) {
-	var (
-		mu   sync.Mutex
-		all  simulate.Stats
-		bad  error
-		next atomic.Int64
-		done sync.WaitGroup
-	)
-	for range runtime.GOMAXPROCS(0) {
-		done.Go(func() {
-			for i := next.Add(1) - 1; i < int64(*histories); i = next.Add(1) - 1 {
-				stats, err := simulate.Run(simulate.Config{
-					Seed: *seed + uint64(i), Profile: simulate.Profiles[int(i)%len(simulate.Profiles)], Steps: *steps, Every: *every,
-				})
-				mu.Lock()
-				all.Add(stats)
-				if bad = cmp.Or(bad, err); bad != nil {
-					next.Store(int64(*histories))
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	done.Wait()
-	if bad != nil {
-		report(t, bad)
+	s := series.Series{First: *seed, Steps: *steps, Every: *every}
+	t.Logf("%d histories of %d steps, seeds %d to %d", *histories, *steps, *seed, *seed+uint64(*histories)-1)
+	all, err := s.Run(t.Context(), simulate.Run, 0, *histories, runtime.GOMAXPROCS(0))
+	if err != nil {
+		report(t, err)
 	}
 	t.Logf("%+v", all)
 }

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"ldapsync/simulate"
+	"ldapsync/simulate/series"
+)
+
+// soak is a long series of histories that can be interrupted. After each chunk
+// what is done is written to a file, and the next run goes on from there.
+type soak struct {
+	series  series.Series
+	number  int
+	chunk   int
+	workers int
+	// file is where the progress stands.
+	file string
+	// program identifies the code: progress made by another is not counted.
+	program string
+	out     io.Writer
+	now     func() time.Time
+	run     series.Runner
+}
+
+// progress is what the file holds.
+type progress struct {
+	Program string         `json:"program"`
+	Seed    uint64         `json:"seed"`
+	Steps   int            `json:"steps"`
+	Every   int            `json:"every"`
+	Done    int            `json:"done"`
+	Busy    time.Duration  `json:"busy_ns"`
+	Stats   simulate.Stats `json:"stats"`
+}
+
+// fresh returns the progress of a series of which nothing is done.
+func (s *soak) fresh() progress {
+	return progress{Program: s.program, Seed: s.series.First, Steps: s.series.Steps, Every: s.series.Every}
+}
+
+// load returns how far an earlier run came with the same series and program.
+func (s *soak) load() (progress, error) {
+	p := s.fresh()
+	raw, err := os.ReadFile(s.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	var old progress
+	if err := json.Unmarshal(raw, &old); err != nil {
+		return p, fmt.Errorf("%s: %w", s.file, err)
+	}
+	same := old
+	same.Done, same.Busy, same.Stats = 0, 0, simulate.Stats{}
+	if same.Program != p.Program || same.Seed != p.Seed || same.Steps != p.Steps || same.Every != p.Every {
+		fmt.Fprintf(s.out, "the progress in %s is of another program or series: beginning anew\n", s.file)
+		return p, nil
+	}
+	if old.Done < 0 {
+		return p, fmt.Errorf("%s: %d histories done", s.file, old.Done)
+	}
+	return old, nil
+}
+
+// save replaces the file, whole or not at all.
+func (s *soak) save(p progress) error {
+	raw, err := json.MarshalIndent(p, "", "\t")
+	if err != nil {
+		return err
+	}
+	next := s.file + ".new"
+	if err := os.MkdirAll(filepath.Dir(s.file), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(next, raw, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(next, s.file)
+}
+
+// lineEvery is the time between two lines of progress.
+const lineEvery = 10 * time.Second
+
+// do runs what is left of the series. It returns the error of ctx when that
+// ends first, and a *simulate.Failure as it was found.
+func (s *soak) do(ctx context.Context) error {
+	p, err := s.load()
+	if err != nil {
+		return err
+	}
+	last := s.series.First + uint64(s.number) - 1
+	fmt.Fprintf(s.out, "histories of %d steps, seeds %d to %d, on %d processors; progress in %s\n", s.series.Steps, s.series.First, last, s.workers, s.file)
+	if p.Done > 0 {
+		fmt.Fprintf(s.out, "going on after %d\n", p.Done)
+	}
+	began, from := s.now(), p
+	lined := began
+	for p.Done < s.number {
+		to := min(p.Done+s.chunk, s.number)
+		stats, err := s.series.Run(ctx, s.run, p.Done, to, s.workers)
+		if err != nil {
+			return err
+		}
+		p.Done = to
+		p.Stats.Add(stats)
+		now := s.now()
+		p.Busy = from.Busy + now.Sub(began)
+		if err := s.save(p); err != nil {
+			return err
+		}
+		if now.Sub(lined) >= lineEvery {
+			lined = now
+			fmt.Fprintln(s.out, s.line(p, p.Done-from.Done, now.Sub(began)))
+		}
+	}
+	fmt.Fprintf(s.out, "%d histories of %d steps went well in %s\n%s", p.Done, s.series.Steps, p.Busy.Round(time.Second), coverage(p.Stats))
+	return nil
+}
+
+// line says how far the series is, how fast it went since this run began, and
+// what was seldom reached.
+func (s *soak) line(p progress, done int, took time.Duration) string {
+	rate := float64(done) / max(took.Seconds(), 1e-3)
+	left := time.Duration(float64(s.number-p.Done) / max(rate, 1e-3) * float64(time.Second)).Round(time.Second)
+	return fmt.Sprintf("%d of %d (%.1f%%), %.0f/s, %s left; %d writes, %d crashes; seldom: %s", p.Done, s.number,
+		100*float64(p.Done)/float64(s.number), rate, left, p.Stats.Writes, p.Stats.Crashes, strings.Join(rarest(p.Stats.Journal, 3), ", "))
+}
+
+// rarest returns the n kinds that were reached least often, with how often.
+func rarest(counts map[string]int, n int) []string {
+	kinds := byCount(counts)
+	out := make([]string, 0, n)
+	for _, kind := range kinds[:min(n, len(kinds))] {
+		out = append(out, fmt.Sprintf("%s %d", kind, counts[kind]))
+	}
+	return out
+}
+
+// byCount returns the keys, the smallest count first.
+func byCount(counts map[string]int) []string {
+	kinds := make([]string, 0, len(counts))
+	for kind := range counts {
+		kinds = append(kinds, kind)
+	}
+	slices.SortFunc(kinds, func(a, b string) int {
+		if counts[a] != counts[b] {
+			return counts[a] - counts[b]
+		}
+		return strings.Compare(a, b)
+	})
+	return kinds
+}
+
+// coverage lists what the histories reached.
+func coverage(s simulate.Stats) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "  %d writes of clients, %d changes, %d crashes, %d writes of unknown outcome, at most %d rounds to agree\n",
+		s.Writes, s.Changes, s.Crashes, s.Unknown, s.MaxRounds)
+	for _, kind := range byCount(s.Journal) {
+		fmt.Fprintf(&b, "  journal %-20s %d\n", kind, s.Journal[kind])
+	}
+	return b.String()
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ldapsync/simulate"
+	"ldapsync/simulate/series"
+)
+
+// newSoak returns a soak of short histories, on a clock that goes by a minute
+// whenever it is looked at.
+func newSoak(t *testing.T, out *bytes.Buffer) *soak {
+	now := time.Unix(0, 0)
+	return &soak{
+		series: series.Series{First: 50, Steps: 6}, number: 30, chunk: 10, workers: 2, program: "p", out: out,
+		file: filepath.Join(t.TempDir(), "deep", "soak.json"), run: simulate.Run,
+		now: func() time.Time { now = now.Add(time.Minute); return now },
+	}
+}
+
+func (s *soak) mustLoad(t *testing.T) progress {
+	t.Helper()
+	p, err := s.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestGoesOnWhereItWasStopped(t *testing.T) {
+	var out bytes.Buffer
+	whole := newSoak(t, &out)
+	if err := whole.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	s := newSoak(t, &out)
+	ctx, cancel := context.WithCancel(context.Background())
+	begun := map[uint64]bool{}
+	s.workers = 1
+	s.run = func(c simulate.Config) (simulate.Stats, error) {
+		if begun[c.Seed] = true; len(begun) == 15 {
+			cancel()
+		}
+		return simulate.Run(c)
+	}
+	if err := s.do(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if p := s.mustLoad(t); p.Done != 10 {
+		t.Fatalf("%d done before it was stopped", p.Done)
+	}
+	again := map[uint64]bool{}
+	s.run = func(c simulate.Config) (simulate.Stats, error) {
+		again[c.Seed] = true
+		return simulate.Run(c)
+	}
+	out.Reset()
+	if err := s.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if len(again) != 20 || again[50] {
+		t.Errorf("%d histories after it was stopped: %v", len(again), again)
+	}
+	if diff := cmp.Diff(whole.mustLoad(t).Stats, s.mustLoad(t).Stats); diff != "" {
+		t.Error("counted otherwise than without a stop: ", diff)
+	}
+	for _, want := range []string{"seeds 50 to 79", "going on after 10", "20 of 30 (66.7%), 0/s, 1m0s left", "30 histories of 6 steps went well"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+}
+
+func TestDoneIsDone(t *testing.T) {
+	var out bytes.Buffer
+	s := newSoak(t, &out)
+	if err := s.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	s.run = func(c simulate.Config) (simulate.Stats, error) {
+		t.Error("run again: ", c)
+		return simulate.Stats{}, nil
+	}
+	if err := s.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestProgressOfAnotherDoesNotCount(t *testing.T) {
+	for name, change := range map[string]func(*soak){
+		"program": func(s *soak) { s.program = "q" },
+		"seed":    func(s *soak) { s.series.First++ },
+		"steps":   func(s *soak) { s.series.Steps++ },
+		"every":   func(s *soak) { s.series.Every++ },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			s := newSoak(t, &out)
+			p := s.fresh()
+			p.Done = 12
+			if err := s.save(p); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.mustLoad(t); got.Done != 12 {
+				t.Fatalf("%d done", got.Done)
+			}
+			change(s)
+			if got := s.mustLoad(t); got.Done != 0 || !strings.Contains(out.String(), "beginning anew") {
+				t.Errorf("%d done, %q", got.Done, out.String())
+			}
+		})
+	}
+}
+
+func TestDamagedProgressIsAnError(t *testing.T) {
+	s := newSoak(t, new(bytes.Buffer))
+	if err := s.save(progress{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range []string{"", "{", `{"program":"p","seed":50,"steps":6,"done":-1}`} {
+		if err := os.WriteFile(s.file, []byte(raw), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.do(context.Background()); err == nil {
+			t.Errorf("%q is taken", raw)
+		}
+	}
+}
+
+func TestAFailureIsPrintedAndNotPassed(t *testing.T) {
+	var out, errOut bytes.Buffer
+	s := newSoak(t, &out)
+	bad := &simulate.Failure{Config: simulate.Config{Seed: 61, Profile: simulate.Tree, Steps: 1}, Rule: "rule", What: "what"}
+	s.run = func(c simulate.Config) (simulate.Stats, error) {
+		if c.Seed == bad.Config.Seed {
+			return simulate.Stats{}, bad
+		}
+		return simulate.Stats{Histories: 1}, nil
+	}
+	for range 2 {
+		if code := s.exit(s.do(context.Background()), &errOut); code != 1 {
+			t.Errorf("exit code %d", code)
+		}
+		if p := s.mustLoad(t); p.Done != 10 {
+			t.Errorf("%d done", p.Done)
+		}
+	}
+	if !strings.Contains(out.String(), "-profile tree -seed 61 -steps 1") || !strings.Contains(out.String(), "shortened: ") {
+		t.Error(out.String())
+	}
+}
+
+func TestCommand(t *testing.T) {
+	var out, errOut bytes.Buffer
+	args := []string{"-histories", "3", "-steps", "2", "-dir", t.TempDir()}
+	if code := command(context.Background(), args, &out, &errOut); code != 0 || errOut.Len() > 0 {
+		t.Errorf("exit code %d: %s", code, &errOut)
+	}
+	if code := command(context.Background(), []string{"-histories", "0"}, &out, &errOut); code != 2 || errOut.Len() == 0 {
+		t.Errorf("exit code %d for no histories", code)
+	}
+}
