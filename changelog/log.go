@@ -111,6 +111,22 @@ func (l *Log) putMark(sid SID, m Mark) error {
 	return l.vector.Put(sidKey(sid), m.CSN.AppendKey(binary.BigEndian.AppendUint64(nil, m.Seq)))
 }
 
+// Begin makes the log of a server begin behind m: the state is known to hold
+// what the changes up to there did, and they are not stored. It returns ErrKnown
+// when changes of the server are stored, or the log reaches as far already.
+func (l *Log) Begin(sid SID, m Mark) error {
+	have, err := l.Mark(sid)
+	switch {
+	case err != nil:
+		return err
+	case !sid.Valid() || m.Seq == 0 || m.CSN.SID != sid:
+		return fmt.Errorf("%w: log of server %s cannot begin at %d, %s", ErrChange, sid, m.Seq, m.CSN)
+	case have.Seq >= m.Seq || l.First(sid) != 0:
+		return fmt.Errorf("%w: log of server %s reaches to %d", ErrKnown, sid, have.Seq)
+	}
+	return l.putMark(sid, m)
+}
+
 // Append stores the next change of its server and advances the vector over it.
 // It returns ErrKnown or ErrGap when c is not the next one.
 func (l *Log) Append(c *Change) error {

@@ -97,11 +97,13 @@ func (a *absorption) edge(parent ID) {
 	}
 }
 
-func (a *absorption) name(rdn dn.RDN, deleteOld bool) {
+func (a *absorption) name(rdn dn.RDN, deleteOld bool) { a.nameAs(rdn.String(), deleteOld) }
+
+func (a *absorption) nameAs(rdn string, deleteOld bool) {
 	e := a.entry
 	i, found := slices.BinarySearchFunc(e.names, a.at, func(n naming, at *stamp) int { return n.at.csn.Compare(at.csn) })
 	if !found {
-		e.names = slices.Insert(e.names, i, naming{a.at, rdn.String(), deleteOld})
+		e.names = slices.Insert(e.names, i, naming{a.at, rdn, deleteOld})
 		a.changed = true
 	}
 }

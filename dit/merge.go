@@ -56,7 +56,7 @@ func (s *State) merge(c *changelog.Change) ([]ID, error) {
 	}
 	others := s.point(e, c, tomb)
 	if !before.node.known || s.alters(c) {
-		touched := s.mergeShape(e, c, before)
+		touched := s.mergeShape(e, c.CSN, before)
 		s.reviewOthers(others)
 		return touched, nil
 	}
@@ -138,13 +138,14 @@ func (s *State) derive(e *entry, parent ID) {
 	}
 }
 
-// mergeShape finishes the merge of a change that may alter where entries are
-// shown and under which names. E has absorbed it and is not saved.
-func (s *State) mergeShape(e *entry, c *changelog.Change, before shape) []ID {
+// mergeShape finishes the merge of facts that may alter where entries are shown
+// and under which names. E has absorbed them, with at most one more edge, of
+// change at, and is not saved.
+func (s *State) mergeShape(e *entry, at changelog.CSN, before shape) []ID {
 	var r reshaping
 	parent := before.node.parent
 	if len(e.edges) > before.edges {
-		r = s.reshape(e, c.CSN)
+		r = s.reshape(e, at)
 		if p, moved := r.parents[e.id]; moved {
 			parent = p
 		}

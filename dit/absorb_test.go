@@ -1,0 +1,253 @@
+package dit_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ldapsync/changelog"
+	"ldapsync/dit"
+)
+
+// exported returns every record of a state, in pages of a budget.
+func exported(t testing.TB, kv dit.KV, budget int) (records [][]byte) {
+	t.Helper()
+	var at dit.Mark
+	for more := true; more; {
+		var page [][]byte
+		var err error
+		before := at
+		if page, at, more, err = dit.Open(kv, testRules(t)).Export(at, budget); err != nil {
+			t.Fatal(err)
+		}
+		if more && before.ID == at.ID && bytes.Equal(before.Within, at.Within) {
+			t.Fatal("export stands still")
+		}
+		records = append(records, page...)
+	}
+	return records
+}
+
+func absorb(t testing.TB, kv dit.KV, records ...[]byte) []dit.ID {
+	t.Helper()
+	var all []dit.ID
+	for _, r := range records {
+		touched, err := dit.Open(kv, testRules(t)).Absorb(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, touched...)
+	}
+	return all
+}
+
+func mergeAll(t testing.TB, kv dit.KV, changes []*changelog.Change) {
+	t.Helper()
+	for _, c := range changes {
+		if _, err := dit.Open(kv, testRules(t)).Merge(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestExportedIsAbsorbed promises that records mean what the changes mean that
+// they come from: into nothing, into a state that has some of the changes, in any
+// order, repeatedly, and while the exporting state goes on.
+func TestExportedIsAbsorbed(t *testing.T) {
+	for _, spill := range []int{0, 2, 256} {
+		for name, p := range profiles {
+			t.Run(fmt.Sprint(name, spill), func(t *testing.T) {
+				defer dit.SetSpill(spill, 1<<10)()
+				for seed := range uint64(2) {
+					exportAndAbsorb(t, p, seed)
+				}
+			})
+		}
+	}
+}
+
+func exportAndAbsorb(t *testing.T, p profile, seed uint64) {
+	w := newWorld(t, p, seed)
+	for range 60 {
+		w.step()
+	}
+	rng := rand.New(rand.NewPCG(seed, 9))
+	from := dit.NewMemory()
+	mergeAll(t, from, w.has[1])
+	records := exported(t, from, 1+rng.IntN(200))
+
+	empty := dit.NewMemory()
+	views := map[dit.ID]*dit.Shown{}
+	for _, r := range records {
+		touched := absorb(t, empty, r)
+		for _, id := range w.ids {
+			now, err := dit.Open(empty, w.rules).View(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Contains(touched, id) && !cmp.Equal(views[id], now) {
+				t.Fatalf("the view of %s changed and was not touched", id)
+			}
+			views[id] = now
+		}
+	}
+	if d := cmp.Diff(dump(from), dump(empty)); d != "" {
+		t.Fatalf("absorbed by nothing:\n%s", d)
+	}
+	if touched := absorb(t, empty, records...); len(touched) > 0 {
+		t.Fatalf("what is known touches %v", touched)
+	}
+
+	some := dit.NewMemory()
+	mergeAll(t, some, w.has[0])
+	rng.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
+	absorb(t, some, append(records, records[:rng.IntN(len(records))]...)...)
+	union := dit.NewMemory()
+	mergeAll(t, union, append(slices.Clone(w.has[0]), w.has[1]...))
+	if d := cmp.Diff(dump(union), dump(some)); d != "" {
+		t.Fatalf("absorbed by another:\n%s", d)
+	}
+	exportWhileMerging(t, w, rng, union)
+}
+
+// exportWhileMerging lets the exporting state take in the other changes between
+// the pages; what is absorbed lacks nothing of what was there at the first page.
+func exportWhileMerging(t *testing.T, w *world, rng *rand.Rand, union *dit.Memory) {
+	from, to := dit.NewMemory(), dit.NewMemory()
+	mergeAll(t, from, w.has[0])
+	late := w.has[1]
+	var at dit.Mark
+	for more := true; more; {
+		var page [][]byte
+		var err error
+		if page, at, more, err = dit.Open(from, w.rules).Export(at, 1+rng.IntN(100)); err != nil {
+			t.Fatal(err)
+		}
+		absorb(t, to, page...)
+		n := min(len(late), rng.IntN(4))
+		mergeAll(t, from, late[:n])
+		late = late[n:]
+	}
+	mergeAll(t, to, w.has[1])
+	if !maps.Equal(dump(union), dump(to)) {
+		t.Fatalf("a state that moved was not exported whole:\n%s", cmp.Diff(dump(union), dump(to)))
+	}
+}
+
+// TestExportIsBounded promises that a page is as large as its budget and one value.
+func TestExportIsBounded(t *testing.T) {
+	kv := dit.NewMemory()
+	s, next := group(t, kv, 50_000)
+	photo := string(bytes.Repeat([]byte{7, 1, 9}, 3<<20))
+	if _, err := s.Merge(next(changelog.Mod{Op: changelog.ModReplace, Attr: "jpegPhoto", Values: []string{photo}})); err != nil {
+		t.Fatal(err)
+	}
+	const budget = 64 << 10
+	records := exported(t, kv, budget)
+	large := 0
+	for _, r := range records {
+		if len(r) > 2*budget {
+			large++
+		}
+	}
+	if large != 1 || len(records) < 20 {
+		t.Errorf("%d of %d records are large, want the photo's", large, len(records))
+	}
+	to := dit.NewMemory()
+	absorb(t, to, records...)
+	if !maps.Equal(dump(kv), dump(to)) {
+		t.Error("another state")
+	}
+}
+
+// TestExportGoesOnUnderAnotherSchema promises that nothing is left out where the
+// order of an entry's values is another than when the export began.
+func TestExportGoesOnUnderAnotherSchema(t *testing.T) {
+	kv := dit.NewMemory()
+	s, _ := group(t, kv, 1000)
+	page, at, more, err := s.Export(dit.Mark{}, 20_000)
+	if err != nil || !more || len(at.Within) == 0 {
+		t.Fatalf("%d records, %+v, %v", len(page), at, err)
+	}
+	other := bytes.Clone(at.Within)
+	other[1] ^= 1 // in the digest of the schema
+	again, _, _, err := s.Export(dit.Mark{ID: at.ID, Within: other}, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := dit.NewMemory()
+	absorb(t, to, append(page, again...)...)
+	if !maps.Equal(dump(kv), dump(to)) {
+		t.Error("another state")
+	}
+}
+
+func TestRecordsSplit(t *testing.T) {
+	want := [][]byte{{1}, bytes.Repeat([]byte{2}, 300), {3}}
+	got, err := dit.SplitRecords(dit.AppendRecords(nil, want...))
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	for _, bad := range [][]byte{{0}, {2, 1}, {0xff}, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1}} {
+		if _, err := dit.SplitRecords(bad); !errors.Is(err, dit.ErrRecord) {
+			t.Errorf("%x: %v", bad, err)
+		}
+	}
+}
+
+// FuzzAbsorb absorbs any bytes: what is refused leaves no trace, what is not can
+// be exported and means the same there.
+func FuzzAbsorb(f *testing.F) {
+	kv, _ := eventful(f)
+	defer dit.SetSpill(3, 1<<10)()
+	records := exported(f, kv, 100)
+	for _, r := range records {
+		f.Add(r)
+	}
+	rules := testRules(f)
+	f.Fuzz(func(t *testing.T, record []byte) {
+		to := kv.Clone()
+		_, err := dit.Open(to, rules).Absorb(record)
+		if err != nil {
+			if !errors.Is(err, dit.ErrRecord) {
+				t.Fatalf("unexpected error: %v", err)
+			}
+			if !maps.Equal(dump(kv), dump(to)) {
+				t.Fatal("a refused record was written")
+			}
+			return
+		}
+		again := dit.NewMemory()
+		absorb(t, again, exported(t, to, 1000)...)
+		if d := cmp.Diff(dump(to), dump(again)); d != "" {
+			t.Fatalf("exported and absorbed:\n%s", d)
+		}
+	})
+}
+
+// FuzzExport goes on from any place.
+func FuzzExport(f *testing.F) {
+	kv, ids := eventful(f)
+	rules := testRules(f)
+	defer dit.SetSpill(3, 1<<10)()
+	var at dit.Mark
+	for more := true; more; {
+		_, at, more, _ = dit.Open(kv, rules).Export(at, 50)
+		f.Add(at.ID[:], at.Within)
+	}
+	f.Add(ids[0][:], []byte{0, 1})
+	f.Fuzz(func(t *testing.T, id, within []byte) {
+		var at dit.Mark
+		copy(at.ID[:], id)
+		at.Within = within
+		if _, _, _, err := dit.Open(kv, rules).Export(at, 1000); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
