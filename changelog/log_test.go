@@ -227,3 +227,53 @@ func logSinceAndTrim(t *testing.T, db *store.Store) {
 		}
 	})
 }
+
+// TestLogBeginsInTheMiddle promises that a log that has been told where to begin
+// goes on from there, and serves nobody who is not as far.
+func TestLogBeginsInTheMiddle(t *testing.T) { onEach(t, logBeginsInTheMiddle) }
+
+func logBeginsInTheMiddle(t *testing.T, db *store.Store) {
+	inLog(t, db, func(l *changelog.Log) {
+		at := changelog.Mark{Seq: 10, CSN: change(2, 10).CSN}
+		if err := l.Begin(2, at); err != nil {
+			t.Fatal(err)
+		}
+		if m, _ := l.Mark(2); m != at {
+			t.Errorf("mark %v", m)
+		}
+		for _, bad := range []struct {
+			sid  changelog.SID
+			at   changelog.Mark
+			want error
+		}{
+			{2, at, changelog.ErrKnown},
+			{2, changelog.Mark{Seq: 11}, changelog.ErrChange},
+			{3, changelog.Mark{Seq: 1, CSN: at.CSN}, changelog.ErrChange},
+			{2, changelog.Mark{}, changelog.ErrChange},
+		} {
+			if err := l.Begin(bad.sid, bad.at); !errors.Is(err, bad.want) {
+				t.Errorf("begin %d at %v: %v, want %v", bad.sid, bad.at, err, bad.want)
+			}
+		}
+		if err := l.Append(change(2, 10)); !errors.Is(err, changelog.ErrKnown) {
+			t.Errorf("append what is covered: %v", err)
+		}
+		if err := errors.Join(l.Append(change(2, 11)), l.Append(change(5, 1))); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Begin(2, changelog.Mark{Seq: 20, CSN: change(2, 20).CSN}); !errors.Is(err, changelog.ErrKnown) {
+			t.Errorf("begin behind stored changes: %v", err)
+		}
+		count := func(have changelog.Seqs) (n int, err error) {
+			return n, l.Since(have, func(*changelog.Change) bool { n++; return true })
+		}
+		for _, older := range []changelog.Seqs{nil, {2: 9}, {2: 1, 5: 1}} {
+			if _, err := count(older); !errors.Is(err, changelog.ErrGap) {
+				t.Errorf("since %v: %v", older, err)
+			}
+		}
+		if n, err := count(changelog.Seqs{2: 10}); n != 2 || err != nil {
+			t.Errorf("since the beginning: %d %v", n, err)
+		}
+	})
+}

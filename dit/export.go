@@ -115,7 +115,7 @@ func (x *export) values(id ID, spilled []*attribute, after []byte) bool {
 	for i, a := range spilled {
 		for last := false; !last; {
 			if x.left <= 0 {
-				x.at = Mark{ID: id, Within: x.state.within(spilled[i:], after)}
+				x.at = Mark{ID: id, Within: x.state.markWithin(spilled[i:], after)}
 				return false
 			}
 			var part *attribute
@@ -173,10 +173,10 @@ func share(a *attribute) {
 	}
 }
 
-// within writes where in the spilled attributes of an entry an export stands:
+// markWithin writes where in the spilled attributes of an entry an export stands:
 // the schema by whose normal forms the values are in order, the attributes not
 // exported whole yet, and the key of the last value of the first.
-func (s *State) within(spilled []*attribute, key []byte) []byte {
+func (s *State) markWithin(spilled []*attribute, key []byte) []byte {
 	b := appendText(nil, s.rules.Schema.Digest())
 	b = binary.AppendUvarint(b, uint64(len(spilled)))
 	for _, a := range spilled {
