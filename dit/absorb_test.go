@@ -3,7 +3,6 @@ package dit_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -16,14 +15,14 @@ import (
 )
 
 // exported returns every record of a state, in pages of a budget.
-func exported(t testing.TB, kv dit.KV, budget int) (records [][]byte) {
+func exported(t testing.TB, rules dit.Rules, kv dit.KV, budget int) (records [][]byte) {
 	t.Helper()
 	var at dit.Mark
 	for more := true; more; {
 		var page [][]byte
 		var err error
 		before := at
-		if page, at, more, err = dit.Open(kv, testRules(t)).Export(at, budget); err != nil {
+		if page, at, more, err = dit.Open(kv, rules).Export(at, budget); err != nil {
 			t.Fatal(err)
 		}
 		if more && before.ID == at.ID && bytes.Equal(before.Within, at.Within) {
@@ -34,11 +33,11 @@ func exported(t testing.TB, kv dit.KV, budget int) (records [][]byte) {
 	return records
 }
 
-func absorb(t testing.TB, kv dit.KV, records ...[]byte) []dit.ID {
+func absorb(t testing.TB, rules dit.Rules, kv dit.KV, records ...[]byte) []dit.ID {
 	t.Helper()
 	var all []dit.ID
 	for _, r := range records {
-		touched, err := dit.Open(kv, testRules(t)).Absorb(r)
+		touched, err := dit.Open(kv, rules).Absorb(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,10 +46,10 @@ func absorb(t testing.TB, kv dit.KV, records ...[]byte) []dit.ID {
 	return all
 }
 
-func mergeAll(t testing.TB, kv dit.KV, changes []*changelog.Change) {
+func mergeAll(t testing.TB, rules dit.Rules, kv dit.KV, changes []*changelog.Change) {
 	t.Helper()
 	for _, c := range changes {
-		if _, err := dit.Open(kv, testRules(t)).Merge(c); err != nil {
+		if _, err := dit.Open(kv, rules).Merge(c); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,32 +59,31 @@ func mergeAll(t testing.TB, kv dit.KV, changes []*changelog.Change) {
 // they come from: into nothing, into a state that has some of the changes, in any
 // order, repeatedly, and while the exporting state goes on.
 func TestExportedIsAbsorbed(t *testing.T) {
-	for _, spill := range []int{0, 2, 256} {
-		for name, p := range profiles {
-			t.Run(fmt.Sprint(name, spill), func(t *testing.T) {
-				defer dit.SetSpill(spill, 1<<10)()
-				for seed := range uint64(2) {
-					exportAndAbsorb(t, p, seed)
-				}
-			})
-		}
+	for name, p := range profiles {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, p, 11)
+			for range 60 {
+				w.step()
+			}
+			for _, spill := range []int{0, 2, 256} {
+				reset := dit.SetSpill(spill, 1<<10)
+				exportAndAbsorb(t, w, uint64(spill))
+				reset()
+			}
+		})
 	}
 }
 
-func exportAndAbsorb(t *testing.T, p profile, seed uint64) {
-	w := newWorld(t, p, seed)
-	for range 60 {
-		w.step()
-	}
+func exportAndAbsorb(t *testing.T, w *world, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 9))
 	from := dit.NewMemory()
-	mergeAll(t, from, w.has[1])
-	records := exported(t, from, 1+rng.IntN(200))
+	mergeAll(t, w.rules, from, w.has[1])
+	records := exported(t, w.rules, from, 1+rng.IntN(200))
 
 	empty := dit.NewMemory()
 	views := map[dit.ID]*dit.Shown{}
 	for _, r := range records {
-		touched := absorb(t, empty, r)
+		touched := absorb(t, w.rules, empty, r)
 		for _, id := range w.ids {
 			now, err := dit.Open(empty, w.rules).View(id)
 			if err != nil {
@@ -100,16 +98,16 @@ func exportAndAbsorb(t *testing.T, p profile, seed uint64) {
 	if d := cmp.Diff(dump(from), dump(empty)); d != "" {
 		t.Fatalf("absorbed by nothing:\n%s", d)
 	}
-	if touched := absorb(t, empty, records...); len(touched) > 0 {
+	if touched := absorb(t, w.rules, empty, records...); len(touched) > 0 {
 		t.Fatalf("what is known touches %v", touched)
 	}
 
 	some := dit.NewMemory()
-	mergeAll(t, some, w.has[0])
+	mergeAll(t, w.rules, some, w.has[0])
 	rng.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
-	absorb(t, some, append(records, records[:rng.IntN(len(records))]...)...)
+	absorb(t, w.rules, some, append(records, records[:rng.IntN(len(records))]...)...)
 	union := dit.NewMemory()
-	mergeAll(t, union, append(slices.Clone(w.has[0]), w.has[1]...))
+	mergeAll(t, w.rules, union, append(slices.Clone(w.has[0]), w.has[1]...))
 	if d := cmp.Diff(dump(union), dump(some)); d != "" {
 		t.Fatalf("absorbed by another:\n%s", d)
 	}
@@ -120,7 +118,7 @@ func exportAndAbsorb(t *testing.T, p profile, seed uint64) {
 // the pages; what is absorbed lacks nothing of what was there at the first page.
 func exportWhileMerging(t *testing.T, w *world, rng *rand.Rand, union *dit.Memory) {
 	from, to := dit.NewMemory(), dit.NewMemory()
-	mergeAll(t, from, w.has[0])
+	mergeAll(t, w.rules, from, w.has[0])
 	late := w.has[1]
 	var at dit.Mark
 	for more := true; more; {
@@ -129,12 +127,12 @@ func exportWhileMerging(t *testing.T, w *world, rng *rand.Rand, union *dit.Memor
 		if page, at, more, err = dit.Open(from, w.rules).Export(at, 1+rng.IntN(100)); err != nil {
 			t.Fatal(err)
 		}
-		absorb(t, to, page...)
+		absorb(t, w.rules, to, page...)
 		n := min(len(late), rng.IntN(4))
-		mergeAll(t, from, late[:n])
+		mergeAll(t, w.rules, from, late[:n])
 		late = late[n:]
 	}
-	mergeAll(t, to, w.has[1])
+	mergeAll(t, w.rules, to, w.has[1])
 	if !maps.Equal(dump(union), dump(to)) {
 		t.Fatalf("a state that moved was not exported whole:\n%s", cmp.Diff(dump(union), dump(to)))
 	}
@@ -149,7 +147,7 @@ func TestExportIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	const budget = 64 << 10
-	records := exported(t, kv, budget)
+	records := exported(t, testRules(t), kv, budget)
 	large := 0
 	for _, r := range records {
 		if len(r) > 2*budget {
@@ -160,7 +158,7 @@ func TestExportIsBounded(t *testing.T) {
 		t.Errorf("%d of %d records are large, want the photo's", large, len(records))
 	}
 	to := dit.NewMemory()
-	absorb(t, to, records...)
+	absorb(t, testRules(t), to, records...)
 	if !maps.Equal(dump(kv), dump(to)) {
 		t.Error("another state")
 	}
@@ -182,7 +180,7 @@ func TestExportGoesOnUnderAnotherSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := dit.NewMemory()
-	absorb(t, to, append(page, again...)...)
+	absorb(t, testRules(t), to, append(page, again...)...)
 	if !maps.Equal(dump(kv), dump(to)) {
 		t.Error("another state")
 	}
@@ -205,12 +203,12 @@ func TestRecordsSplit(t *testing.T) {
 // be exported and means the same there.
 func FuzzAbsorb(f *testing.F) {
 	kv, _ := eventful(f)
+	rules := newWorld(f, profiles["life"], 1).rules
 	defer dit.SetSpill(3, 1<<10)()
-	records := exported(f, kv, 100)
+	records := exported(f, rules, kv, 100)
 	for _, r := range records {
 		f.Add(r)
 	}
-	rules := testRules(f)
 	f.Fuzz(func(t *testing.T, record []byte) {
 		to := kv.Clone()
 		_, err := dit.Open(to, rules).Absorb(record)
@@ -224,7 +222,7 @@ func FuzzAbsorb(f *testing.F) {
 			return
 		}
 		again := dit.NewMemory()
-		absorb(t, again, exported(t, to, 1000)...)
+		absorb(t, rules, again, exported(t, rules, to, 1000)...)
 		if d := cmp.Diff(dump(to), dump(again)); d != "" {
 			t.Fatalf("exported and absorbed:\n%s", d)
 		}
@@ -234,7 +232,7 @@ func FuzzAbsorb(f *testing.F) {
 // FuzzExport goes on from any place.
 func FuzzExport(f *testing.F) {
 	kv, ids := eventful(f)
-	rules := testRules(f)
+	rules := newWorld(f, profiles["life"], 1).rules
 	defer dit.SetSpill(3, 1<<10)()
 	var at dit.Mark
 	for more := true; more; {
