@@ -94,7 +94,7 @@ func (w *work) receive(c *changelog.Change, d Delivery, got *Receipt) (fault str
 		}
 		return "", err
 	}
-	switch err := w.Log.Append(c); {
+	switch err := w.Append(c); {
 	case errors.Is(err, changelog.ErrKnown):
 		got.Known++
 		return "", nil
