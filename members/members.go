@@ -133,6 +133,18 @@ func (t *Table) remove(c *changelog.Change) error {
 	return t.b.Put(k, c.CSN.AppendKey(octets.AppendUint(nil, c.Seq)))
 }
 
+// Member returns what a server said of itself.
+func (t *Table) Member(sid changelog.SID) (Member, error) {
+	m := Member{SID: sid}
+	raw := t.b.Get(key(keyMember, sid))
+	if raw == nil {
+		return m, nil
+	}
+	r := octets.NewReader(raw)
+	m.JID, m.Install = r.String(), r.String()
+	return m, damaged(r.Done())
+}
+
 // Members returns every server that ever was one, by ascending sid.
 func (t *Table) Members() (list []Member, err error) {
 	t.b.Scan([]byte{keyMember}, nil, func(k, raw []byte) bool {

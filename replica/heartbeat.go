@@ -80,22 +80,22 @@ func (w *work) beat() (bool, error) {
 	if err != nil || !known {
 		return false, err
 	}
-	return true, w.note(&changelog.Change{Op: changelog.OpHeartbeat, Seen: applied})
+	return true, w.heartbeat(applied)
 }
 
-// hello makes the first heartbeat of this install, by which the others know of
-// it; it contains nothing yet. Seq is its number, also when it was made before.
-func (w *work) hello() (seq uint64, err error) {
+// heartbeat stores one that says that the directory contains applied. The first
+// of an install says whose it is.
+func (w *work) heartbeat(applied changelog.Seqs) error {
 	id := w.r.Identity()
-	if id.Hello != 0 {
-		return id.Hello, nil
+	c := &changelog.Change{Op: changelog.OpHeartbeat, Seen: applied}
+	self, err := w.Roster().Member(id.SID)
+	if err != nil {
+		return err
 	}
-	c := &changelog.Change{Op: changelog.OpHeartbeat, JID: id.JID, Install: id.Install}
-	if err := w.note(c); err != nil {
-		return 0, err
+	if self.Install != id.Install {
+		c.JID, c.Install = id.JID, id.Install
 	}
-	id.Hello = c.Seq
-	return c.Seq, w.SetIdentity(id)
+	return w.note(c)
 }
 
 // note numbers and stores a change of this server that alters no entry.
@@ -116,38 +116,50 @@ func (w *work) note(c *changelog.Change) error {
 	return w.SetClock(c.CSN)
 }
 
-// greet makes the hello of a server that is about to join, and reports whether a
-// server that is ready has stored it: from then on nothing is forgotten that
-// this one has not. Joining also needs what that server had by then.
-func (r *Replica) greet() (known bool, err error) {
-	var seq uint64
-	if r.Identity().Hello == 0 {
-		if err := r.update(func(w *work) error { _, err := w.hello(); return err }); err != nil {
-			return false, err
-		}
-		if err := r.reloadIdentity(); err != nil {
-			return false, err
-		}
-		r.toPublish.raise()
+// Speaks reports whether this server has something to publish: it takes part, or
+// has said hello to do so.
+func (r *Replica) Speaks() (bool, error) {
+	if r.Identity().Joined {
+		return true, nil
 	}
+	v, err := r.Vector()
+	return v[r.Identity().SID].Seq > 0, err
+}
+
+// greet makes the first heartbeat of a server that is about to join, which
+// contains nothing yet, and reports whether a server that takes part has stored
+// it: from then on nothing is forgotten that this one may lack, once it has what
+// that server had by then.
+func (r *Replica) greet() (known bool, err error) {
 	id := r.Identity()
-	seq = id.Hello
+	speaks, err := r.Speaks()
+	if err != nil {
+		return false, err
+	}
+	if !speaks {
+		if err := r.update(func(w *work) error { return w.heartbeat(nil) }); err != nil {
+			return false, err
+		}
+	}
 	for _, p := range r.Peers() {
-		if !p.outside() && p.Role.Writes() && p.Vector[id.SID].Seq >= seq {
+		if !p.outside() && p.Vector.Covers(id.SID, 1) {
 			return true, nil
 		}
 	}
-	return false, nil
+	return false, r.repeatHello()
 }
 
-func (r *Replica) reloadIdentity() error {
-	return r.cfg.Store.View(func(t *store.Tx) error {
-		id, err := t.Identity()
-		if err == nil {
-			r.mu.Lock()
-			r.identity = id
-			r.mu.Unlock()
-		}
-		return err
-	})
+// repeatHello publishes again every now and then: those who were not subscribed
+// yet missed the first time.
+func (r *Replica) repeatHello() error {
+	defer r.toPublish.raise()
+	if r.greeted++; r.greeted%greetEvery != 1 {
+		return nil
+	}
+	r.changed.raise()
+	return r.cfg.Store.Update(func(t *store.Tx) error { return t.SetPublished(0) })
 }
+
+// greetEvery is how often a server that joins looks whether it is known before
+// it says hello again.
+const greetEvery = 10
