@@ -50,6 +50,7 @@ var mayImport = map[string]string{
 	// Servers to test with.
 	"testenv/cluster":  "control testenv/netproxy testenv/openldap testenv/prosody",
 	"testenv/mutate":   "",
+	"scenario/live":    "changelog control dit dn scenario schema testenv/cluster testenv/openldap",
 	"testenv/netproxy": "", "testenv/prosody": "", "testenv/prosody/cmd": "testenv/prosody",
 	"testenv/openldap": "directory/openldap/schema",
 	"bench":            "*",
@@ -58,7 +59,7 @@ var mayImport = map[string]string{
 // onlyIn names, for modules of others, the folders that may know them.
 var onlyIn = map[string][]string{
 	"mellium.im/":         {"xmpp", "muc", "pubsub", "config", "daemon", "cmd"},
-	"github.com/go-ldap/": {"directory/openldap", "bench"},
+	"github.com/go-ldap/": {"directory/openldap", "scenario/live", "bench"},
 	"go.etcd.io/bbolt":    {"changelog", "store"},
 	"github.com/spf13/":   {"cmd"},
 	"go.yaml.in/":         {"config", "scenario"},

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"ldapsync/simulate"
 )
@@ -58,20 +62,13 @@ func runRandom(ctx context.Context, o randomOptions, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var all simulate.Stats
-	for i := range uint64(o.histories) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		cfg := simulate.Config{Seed: o.seed + i, Profile: profile, Steps: o.steps, Keep: o.keep}
-		if o.trace {
-			cfg.Trace = out
-		}
-		stats, err := simulate.Run(cfg)
-		all.Add(stats)
-		if err != nil {
-			return shortened(err, out)
-		}
+	cfg := simulate.Config{Seed: o.seed, Profile: profile, Steps: o.steps, Keep: o.keep}
+	if o.trace {
+		cfg.Trace = out
+	}
+	all, err := runHistories(ctx, cfg, o.histories)
+	if err != nil {
+		return shortened(err, out)
 	}
 	fmt.Fprintf(out, "%d writes of clients, %d changes, %d crashes, agreed after %d rounds at most\n", all.Writes, all.Changes, all.Crashes, all.MaxRounds)
 	for _, kind := range slices.Sorted(maps.Keys(all.Journal)) {
@@ -79,6 +76,30 @@ func runRandom(ctx context.Context, o randomOptions, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "%d histories, 0 failed\n", all.Histories)
 	return nil
+}
+
+// runHistories runs histories of consecutive seeds on all processors, up to the first
+// that fails.
+func runHistories(ctx context.Context, cfg simulate.Config, histories int) (all simulate.Stats, err error) {
+	group, going := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	var mu sync.Mutex
+	for i := range uint64(histories) {
+		if going.Err() != nil {
+			break
+		}
+		one := cfg
+		one.Seed += i
+		group.Go(func() error {
+			stats, err := simulate.Run(one)
+			mu.Lock()
+			defer mu.Unlock()
+			all.Add(stats)
+			return err
+		})
+	}
+	err = group.Wait()
+	return all, cmp.Or(err, ctx.Err())
 }
 
 // shortened prints the shortest history found that fails in the same way.
