@@ -45,7 +45,7 @@ Exit codes: 0 all as expected, 1 failed, 2 a file or flag is wrong, 3 something 
 			given := cmd.Flags().Changed
 			switch {
 			case len(files) > 0:
-				if flag := firstGiven(given, "histories", "profile", "steps", "keep", "trace"); flag != "" {
+				if flag := firstGiven(given, "histories", "profile", "steps", "every", "keep", "trace"); flag != "" {
 					return &usageError{text: "--" + flag + " is for random histories, without a file", hint: cmd.CommandPath() + " --help"}
 				}
 				return simulateFiles(cmd.Context(), files, opts, cmd.InOrStdin(), cmd.OutOrStdout())
@@ -188,7 +188,7 @@ func readSchemas(names []string) (*scenario.Definitions, error) {
 
 // profileNames are the profiles of random histories, for help and completion.
 func profileNames() []string {
-	var names []string
+	names := []string{allProfiles}
 	for _, p := range simulate.Profiles {
 		names = append(names, string(p))
 	}
