@@ -118,11 +118,7 @@ func (l *link) keepUp(ctx context.Context) error {
 	if err := l.settleIn(ctx, self); err != nil {
 		return err
 	}
-	speaks, err := l.replica.Speaks()
-	if err != nil {
-		return err
-	}
-	if speaks && l.replica.Fault() == "" {
+	if l.replica.Identity().Joined && l.replica.Fault() == "" {
 		if err := l.ensureNode(ctx); err != nil {
 			return fmt.Errorf("own node: %w", err)
 		}

@@ -50,8 +50,8 @@ type site struct {
 	a, b *cluster.Server
 }
 
-// needServers skips the test where the servers are not installed.
-func needServers(t *testing.T) {
+// newSite starts Prosody and two slapds; no daemon runs yet.
+func newSite(t *testing.T, edit ...func(*cluster.Options)) *site {
 	t.Helper()
 	for _, program := range []string{"prosody", "ldapadd"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -61,12 +61,6 @@ func needServers(t *testing.T) {
 	if !openldap.Installed() {
 		t.Skip("slapd is not installed")
 	}
-}
-
-// newSite starts Prosody and two slapds; no daemon runs yet.
-func newSite(t *testing.T, edit ...func(*cluster.Options)) *site {
-	t.Helper()
-	needServers(t)
 	opts := cluster.Options{Exe: exe, Suffix: suffix, Servers: 2, Slapd: openldap.Options{SessionLog: 10000}}
 	for _, fn := range edit {
 		fn(&opts)

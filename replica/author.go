@@ -34,6 +34,11 @@ func (w *work) author(base, now *store.Image) error {
 		} else {
 			c.DN = w.spell(base)
 		}
+		if c.Op == changelog.OpAdd || c.Moved {
+			if err := w.introduce(c.Superior); err != nil {
+				return err
+			}
+		}
 		if denied, err := w.own(c, now, base); err != nil || denied {
 			return err
 		}
@@ -74,8 +79,14 @@ func (w *work) keepNames(now *store.Image) error {
 	return nil
 }
 
-// authorDelete records that a local client deleted an entry.
+// authorDelete records that a local client deleted an entry, unless nobody ever
+// heard of it.
 func (w *work) authorDelete(old *store.Image) error {
+	if life, err := w.dit.Life(old.ID); err != nil {
+		return err
+	} else if life == dit.Unborn && w.r.Role().Writes() {
+		return w.dropAndSettle(old.ID)
+	}
 	c := changelog.Change{Op: changelog.OpDelete, ID: old.ID, DN: w.spell(old)}
 	if _, err := w.own(&c, &store.Image{ID: old.ID, Gone: true}, old); err != nil {
 		return err
@@ -116,7 +127,7 @@ func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, er
 		return true, w.denyOwn(*c, now)
 	}
 	c.Seq = mark.Seq + 1
-	if err := w.Append(c); err != nil {
+	if err := w.Log.Append(c); err != nil {
 		return false, err
 	}
 	if err := w.SetClock(c.CSN); err != nil {
@@ -179,6 +190,9 @@ func (w *work) changes(base, now *store.Image) (list []changelog.Change, adopted
 	if err != nil {
 		return nil, false, err
 	}
+	if life == dit.Unborn {
+		return []changelog.Change{w.addition(now)}, false, nil
+	}
 	undelete := life == dit.Deleted
 	attrs := w.knownAttrs(base)
 	if base.Parent != now.Parent || base.RDN != now.RDN {
@@ -228,12 +242,7 @@ func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
 		if handled, err := w.unknown(now); err != nil || handled {
 			return nil, handled, err
 		}
-		c := changelog.Change{Op: changelog.OpAdd, ID: now.ID, RDN: now.RDN, Superior: now.Parent}
-		c.Mods = w.rules.Diff(nil, toDIT(now.Attrs))
-		for i := range c.Mods {
-			c.Mods[i].Op = changelog.ModAdd
-		}
-		return []changelog.Change{c}, false, nil
+		return []changelog.Change{w.addition(now)}, false, nil
 	}
 	if id := w.r.Identity(); !id.Adopted && id.Return != nil {
 		return nil, true, w.readopt(now)

@@ -278,6 +278,11 @@ func (u *unit) rename(w *work, l *layout, parent changelog.ID, rdn dn.RDN, delet
 		image.Attrs = withClass(image.Attrs)
 		return nil
 	}
+	if mods := w.outdone(u.oldRDN, rdn, image.Attrs); len(mods) > 0 {
+		u.write = directory.Write{Op: directory.Modify, DN: name, Mods: mods}
+		image.Attrs = replaced(image.Attrs, mods)
+		return nil
+	}
 	u.name = l.below(parent, rdn).String()
 	u.write = directory.Write{Op: directory.ModDN, DN: name, NewRDN: rdn.String(), DeleteOldRDN: deleteOld}
 	if image.Parent != parent {
@@ -290,6 +295,41 @@ func (u *unit) rename(w *work, l *layout, parent changelog.ID, rdn dn.RDN, delet
 	}
 	image.Parent, image.RDN, image.RDNKey = parent, w.spelling(rdn), rdn.Key(w.rules.Schema)
 	return nil
+}
+
+// outdone returns what makes room for the values of a new name: an attribute that
+// can have only one, and has another that is not in the old name, has to change
+// before the name does.
+func (w *work) outdone(old, new dn.RDN, attrs []directory.Attribute) (mods []changelog.Mod) {
+	s := w.rules.Schema
+	for _, ava := range new {
+		if !s.SingleValue(ava.Attr) {
+			continue
+		}
+		name, key := s.Canonical(ava.Attr), s.Normalise(ava.Attr, ava.Value)
+		for _, a := range attrs {
+			if s.Canonical(a.Name) != name || len(a.Values) != 1 {
+				continue
+			}
+			if has := s.Normalise(a.Name, a.Values[0]); has != key && !w.isNaming(old, name, has) {
+				mods = append(mods, changelog.Mod{Op: changelog.ModReplace, Attr: a.Name, Values: []string{ava.Value}})
+			}
+		}
+	}
+	return mods
+}
+
+// replaced returns attrs with the values that mods put in place of others.
+func replaced(attrs []directory.Attribute, mods []changelog.Mod) []directory.Attribute {
+	out := slices.Clone(attrs)
+	for i, a := range out {
+		for _, m := range mods {
+			if m.Attr == a.Name {
+				out[i].Values = m.Values
+			}
+		}
+	}
+	return out
 }
 
 // addClass adds the class that the names of entries in conflict need.

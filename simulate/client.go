@@ -19,13 +19,17 @@ const (
 	Names      Profile = "names"
 	Life       Profile = "life"
 	Mixed      Profile = "mixed"
+	// Classes is about object classes and what they demand and allow.
+	Classes Profile = "classes"
+	// Members is Mixed with servers that come and go and change their roles.
+	Members Profile = "members"
 	// Calm is one write after the other, each known everywhere before the next:
 	// nothing is concurrent, so nothing may be recorded.
 	Calm Profile = "calm"
 )
 
 // Profiles are all profiles.
-var Profiles = []Profile{Tree, Attributes, Names, Life, Mixed, Calm}
+var Profiles = []Profile{Tree, Attributes, Names, Life, Mixed, Classes, Members, Calm}
 
 // deed is a kind of operation of a client.
 type deed uint8
@@ -49,6 +53,8 @@ var weights = map[Profile][deeds]int{
 	Names:      {addPerson: 6, addUnit: 2, remove: 3, rename: 8, move: 2, edit: 2},
 	Life:       {addPerson: 4, addUnit: 4, remove: 8, rename: 1, move: 2, edit: 5},
 	Mixed:      {addPerson: 3, addUnit: 3, addGroup: 1, remove: 3, rename: 4, move: 4, edit: 6, toggleClass: 1},
+	Members:    {addPerson: 3, addUnit: 3, addGroup: 1, remove: 3, rename: 4, move: 4, edit: 6, toggleClass: 1},
+	Classes:    {addPerson: 1, rename: 3, edit: 12, toggleClass: 10},
 	Calm:       {addPerson: 3, addUnit: 3, addGroup: 1, remove: 3, rename: 4, move: 4, edit: 6, toggleClass: 1},
 }
 
@@ -59,6 +65,9 @@ func ParseProfile(s string) (Profile, error) {
 	}
 	return "", fmt.Errorf("profile %q is none of %v", s, Profiles)
 }
+
+// theOne is the person among the initial entries.
+var theOne = changelog.ID{0: 1, 15: 4}
 
 // initial returns the entries that every replica has when a history begins.
 func (p Profile) initial() []directory.Write {
@@ -106,7 +115,7 @@ func (nd *node) client(wr directory.Write) {
 func (nd *node) clientAtRandom() {
 	w := nd.w
 	ids := nd.server.IDs()
-	if len(ids) == 0 {
+	if len(ids) == 0 || nd.gone {
 		return
 	}
 	list := weights[w.cfg.Profile]
@@ -144,10 +153,14 @@ var (
 		"userPassword":        {"s1", "s2", "\x00\xff"},
 		"jpegPhoto":           {"p1", "p2", "p3"},
 		"uid":                 {"a", "b"},
-		"associatedDomain":    {"a.x", "b.x"},
+		"associatedDomain":    {"a.x", "b.x", "c.x", "d.x", "e.x"},
 		"member":              {"cn=a,ou=a,dc=x", "CN=A,ou=a,dc=x", "cn=b,ou=a,dc=x", "cn=c,dc=x"},
 		"ou":                  {"a", "b", "c"},
 	}
+	// classNames and classAttrs are what the profile Classes is about: naming
+	// values of which there may be one, and what a class demands or allows.
+	classNames  = []string{"cn=a", "cn=b", "employeeNumber=1", "employeeNumber=2"}
+	classAttrs  = []string{"sn", "sn", "sn", "employeeNumber", "associatedDomain", "associatedDomain", "associatedDomain", "associatedDomain"}
 	personAttrs = []string{
 		"description", "description", "description;lang-en", "sn", "sn", "cn", "mail", "employeeNumber",
 		"preferredLanguage", "userPassword", "jpegPhoto", "uid", "associatedDomain",
@@ -160,7 +173,13 @@ var (
 func (nd *node) invent(kind int, ids []changelog.ID) (directory.Write, bool) {
 	w := nd.w
 	id := pick(w, ids)
+	if w.cfg.Profile == Classes && w.rng.IntN(4) > 0 {
+		id = theOne
+	}
 	e := nd.server.Entry(id)
+	if e == nil {
+		return directory.Write{}, false
+	}
 	top := nd.server.Parent(id).IsZero()
 	switch deed(kind) {
 	case addPerson:
@@ -208,6 +227,9 @@ func (nd *node) nameFor(e *directory.Entry) string {
 	if hasValue(e, "objectClass", "groupOfNames") {
 		return pick(nd.w, names[:5])
 	}
+	if nd.w.cfg.Profile == Classes {
+		return pick(nd.w, classNames)
+	}
 	return pick(nd.w, names)
 }
 
@@ -232,6 +254,10 @@ func (nd *node) edits(e *directory.Entry) []changelog.Mod {
 		attrs = unitAttrs
 	case hasValue(e, "objectClass", "groupOfNames"):
 		attrs = groupAttrs
+	case nd.w.cfg.Profile == Classes && hasValue(e, "objectClass", "domainRelatedObject"):
+		attrs = classAttrs
+	case nd.w.cfg.Profile == Classes:
+		attrs = classAttrs[:4]
 	}
 	mods := []changelog.Mod{nd.editOf(e, pick(nd.w, attrs))}
 	if nd.w.oneIn(4) {

@@ -21,6 +21,7 @@ type fates struct {
 	shown   *dit.Shown
 	records []dit.Record
 	death   *changelog.Change // the newest deletion, when nothing newer undid it
+	rules   map[Rule]int      // to be counted
 }
 
 // judgeFates looks at what became of every change that was merged.
@@ -31,7 +32,7 @@ func (w *world) judgeFates(twin *naive.Model) {
 		byCSN[c.CSN] = c
 		f := byEntry[c.ID]
 		if f == nil {
-			f = &fates{id: c.ID, shown: twin.Shown[c.ID], records: twin.Records[c.ID]}
+			f = &fates{id: c.ID, shown: twin.Shown[c.ID], records: twin.Records[c.ID], rules: w.stats.Rules}
 			byEntry[c.ID] = f
 		}
 		f.changes = append(f.changes, c)
@@ -56,7 +57,9 @@ func (w *world) judgeFates(twin *naive.Model) {
 func (w *world) merged() []*changelog.Change {
 	changes := make([]*changelog.Change, 0, len(w.made))
 	for _, m := range w.made {
-		changes = append(changes, m.Change)
+		if !m.lost {
+			changes = append(changes, m.Change)
+		}
 	}
 	return changes
 }
@@ -93,13 +96,16 @@ func (f *fates) judge() {
 		case c.Op == changelog.OpDelete:
 			f.death = c
 		case c.Undelete:
+			if f.death != nil {
+				f.rules[Restored]++
+			}
 			f.death = nil
 		}
 	}
 	if created && f.death == nil && f.shown == nil {
 		fail("lost", "entry %s lives and is not shown", short(f.id))
 	}
-	values := map[string]map[string]bool{}
+	values := map[string]map[string]string{}
 	named := false
 	var place *changelog.ID // in force
 	for i, c := range slices.Backward(f.changes) {
@@ -116,6 +122,9 @@ func (f *fates) judge() {
 			f.register(i, c, "place", place != nil && *place == c.Superior, isMove, dit.MoveSuperseded, dit.MoveSkipped)
 		}
 		f.values(i, c, values)
+	}
+	if f.shown != nil && place != nil && f.shown.Parent != *place {
+		f.rules[Merged]++
 	}
 }
 
@@ -187,11 +196,17 @@ func (f *fates) lost(c *changelog.Change, what string) {
 
 // values judges what a change did to values, the newest change first: done holds
 // what newer changes did to a value, by attribute and normal form.
-func (f *fates) values(i int, c *changelog.Change, done map[string]map[string]bool) {
+func (f *fates) values(i int, c *changelog.Change, done map[string]map[string]string) {
 	adds, dels := effects(c)
 	for _, v := range adds {
-		if done[v.attr][v.norm] {
-			continue // a newer addition speaks for it
+		if spelled, ok := done[v.attr][v.norm]; ok { // a newer addition speaks for it
+			if spelled != v.raw {
+				f.rules[SpelledAlike]++
+			}
+			continue
+		}
+		if len(done[v.attr]) > 0 && f.shown != nil && standard.SingleValue(v.attr) {
+			f.rules[Single]++
 		}
 		mark(done, v)
 		if !f.has(v) && !f.dead(c) && !f.overwritten(i, func(o *changelog.Change) bool { return f.removes(o, v) }) && !f.valueRecorded(c, v) {
@@ -202,21 +217,27 @@ func (f *fates) values(i int, c *changelog.Change, done map[string]map[string]bo
 		return
 	}
 	for _, v := range dels {
-		if !done[v.attr][v.norm] && f.has(v) && !f.forced(v) {
+		if _, ok := done[v.attr][v.norm]; ok || !f.has(v) {
+			continue
+		}
+		if !f.forced(v) {
 			f.lost(c, "the removal of "+v.attr+"="+v.norm)
 		}
+		f.rules[NameForced]++
 	}
 }
 
 // element is one value of one attribute.
-type element struct{ attr, norm string }
+type element struct{ attr, norm, raw string }
 
-func mark(done map[string]map[string]bool, v element) {
+func mark(done map[string]map[string]string, v element) {
 	if done[v.attr] == nil {
-		done[v.attr] = map[string]bool{}
+		done[v.attr] = map[string]string{}
 	}
-	done[v.attr][v.norm] = true
+	done[v.attr][v.norm] = v.raw
 }
+
+func (v element) equal(o element) bool { return v.attr == o.attr && v.norm == o.norm }
 
 // effects returns the values that c added and those that it removed and did not
 // add.
@@ -230,7 +251,7 @@ func effects(c *changelog.Change) (adds, dels []element) {
 			if attr == "objectclass" && strings.EqualFold(raw, "ldapsyncConflict") {
 				continue
 			}
-			v := element{attr, standard.Normalise(attr, raw)}
+			v := element{attr, standard.Normalise(attr, raw), raw}
 			if m.Op == changelog.ModDelete {
 				dels = append(dels, v)
 			} else {
@@ -241,7 +262,7 @@ func effects(c *changelog.Change) (adds, dels []element) {
 	if c.Op == changelog.OpModDN && c.RDN != "" {
 		adds = append(adds, naming(c)...)
 	}
-	return adds, slices.DeleteFunc(dels, func(v element) bool { return slices.Contains(adds, v) })
+	return adds, slices.DeleteFunc(dels, func(v element) bool { return slices.ContainsFunc(adds, v.equal) })
 }
 
 // naming returns the values of the name that c gives.
@@ -249,7 +270,7 @@ func naming(c *changelog.Change) []element {
 	var out []element
 	for _, a := range unmarked(mustRDN(c.RDN)) {
 		attr := standard.Canonical(a.Attr)
-		out = append(out, element{attr, standard.Normalise(attr, a.Value)})
+		out = append(out, element{attr, standard.Normalise(attr, a.Value), a.Value})
 	}
 	return out
 }
@@ -298,9 +319,13 @@ func (f *fates) removes(c *changelog.Change, v element) bool {
 	if register && slices.ContainsFunc(naming(c), func(o element) bool { return o.attr == v.attr }) {
 		return true
 	}
-	return c.DeleteOldRDN && slices.ContainsFunc(f.changes, func(o *changelog.Change) bool {
-		return o.RDN != "" && o.CSN.Before(c.CSN) && slices.Contains(naming(o), v)
+	deleted := c.DeleteOldRDN && slices.ContainsFunc(f.changes, func(o *changelog.Change) bool {
+		return o.RDN != "" && o.CSN.Before(c.CSN) && slices.ContainsFunc(naming(o), v.equal)
 	})
+	if deleted {
+		f.rules[NameDeleted]++
+	}
+	return deleted
 }
 
 // valueRecorded reports whether there is a record about a value that c added.

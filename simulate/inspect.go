@@ -63,14 +63,14 @@ func (w *world) compare(nd *node, l *changelog.Log, v changelog.Vector, own bool
 			if c == nil {
 				fail("vector", "%s covers change %d/%d, which it does not hold", nd.name, sid, seq)
 			}
-			w.register(nd, c)
+			w.register(nd, c, v)
 		}
 	}
 	return nil
 }
 
 // register notes a change, or compares it with what another log holds.
-func (w *world) register(nd *node, c *changelog.Change) {
+func (w *world) register(nd *node, c *changelog.Change, v changelog.Vector) {
 	raw, err := c.AppendBinary(nil)
 	if err != nil {
 		fail("change", "%v", err)
@@ -82,11 +82,17 @@ func (w *world) register(nd *node, c *changelog.Change) {
 			fail("change", "%s holds a change that its author does not: %s", nd.name, showChange(c))
 		}
 		w.made[key] = &made{Change: c, raw: string(raw)}
+		if c.Op == changelog.OpAdd {
+			w.births[c.ID] = key
+		}
 		if w.cfg.Trace != nil {
 			w.tracef("%d makes %s", nd.i+1, showChange(c))
 		}
 		w.stats.Changes++
 		return
+	}
+	if birth, ok := w.births[c.Superior]; ok && birth.seq > v[birth.sid].Seq {
+		w.stats.Rules[Withheld]++
 	}
 	if known.raw != string(raw) {
 		fail("change", "%s holds %s, its author %s", nd.name, showChange(c), showChange(known.Change))
@@ -97,14 +103,16 @@ func (w *world) register(nd *node, c *changelog.Change) {
 // the state alone, so those of one replica are those of all.
 func (w *world) judge() {
 	w.inspect()
+	w.losses()
 	var want string
-	for i, nd := range w.nodes {
+	members := w.members()
+	for i, nd := range members {
 		w.judgeNode(nd)
 		state := nd.dump()
 		if i == 0 {
 			want = state
 		} else if state != want {
-			fail("diverged", "the states of %s and %s differ", w.nodes[0].name, nd.name)
+			fail("diverged", "the states of %s and %s differ", members[0].name, nd.name)
 		}
 	}
 	twin := w.judgeViews()
@@ -116,7 +124,8 @@ func (w *world) judge() {
 // computation, and every directory with them. It returns that computation.
 func (w *world) judgeViews() *naive.Model {
 	ids, twin := w.everyID(), naive.New(rulesOf(standard), w.merged())
-	w.nodes[0].read(func(_ *store.Tx, s *dit.State) error {
+	members := w.members()
+	members[0].read(func(_ *store.Tx, s *dit.State) error {
 		for _, id := range ids {
 			shown, err := s.View(id)
 			if err != nil {
@@ -127,7 +136,7 @@ func (w *world) judgeViews() *naive.Model {
 			if shown != nil {
 				want = flatShown(shown)
 			}
-			for _, nd := range w.nodes {
+			for _, nd := range members {
 				nd.compareEntry(id, shown, want)
 			}
 		}
@@ -143,7 +152,7 @@ func (w *world) everyID() []changelog.ID {
 	for _, c := range w.made {
 		all[c.ID] = true
 	}
-	for _, nd := range w.nodes {
+	for _, nd := range w.members() {
 		for _, id := range nd.server.IDs() {
 			all[id] = true
 		}
@@ -165,8 +174,8 @@ func (w *world) judgeNode(nd *node) {
 		fail("lost", "%s has not recorded what a client did to %s: %s; last change %s", nd.name, short(id),
 			p.base.differs(p.writes[len(p.writes)-1].state), p.writes[len(p.writes)-1].csn)
 	}
-	for key := range w.made {
-		if key.seq > nd.vector[key.sid].Seq {
+	for key, m := range w.made {
+		if !m.lost && key.seq > nd.vector[key.sid].Seq {
 			fail("diverged", "%s lacks change %d/%d: %s", nd.name, key.sid, key.seq, w.unfinished())
 		}
 	}
@@ -262,6 +271,9 @@ func (w *world) judgeNaive(want string) {
 	})
 	w.rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 	for _, key := range keys {
+		if w.made[key].lost {
+			continue
+		}
 		if _, err := s.Merge(w.made[key].Change); err != nil {
 			fail("merge", "%v", err)
 		}

@@ -20,7 +20,12 @@ type node struct {
 	w    *world
 	i    int
 	name string
+	// role is the room's word; the replica learns of it when presence does.
 	role roles.Role
+	// gone says that the server has left for ever, asleep until which step it
+	// does nothing.
+	gone   bool
+	asleep int
 
 	server *memory.Directory
 	disk   *store.Memory
@@ -130,7 +135,7 @@ func (nd *node) guard(commit func()) error {
 
 // start starts the process.
 func (nd *node) start() {
-	if nd.rep != nil {
+	if nd.rep != nil || nd.gone {
 		return
 	}
 	nd.dead = false
@@ -164,9 +169,6 @@ func (nd *node) open() error {
 		Rules: rulesOf, Keep: nd.keep, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
 	})
 	if err != nil {
-		return err
-	}
-	if err := nd.rep.SetRole(nd.role); err != nil {
 		return err
 	}
 	if err := nd.rep.TakeSID(nd.sid()); err != nil {
@@ -291,10 +293,9 @@ func (nd *node) stepJoin() bool {
 }
 
 func (nd *node) stepPublish() bool {
-	if nd.rep == nil {
+	if nd.rep == nil || !nd.stepJoin() {
 		return false
 	}
-	nd.stepJoin()
 	more, err := nd.rep.StepPublish(ctx)
 	nd.check("publish", err)
 	nd.reap()
@@ -334,9 +335,15 @@ func (nd *node) stepTime() {
 	nd.reap()
 }
 
-// show lets presence show nd the others as they are now, as far as it can.
+// show lets presence show nd its role and the others as they are now, as far as
+// it can.
 func (nd *node) show() {
 	if nd.rep == nil {
+		return
+	}
+	nd.check("role", nd.rep.SetRole(nd.role))
+	if nd.dead {
+		nd.reap()
 		return
 	}
 	for _, o := range nd.w.nodes {

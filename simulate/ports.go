@@ -175,7 +175,7 @@ func (w *world) deliver(p packet) {
 	if nd.rep == nil || w.cut[p.from][p.to] {
 		return
 	}
-	got, err := nd.rep.Receive(replica.Delivery{Relay: from.sid(), RelayRole: from.role, Changes: p.changes})
+	got, err := nd.rep.Receive(replica.Delivery{Relay: from.sid(), RelayRole: nd.shown[from.i].Role, Changes: p.changes})
 	nd.check("receive", err)
 	w.tracef("%d receives from %d: %+v", nd.i+1, from.i+1, got)
 	nd.reap()

@@ -3,6 +3,8 @@ package simulate
 import (
 	"fmt"
 	"time"
+
+	"ldapsync/roles"
 )
 
 // Bounds of what it may take to agree once the faults are over.
@@ -20,6 +22,7 @@ func (w *world) settle() {
 	w.tracef("--- settle")
 	for _, nd := range w.nodes {
 		nd.fuse, nd.next, nd.meddle = 0, noFault, false
+		nd.promote(roles.Master)
 		clear(nd.refusing)
 	}
 	for round, idle := 0, 0; idle < 3; round++ {
@@ -78,6 +81,9 @@ func (w *world) repeat(what string, nd *node, step func() bool) (progress bool) 
 // unfinished says what everybody has left to do.
 func (w *world) unfinished() (s string) {
 	for _, nd := range w.nodes {
+		if nd.gone {
+			continue
+		}
 		if nd.rep == nil {
 			s += fmt.Sprintf("\n  %s is down", nd.name)
 			continue

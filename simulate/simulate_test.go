@@ -17,7 +17,7 @@ import (
 
 var (
 	seed      = flag.Uint64("seed", 1, "seed of the history to replay, or of the first of the histories")
-	profile   = flag.String("profile", "mixed", "profile of the history to replay")
+	profile   = flag.String("profile", "mixed", "profile of the history to replay, or of all histories (default each in turn)")
 	steps     = flag.Int("steps", 60, "steps of a history")
 	keep      = flag.String("keep", "", "steps to make, separated by commas (default all)")
 	every     = flag.Int("every", 0, "look at a whole state after so many steps (default once in a history)")
@@ -31,15 +31,24 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// enough is the number of histories that have to reach everything at least once.
+const enough = 5000
+
 // TestHistories runs histories on all processors.
 func TestHistories(t *testing.T) {
 	s := series.Series{First: *seed, Steps: *steps, Every: *every}
+	if flagGiven("profile") {
+		s.Profiles = []simulate.Profile{simulate.Profile(*profile)}
+	}
 	t.Logf("%d histories of %d steps, seeds %d to %d", *histories, *steps, *seed, *seed+uint64(*histories)-1)
 	all, err := s.Run(t.Context(), simulate.Run, 0, *histories, runtime.GOMAXPROCS(0))
 	if err != nil {
 		report(t, err)
 	}
 	t.Logf("%+v", all)
+	if missing := all.Uncovered(); !t.Failed() && !flagGiven("profile") && all.Histories >= enough && len(missing) > 0 {
+		t.Errorf("the histories did not reach enough: %s", strings.Join(missing, ", "))
+	}
 }
 
 // report prints the shortest history found that fails in the same way.

@@ -120,7 +120,7 @@ func (s snapshot) after(c *changelog.Change) snapshot {
 	case changelog.OpDelete:
 		return snapshot{gone: true}
 	case changelog.OpAdd:
-		next.parent, next.rdn = c.Superior, unmarked(mustRDN(c.RDN))
+		next = snapshot{parent: c.Superior, rdn: unmarked(mustRDN(c.RDN))}
 	case changelog.OpModDN:
 		next.moddn(c)
 	}

@@ -1,10 +1,17 @@
 package simulate
 
-import "maps"
+import (
+	"fmt"
+	"maps"
+
+	"ldapsync/dit"
+)
 
 // Stats counts what happened in histories.
 type Stats struct {
 	Histories, Writes, Changes, Crashes int
+	// Came and Left count servers that joined empty and that left.
+	Came, Left int
 	// Unknown counts transactions whose outcome the replica did not learn.
 	Unknown int
 	// Ambiguous counts writes of clients that could not be told from nothing
@@ -16,9 +23,37 @@ type Stats struct {
 	MaxRounds int
 	// Journal counts the records left at the end, by kind.
 	Journal map[string]int
+	// Rules counts how often each rule of the view decided something about what
+	// is shown at the end, apart from those that a kind of record tells of.
+	Rules map[Rule]int
 }
 
-func newStats() Stats { return Stats{Journal: map[string]int{}} }
+// Rule is a rule of the view.
+type Rule string
+
+// The rules of the view that leave no record of their own.
+const (
+	// Merged: an entry is shown below another than its own superior, which has
+	// the same name.
+	Merged Rule = "merged"
+	// NameDeleted: a rename took the old naming value away.
+	NameDeleted Rule = "name-deleted"
+	// NameForced: a removed value is shown as it stands in the name.
+	NameForced Rule = "name-forced"
+	// SpelledAlike: a value was added in several spellings.
+	SpelledAlike Rule = "spelled-alike"
+	// Single: of several values of an attribute that may have one, one is shown.
+	Single Rule = "single"
+	// Restored: a deleted entry lives again.
+	Restored Rule = "restored"
+	// Withheld: an entry was not shown as its superior had not arrived.
+	Withheld Rule = "withheld"
+)
+
+// Rules are all of them.
+var Rules = []Rule{Merged, NameDeleted, NameForced, SpelledAlike, Single, Restored, Withheld}
+
+func newStats() Stats { return Stats{Journal: map[string]int{}, Rules: map[Rule]int{}} }
 
 // Add adds other to s.
 func (s *Stats) Add(other Stats) {
@@ -28,13 +63,49 @@ func (s *Stats) Add(other Stats) {
 	s.Crashes += other.Crashes
 	s.Unknown += other.Unknown
 	s.Ambiguous += other.Ambiguous
+	s.Came += other.Came
+	s.Left += other.Left
 	s.Looks += other.Looks
 	s.MaxRounds = max(s.MaxRounds, other.MaxRounds)
-	s.Journal = maps.Clone(s.Journal)
-	if s.Journal == nil {
-		s.Journal = map[string]int{}
+	s.Journal = sum(s.Journal, other.Journal)
+	s.Rules = sum(s.Rules, other.Rules)
+}
+
+// sum adds the counts of b to those of a, which may be nil.
+func sum[K comparable](a, b map[K]int) map[K]int {
+	out := maps.Clone(a)
+	if out == nil {
+		out = map[K]int{}
 	}
-	for kind, n := range other.Journal {
-		s.Journal[kind] += n
+	for k, n := range b {
+		out[k] += n
 	}
+	return out
+}
+
+// kinds are those of records that histories have to reach.
+var kinds = []dit.Kind{
+	dit.ValueSuperseded, dit.RenameSuperseded, dit.MoveSuperseded, dit.MoveSkipped, dit.ChangeOnDeleted,
+	dit.DeleteSuperseded, dit.NameConflict, dit.GlueShown, dit.MustRepaired, dit.HiddenNoClass,
+}
+
+// Uncovered returns the kinds of records and the rules that were reached too
+// seldom: never, or of a million histories less than a thousand times.
+func (s Stats) Uncovered() []string {
+	least := 1
+	if s.Histories >= 1_000_000 {
+		least = 1000
+	}
+	var out []string
+	for _, kind := range kinds {
+		if n := s.Journal[string(kind)]; n < least {
+			out = append(out, fmt.Sprintf("%s (%d of %d)", kind, n, least))
+		}
+	}
+	for _, rule := range Rules {
+		if n := s.Rules[rule]; n < least {
+			out = append(out, fmt.Sprintf("%s (%d of %d)", rule, n, least))
+		}
+	}
+	return out
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ldapsync/changelog"
+	"ldapsync/roles"
 )
 
 // act is a kind of step.
@@ -23,6 +24,10 @@ const (
 	actRefuse
 	actClock
 	actTime
+	actRole
+	actLeave
+	actJoin
+	actIdle
 	acts
 )
 
@@ -32,10 +37,21 @@ var actWeights = [acts]int{
 	actFault: 4, actMeddle: 4, actRefuse: 1, actClock: 3, actTime: 2,
 }
 
+// memberWeights are those of the profile Members.
+var memberWeights = func() [acts]int {
+	list := actWeights
+	list[actRole], list[actLeave], list[actJoin], list[actIdle] = 6, 1, 2, 2
+	return list
+}()
+
 // step makes one step of the history, and returns the server that it was about.
 func (w *world) step(i int) *node {
 	w.reseed(i)
-	a := act(w.weighted(actWeights[:]))
+	list := &actWeights
+	if w.cfg.Profile == Members {
+		list = &memberWeights
+	}
+	a := act(w.weighted(list[:]))
 	nd := w.nodes[w.rng.IntN(len(w.nodes))]
 	w.now = w.now.Add(time.Duration(1 + w.rng.Int64N(int64(2*time.Second))))
 	w.tracef("--- step %d", i)
@@ -50,7 +66,7 @@ func (w *world) step(i int) *node {
 			nd.clientAtRandom()
 		}
 	case actTurn:
-		nd.turn()
+		nd.turn(i)
 	case actDeliver:
 		for range 1 + w.rng.IntN(4) {
 			w.deliverOne()
@@ -75,6 +91,14 @@ func (w *world) step(i int) *node {
 		nd.turnClock()
 	case actTime:
 		w.now = w.now.Add(time.Duration(w.rng.Int64N(int64(3 * time.Minute))))
+	case actRole:
+		nd.promote(pick(w, []roles.Role{roles.ReadOnly, roles.ReadOnly, roles.Master, roles.Controller}))
+	case actLeave:
+		w.leave(nd)
+	case actJoin:
+		w.join()
+	case actIdle:
+		nd.asleep = i + 5 + w.rng.IntN(20)
 	}
 	return nd
 }
@@ -89,8 +113,11 @@ func (w *world) calmStep(i int, nd *node) {
 
 // turn lets the process of nd do some of its work, in some order. One that is
 // down is started now and then.
-func (nd *node) turn() {
+func (nd *node) turn(i int) {
 	w := nd.w
+	if nd.asleep > i {
+		return
+	}
 	if nd.rep == nil && w.oneIn(2) {
 		nd.start()
 	}

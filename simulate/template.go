@@ -41,7 +41,7 @@ func (w *world) found(n int) {
 
 // begin sets what every world begins with.
 func (w *world) begin(n int) {
-	w.now, w.made = epoch, map[changeKey]*made{}
+	w.now, w.made, w.births = epoch, map[changeKey]*made{}, map[changelog.ID]changeKey{}
 	w.cut = make([][]bool, n)
 	for i := range n {
 		w.cut[i] = make([]bool, n)

@@ -23,6 +23,10 @@ type watched struct {
 	doubted map[changelog.ID]uint64
 	// before holds what the entries of the last batch were before it.
 	before map[changelog.ID]snapshot
+	// denied are the entries of which the replica has seen what clients did
+	// when the server was not allowed to write. Until it is undone, what others
+	// do afterwards may need it: then it is recorded after all.
+	denied map[changelog.ID]bool
 }
 
 // pending is an entry that clients wrote to and of which the replica has not
@@ -47,7 +51,7 @@ type write struct {
 func (p *pending) last() snapshot { return p.writes[p.known-1].state }
 
 func newWatched(nd *node) watched {
-	return watched{nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{}, doubted: map[changelog.ID]uint64{}, before: map[changelog.ID]snapshot{}}
+	return watched{nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{}, doubted: map[changelog.ID]uint64{}, before: map[changelog.ID]snapshot{}, denied: map[changelog.ID]bool{}}
 }
 
 // beginSearch notes what a search that begins now will tell of.
@@ -112,7 +116,11 @@ func (v *watched) captured(events []directory.Event, before uint64) {
 		v.record(id, authored[id])
 	}
 	for id, p := range v.pending {
-		if p.known > 0 && authored[id] == nil && !v.nd.dead && v.nothingToRecord(id, p) {
+		if p.known == 0 || authored[id] != nil {
+			continue
+		}
+		if denied := v.nd.denied(id, p.last()); denied || !v.nd.dead && v.nothingToRecord(id, p) {
+			v.denied[id] = denied
 			v.settle(id, p)
 		}
 	}
@@ -157,7 +165,7 @@ func (p *pending) onlyStamped() bool {
 // nothingToRecord reports whether the replica need not make a change of what
 // clients did to an entry.
 func (v *watched) nothingToRecord(id changelog.ID, p *pending) bool {
-	return p.base.differs(p.last()) == "" || v.nd.denies() || p.last().gone && v.nd.isDead(id)
+	return p.base.differs(p.last()) == "" || v.nd.denied(id, p.last()) || p.last().gone && (v.denied[id] || v.nd.isDead(id))
 }
 
 // leads says in what the result of changes differs from what clients left.
@@ -218,6 +226,11 @@ func (p *pending) report(csn changelog.CSN) {
 // record checks the changes of one entry.
 func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 	p := v.pending[id]
+	if p == nil && v.denied[id] && len(changes) == 1 && changes[0].Op == changelog.OpAdd &&
+		(snapshot{}).after(changes[0]).unstamped().differs(v.nd.snapshot(id).unstamped()) == "" {
+		delete(v.denied, id)
+		return
+	}
 	if p == nil || p.known == 0 {
 		fail("invented", "%s made a change though no client did anything: %s", v.nd.name, showChange(changes[0]))
 	}
@@ -270,6 +283,22 @@ func (nd *node) isDead(id changelog.ID) (dead bool) {
 		return err
 	})
 	return dead
+}
+
+// denied reports whether the replica has seen that clients left an entry like
+// this, and will put it back, as the server may not write.
+func (nd *node) denied(id changelog.ID, last snapshot) (seen bool) {
+	if !nd.denies() {
+		return false
+	}
+	nd.read(func(t *store.Tx, _ *dit.State) error {
+		image, err := t.Image(id)
+		if err == nil {
+			seen = image == nil && last.gone || image != nil && snapshotOfImage(image).differs(last) == ""
+		}
+		return err
+	})
+	return seen
 }
 
 // denies reports whether what clients of nd write is put back.

@@ -53,6 +53,8 @@ type world struct {
 	cut [][]bool
 	// made are all changes any log has held.
 	made map[changeKey]*made
+	// births are the changes that added the entries.
+	births map[changelog.ID]changeKey
 	// calm says that the faults are over.
 	calm bool
 	log  *slog.Logger
@@ -67,6 +69,8 @@ type changeKey struct {
 type made struct {
 	*changelog.Change
 	raw string
+	// lost says that none of the servers that are left holds it.
+	lost bool
 }
 
 // packet is a delivery on its way.

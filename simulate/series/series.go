@@ -16,14 +16,20 @@ import (
 type Series struct {
 	// First is the seed of history 0.
 	First uint64
+	// Profiles take turns; all do when there are none.
+	Profiles []simulate.Profile
 	// Steps and Every are those of every history.
 	Steps, Every int
 }
 
 // Config returns history i.
 func (s Series) Config(i int) simulate.Config {
+	profiles := s.Profiles
+	if len(profiles) == 0 {
+		profiles = simulate.Profiles
+	}
 	return simulate.Config{
-		Seed: s.First + uint64(i), Profile: simulate.Profiles[i%len(simulate.Profiles)], Steps: s.Steps, Every: s.Every,
+		Seed: s.First + uint64(i), Profile: profiles[i%len(profiles)], Steps: s.Steps, Every: s.Every,
 	}
 }
 

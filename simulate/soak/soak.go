@@ -127,6 +127,9 @@ func (s *soak) do(ctx context.Context) error {
 		}
 	}
 	fmt.Fprintf(s.out, "%d histories of %d steps went well in %s\n%s", p.Done, s.series.Steps, p.Busy.Round(time.Second), coverage(p.Stats))
+	if missing := p.Stats.Uncovered(); p.Done >= 1_000_000 && len(missing) > 0 {
+		return fmt.Errorf("the histories did not reach enough: %s", strings.Join(missing, ", "))
+	}
 	return nil
 }
 
