@@ -24,6 +24,7 @@ var mayImport = map[string]string{
 	"schema":    "dn",
 	"dit":       "changelog dn octets schema",
 	"dit/naive": "changelog dit dn",
+	"members":   "changelog octets",
 	"scenario":  "changelog dit dn ldif schema",
 	// XMPP, which knows no directory.
 	"xmpp":     "xmpp/element",
@@ -36,8 +37,8 @@ var mayImport = map[string]string{
 	"directory/directorytest": "changelog directory dn schema",
 	"directory/openldap":      "changelog directory directory/ber directory/openldap/schema dn ldif octets schema",
 	// One suffix.
-	"store":   "changelog directory dit dn octets schema",
-	"replica": "changelog directory dit dn ldif octets protocol roles schema store",
+	"store":   "changelog directory dit dn members octets schema",
+	"replica": "changelog directory dit dn ldif members octets protocol roles schema store",
 	// Many servers of one suffix, without any network.
 	"simulate":        "changelog directory directory/memory dit dit/naive dn ldif replica roles schema store",
 	"simulate/series": "simulate",
@@ -49,6 +50,7 @@ var mayImport = map[string]string{
 	// Servers to test with.
 	"testenv/cluster":  "control testenv/netproxy testenv/openldap testenv/prosody",
 	"testenv/mutate":   "",
+	"scenario/live":    "changelog control dit dn scenario schema testenv/cluster testenv/openldap",
 	"testenv/netproxy": "", "testenv/prosody": "", "testenv/prosody/cmd": "testenv/prosody",
 	"testenv/openldap": "directory/openldap/schema",
 	"bench":            "*",
@@ -57,7 +59,7 @@ var mayImport = map[string]string{
 // onlyIn names, for modules of others, the folders that may know them.
 var onlyIn = map[string][]string{
 	"mellium.im/":         {"xmpp", "muc", "pubsub", "config", "daemon", "cmd"},
-	"github.com/go-ldap/": {"directory/openldap", "bench"},
+	"github.com/go-ldap/": {"directory/openldap", "scenario/live", "bench"},
 	"go.etcd.io/bbolt":    {"changelog", "store"},
 	"github.com/spf13/":   {"cmd"},
 	"go.yaml.in/":         {"config", "scenario"},

@@ -118,7 +118,11 @@ func (l *link) keepUp(ctx context.Context) error {
 	if err := l.settleIn(ctx, self); err != nil {
 		return err
 	}
-	if l.replica.Identity().Joined && l.replica.Fault() == "" {
+	speaks, err := l.replica.Speaks()
+	if err != nil {
+		return err
+	}
+	if speaks && l.replica.Fault() == "" {
 		if err := l.ensureNode(ctx); err != nil {
 			return fmt.Errorf("own node: %w", err)
 		}

@@ -50,8 +50,8 @@ type site struct {
 	a, b *cluster.Server
 }
 
-// newSite starts Prosody and two slapds; no daemon runs yet.
-func newSite(t *testing.T, edit ...func(*cluster.Options)) *site {
+// needServers skips the test where the servers are not installed.
+func needServers(t *testing.T) {
 	t.Helper()
 	for _, program := range []string{"prosody", "ldapadd"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -61,6 +61,12 @@ func newSite(t *testing.T, edit ...func(*cluster.Options)) *site {
 	if !openldap.Installed() {
 		t.Skip("slapd is not installed")
 	}
+}
+
+// newSite starts Prosody and two slapds; no daemon runs yet.
+func newSite(t *testing.T, edit ...func(*cluster.Options)) *site {
+	t.Helper()
+	needServers(t)
 	opts := cluster.Options{Exe: exe, Suffix: suffix, Servers: 2, Slapd: openldap.Options{SessionLog: 10000}}
 	for _, fn := range edit {
 		fn(&opts)

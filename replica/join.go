@@ -140,6 +140,10 @@ func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
 	}
 	switch m, err := r.match(ctx); {
 	case err == nil && r.clearMismatch():
+		known, err := r.greet()
+		if err != nil || !known || !r.caughtUp() {
+			return false, err
+		}
 		return true, r.setIdentity(func(id *store.Identity) { id.Joined, id.Return = true, m.ret })
 	case errors.Is(err, errMismatch):
 		r.mismatch(err.Error())

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ldapsync/changelog"
+	"ldapsync/roles"
 	"ldapsync/store"
 )
 
@@ -42,11 +44,11 @@ func (r *Replica) Acknowledged(seq uint64) error {
 // StepPublish hands the network what waits. It returns false when nothing
 // waited.
 func (r *Replica) StepPublish(ctx context.Context) (bool, error) {
-	if !r.Role().Writes() || r.Fault() != "" {
+	if r.Fault() != "" {
 		return false, nil
 	}
 	changes, err := r.Unpublished()
-	if err != nil || len(changes) == 0 {
+	if err != nil || !r.mayPublish(changes) {
 		return false, err
 	}
 	acked, err := r.cfg.Network.Publish(ctx, changes)
@@ -57,6 +59,13 @@ func (r *Replica) StepPublish(ctx context.Context) (bool, error) {
 		}
 	}
 	return err == nil, err
+}
+
+// mayPublish reports whether there is something that others would take: from a
+// server that may not write, heartbeats.
+func (r *Replica) mayPublish(changes []changelog.Change) bool {
+	alters := func(c changelog.Change) bool { return c.Op != changelog.OpHeartbeat }
+	return len(changes) > 0 && (r.Role().Writes() || r.Role() == roles.ReadOnly && !slices.ContainsFunc(changes, alters))
 }
 
 // Serve returns a page of the changes that a copy reaching as far as have

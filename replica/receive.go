@@ -88,13 +88,13 @@ func (w *work) receive(c *changelog.Change, d Delivery, got *Receipt) (fault str
 	if c.SID() == w.r.Identity().SID {
 		return w.receiveOwn(c, got)
 	}
-	if allowed, err := w.allowed(c.SID(), d); err != nil || !allowed {
+	if allowed, err := w.mayMerge(c, d); err != nil || !allowed {
 		if err == nil {
 			err = w.deny(c, got)
 		}
 		return "", err
 	}
-	switch err := w.Log.Append(c); {
+	switch err := w.Append(c); {
 	case errors.Is(err, changelog.ErrKnown):
 		got.Known++
 		return "", nil
@@ -161,6 +161,20 @@ func cloned(sid changelog.SID, seq, ours uint64) string {
 	return fmt.Sprintf("the room holds change %d of sid %d, which this server never made (it has made %d): "+
 		"the state file was restored from a backup or copied; stop the copy, or move the state file away and run 'ldapsync init' to join anew",
 		seq, sid, ours)
+}
+
+// mayMerge reports whether a change that d hands over is merged: as roles allow;
+// heartbeats, which alter nothing, of every member; and nothing that a server
+// which was removed hands over.
+func (w *work) mayMerge(c *changelog.Change, d Delivery) (bool, error) {
+	if _, removed, err := w.Roster().Removed(d.Relay); err != nil || removed {
+		return false, err
+	}
+	if c.Op == changelog.OpHeartbeat && d.Relay == c.SID() {
+		role, known, err := w.roleOf(c.SID())
+		return known && role >= roles.ReadOnly, err
+	}
+	return w.allowed(c.SID(), d)
 }
 
 // allowed applies the roles to a change of author that d hands over.

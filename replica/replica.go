@@ -124,6 +124,10 @@ type Replica struct {
 	counters Counters
 	// delayed counts the seconds since reports wait for that of a superior.
 	delayed atomic.Int32
+	// beatAt is when to think of a heartbeat again, in nanoseconds, 0 for now.
+	beatAt atomic.Int64
+	// greeted counts how often joining waited for others to know of us.
+	greeted int
 
 	captured, toApply, toPublish, toPull, changed signal
 	// resync asks the capture pump to read the whole directory again, doubt to

@@ -8,6 +8,7 @@ import (
 	"ldapsync/directory"
 	"ldapsync/dit"
 	"ldapsync/dn"
+	"ldapsync/members"
 	"ldapsync/store"
 )
 
@@ -57,24 +58,26 @@ func (w *work) earlier() (*store.Return, error) {
 
 // heard returns the newest heartbeat of every sid whose first names an account,
 // the install given left out.
-func (w *work) heard(jid, except string) (map[changelog.SID]*changelog.Change, error) {
-	out := map[changelog.SID]*changelog.Change{}
-	for sid := range w.seen {
-		named := false
-		var last *changelog.Change
-		err := w.Log.After(sid, 0, func(c *changelog.Change) bool {
-			if c.Op != changelog.OpHeartbeat {
-				return true
-			}
-			named = named || bare(c.JID) == jid && c.Install != except
-			last = c
-			return true
-		})
+func (w *work) heard(jid, except string) (map[changelog.SID]*members.Heartbeat, error) {
+	v, err := w.Log.Vector()
+	if err != nil {
+		return nil, err
+	}
+	list, err := w.Roster().Members()
+	if err != nil {
+		return nil, err
+	}
+	out := map[changelog.SID]*members.Heartbeat{}
+	for _, m := range list {
+		if bare(m.JID) != jid || m.Install == except {
+			continue
+		}
+		last, err := w.Roster().Beat(m.SID, v)
 		if err != nil {
 			return nil, err
 		}
-		if named {
-			out[sid] = last
+		if last != nil {
+			out[m.SID] = last
 		}
 	}
 	return out, nil
@@ -261,19 +264,6 @@ func (r *Replica) retire() error {
 		}
 		return nil
 	})
-}
-
-// note numbers and stores a change of this server that alters no entry.
-func (w *work) note(c *changelog.Change) error {
-	mark, err := w.Log.Mark(w.r.Identity().SID)
-	if err != nil {
-		return err
-	}
-	c.Seq, c.CSN = mark.Seq+1, w.r.clock.Next(time.Time{}, mark.CSN)
-	if err := w.Log.Append(c); err != nil {
-		return err
-	}
-	return w.SetClock(c.CSN)
 }
 
 // value returns the only value of an attribute of an image, "" for none.

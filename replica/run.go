@@ -18,6 +18,7 @@ import (
 func (r *Replica) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.pump(ctx, r.toPull, 5*time.Second, within(pullTime, r.StepPull)) })
+	g.Go(func() error { return r.pump(ctx, r.toPublish, 5*time.Second, r.StepPublish) })
 	g.Go(func() error {
 		if err := r.join(ctx); err != nil {
 			return nil
@@ -25,7 +26,6 @@ func (r *Replica) Run(ctx context.Context) error {
 		close(r.ready)
 		r.changed.raise()
 		g.Go(func() error { return r.watch(ctx) })
-		g.Go(func() error { return r.pump(ctx, r.toPublish, 5*time.Second, r.StepPublish) })
 		g.Go(func() error { return r.applyPump(ctx) })
 		g.Go(func() error { return r.keepTime(ctx) })
 		return nil
@@ -281,7 +281,8 @@ func (r *Replica) awaitReport(ctx context.Context, ids []changelog.ID) {
 // future, a changed schema.
 func (r *Replica) keepTime(ctx context.Context) error {
 	for n := 0; r.wait(ctx, time.Second, nil); n++ {
-		if err := r.StepTime(); err != nil {
+		_, beat := r.StepHeartbeat()
+		if err := errors.Join(r.StepTime(), beat); err != nil {
 			r.log.Error("timed work", "error", err)
 		}
 		if n%schemaEvery == 0 {

@@ -106,8 +106,9 @@ func quoted(values []string) string {
 func (s *Scenario) describe(e Entry) string {
 	var words []string
 	for _, a := range e.Attrs {
-		words = append(words, a.Name+" "+quoted(a.Values))
+		words = append(words, a.Name+" "+quoted(slices.Sorted(slices.Values(a.Values))))
 	}
+	slices.Sort(words)
 	return strings.Join(words, ", ")
 }
 

@@ -23,4 +23,7 @@ var kinds = map[dit.Kind]kind{
 	dit.HiddenNoClass:    {true, "kept, and hidden because no class allows it"},
 	dit.MoveSuperseded:   {false, "a move gave way to one made without knowing of it"},
 	dit.DeleteSuperseded: {false, "a deletion gave way to a restoration made without knowing of it"},
+
+	dit.DanglingReference:   {false, "a value names an entry that was deleted"},
+	dit.UniquenessViolation: {false, "another entry has the value, which should be unique"},
 }

@@ -45,6 +45,21 @@ func isMark(attr string) bool {
 	return strings.EqualFold(attr, schema.ConflictID) || strings.EqualFold(attr, schema.ConflictOf)
 }
 
+// Named returns a name with, in the place of ids of the file, the entryUUIDs that
+// id knows.
+func Named(name dn.DN, id func(string) (dit.ID, bool)) dn.DN {
+	out := slices.Clone(name)
+	for i, rdn := range out {
+		out[i] = slices.Clone(rdn)
+		for j, a := range rdn {
+			if real, known := id(a.Value); known && strings.EqualFold(a.Attr, schema.ConflictID) {
+				out[i][j].Value = real.String()
+			}
+		}
+	}
+	return out
+}
+
 // Entry returns an entry of a directory in the words of the file.
 func (n Names) Entry(e Entry) Entry {
 	out := Entry{DN: slices.Clone(e.DN)}

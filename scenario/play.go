@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 
 	"ldapsync/changelog"
 	"ldapsync/dit"
@@ -22,6 +23,7 @@ type played struct {
 	initial int
 	names   Names
 	refused []Refused
+	byState bool
 	// idle are the operations that change nothing.
 	idle map[string]bool
 }
@@ -38,8 +40,8 @@ func (r Refused) String() string {
 }
 
 // play lets the clients do what they do, each at its replica.
-func (s *Scenario) play() (*played, error) {
-	p := &played{rules: dit.DefaultRules(s.File.Schema, s.File.Base), names: Names{}, idle: map[string]bool{}}
+func (s *Scenario) play(byState bool) (*played, error) {
+	p := &played{rules: dit.DefaultRules(s.File.Schema, s.File.Base), names: Names{}, byState: byState, idle: map[string]bool{}}
 	for _, letter := range s.Replicas() {
 		p.replicas = append(p.replicas, newReplica(SID(letter), p.rules))
 	}
@@ -78,7 +80,13 @@ func (p *played) step(o Op) error {
 	if o.Sync {
 		return p.sync()
 	}
-	c, err := p.do(int(SID(o.Replica))-1, o.Operation, o.ID(), o.Time)
+	op := o.Operation
+	id := func(name string) (dit.ID, bool) { return idOf(name), true }
+	op.DN = Named(op.DN, id)
+	if op.NewSuperior != nil {
+		op.NewSuperior = Named(op.NewSuperior, id)
+	}
+	c, err := p.do(int(SID(o.Replica))-1, op, o.ID(), o.Time)
 	var reason *dit.ResultError
 	if errors.As(err, &reason) {
 		p.refused = append(p.refused, Refused{o, reason})
@@ -89,13 +97,35 @@ func (p *played) step(o Op) error {
 }
 
 func (p *played) do(at int, op dit.Operation, name string, time int64) (*changelog.Change, error) {
-	c, err := p.replicas[at].do(op, idOf(name), time)
+	c, err := p.replicas[at].do(op, idOf(name), time, p.recorded)
 	if c == nil || err != nil {
 		return nil, err
 	}
 	p.names[c.ID] = cmp.Or(p.names[c.ID], name)
 	p.changes = append(p.changes, c)
 	return c, nil
+}
+
+// recorded is what becomes of a change between its client and its log.
+func (p *played) recorded(r *replica, c *changelog.Change) error {
+	if !p.byState || c.Op != changelog.OpModify {
+		return nil
+	}
+	before, err := r.dit.View(c.ID)
+	if err != nil || before == nil {
+		return err
+	}
+	copied := &replica{sid: r.sid, kv: r.kv.Clone(), seen: maps.Clone(r.seen)}
+	copied.dit = dit.Open(copied.kv, p.rules)
+	if err := copied.merge(c); err != nil {
+		return err
+	}
+	after, err := copied.dit.View(c.ID)
+	if err != nil || after == nil {
+		return err
+	}
+	c.Mods = p.rules.Diff(before.Attrs, after.Attrs)
+	return nil
 }
 
 // sync lets all replicas exchange everything.

@@ -42,7 +42,8 @@ func (r *replica) merge(c *changelog.Change) error {
 
 // do makes an operation at a time and returns the change, nil when it changes
 // nothing. The error is a *dit.ResultError where a directory would refuse.
-func (r *replica) do(op dit.Operation, id dit.ID, at int64) (*changelog.Change, error) {
+// Recorded may change it before it is stored.
+func (r *replica) do(op dit.Operation, id dit.ID, at int64, recorded func(*replica, *changelog.Change) error) (*changelog.Change, error) {
 	c, err := r.dit.Author(op, id)
 	if c == nil || err != nil {
 		return nil, err
@@ -55,6 +56,9 @@ func (r *replica) do(op dit.Operation, id dit.ID, at int64) (*changelog.Change, 
 	}
 	c.Seq = r.seen[r.sid] + 1
 	c.CSN = changelog.CSN{Time: max(r.last+1, epoch+at*second), SID: r.sid}
+	if err := recorded(r, c); err != nil {
+		return nil, err
+	}
 	return c, r.merge(c)
 }
 

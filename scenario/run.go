@@ -18,6 +18,10 @@ type Options struct {
 	Shuffles int
 	// Seed decides about them.
 	Seed uint64
+	// ByState records of a modification what the states before and after tell,
+	// as a daemon does beside a directory that reports states: a replace that keeps
+	// a value becomes the values that it added and deleted.
+	ByState bool
 }
 
 // allOrders is the number of changes up to which every order is tried.
@@ -30,6 +34,8 @@ type Result struct {
 	Outcome Outcome
 	// Refused are the operations that no directory would have made.
 	Refused []Refused
+	// Idle are the operations that change nothing, by Op.ID.
+	Idle map[string]bool
 	// Orders is the number of orders of delivery that led to it.
 	Orders int
 	// Differences say in lines what is not as expected; empty when all is.
@@ -42,12 +48,12 @@ func (r *Result) Differs() bool { return len(r.Differences) > 0 }
 // Run plays a scenario, delivers its changes in all orders or in many, and
 // compares. The error is of a scenario that cannot be played.
 func (s *Scenario) Run(o Options) (*Result, error) {
-	p, err := s.play()
+	p, err := s.play(o.ByState)
 	if err != nil {
 		return nil, err
 	}
 	d := &delivery{played: p, want: p.replicas[0].digest()}
-	r := &Result{Scenario: s, Refused: p.refused}
+	r := &Result{Scenario: s, Refused: p.refused, Idle: p.idle}
 	if r.Outcome, err = outcome(p.replicas[0].dit, p.names); err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.ID, err)
 	}

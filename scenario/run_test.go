@@ -148,3 +148,29 @@ func TestWhatWouldHappenIf(t *testing.T) {
 func attr(name string, values ...string) dit.Attribute {
 	return dit.Attribute{Name: name, Values: values}
 }
+
+func TestEveryKindCanBeNamed(t *testing.T) {
+	for _, kind := range dit.Kinds() {
+		if _, err := parse(strings.Replace(good, "kind: value-superseded", "kind: "+string(kind), 1)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestByStateRecordsWhatTheStatesTell: a replace that keeps a value is seen as what it
+// added, so that a value added elsewhere is not superseded.
+func TestByStateRecordsWhatTheStatesTell(t *testing.T) {
+	for _, s := range load(t).Scenarios {
+		r, err := s.Run(scenario.Options{Shuffles: 20, ByState: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := ""
+		if s.ID == "D12" {
+			want = `journal: expected, and not there: value-superseded init1 cn value "a"`
+		}
+		if got := strings.Join(r.Differences, "\n"); got != want {
+			t.Errorf("%s: %s", s.ID, got)
+		}
+	}
+}

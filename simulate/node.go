@@ -293,9 +293,10 @@ func (nd *node) stepJoin() bool {
 }
 
 func (nd *node) stepPublish() bool {
-	if nd.rep == nil || !nd.stepJoin() {
+	if nd.rep == nil {
 		return false
 	}
+	nd.stepJoin()
 	more, err := nd.rep.StepPublish(ctx)
 	nd.check("publish", err)
 	nd.reap()

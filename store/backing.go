@@ -23,6 +23,7 @@ const (
 	bucketDelayed
 	bucketTold
 	bucketAliases
+	bucketRoster
 	numParts
 )
 
@@ -32,7 +33,7 @@ var partNames = [numParts][]byte{
 	bucketImages: []byte("images"), bucketNames: []byte("names"), bucketDirty: []byte("dirty"), bucketQueue: []byte("queue"),
 	bucketIntents: []byte("intents"), bucketParked: []byte("parked"), bucketDenied: []byte("denied"), bucketFuture: []byte("future"),
 	bucketMembers: []byte("members"), bucketSeen: []byte("seen"), bucketDelayed: []byte("delayed"),
-	bucketTold: []byte("told"), bucketAliases: []byte("aliases"),
+	bucketTold: []byte("told"), bucketAliases: []byte("aliases"), bucketRoster: []byte("roster"),
 }
 
 // bucket is one part within a transaction.

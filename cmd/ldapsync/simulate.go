@@ -18,7 +18,9 @@ import (
 // simulateOptions is what a person can ask of simulate.
 type simulateOptions struct {
 	shuffles int
+	schemas  []string
 	verbose  bool
+	real     realOptions
 	random   randomOptions
 }
 
@@ -43,7 +45,7 @@ Exit codes: 0 all as expected, 1 failed, 2 a file or flag is wrong, 3 something 
 			given := cmd.Flags().Changed
 			switch {
 			case len(files) > 0:
-				if flag := firstGiven(given, "histories", "profile", "steps", "keep", "trace"); flag != "" {
+				if flag := firstGiven(given, "histories", "profile", "steps", "every", "keep", "trace"); flag != "" {
 					return &usageError{text: "--" + flag + " is for random histories, without a file", hint: cmd.CommandPath() + " --help"}
 				}
 				return simulateFiles(cmd.Context(), files, opts, cmd.InOrStdin(), cmd.OutOrStdout())
@@ -56,6 +58,10 @@ Exit codes: 0 all as expected, 1 failed, 2 a file or flag is wrong, 3 something 
 	c.Flags().Uint64Var(&opts.random.seed, "seed", 1, "what chance goes by: of the orders of delivery, or of the first random history")
 	c.Flags().IntVar(&opts.shuffles, "shuffles", 200, "random orders to try where all would be too many")
 	c.Flags().BoolVarP(&opts.verbose, "verbose", "v", false, "name the scenarios that are as expected, too")
+	c.Flags().StringArrayVar(&opts.schemas, "schema", nil, "LDIF `file` with more attribute types and object classes; may be given again")
+	c.Flags().BoolVar(&opts.real.real, "real", false, "play the files on real slapds with a daemon beside each, and a real Prosody whose links are cut")
+	c.Flags().BoolVar(&opts.real.markdown, "markdown", false, "with --real: print the table as Markdown")
+	c.Flags().StringVar(&opts.real.dir, "dir", "", "with --real: keep everything in this `folder` (default: a temporary one)")
 	opts.random.addFlags(c)
 	return c
 }
@@ -79,12 +85,23 @@ func (e *differError) ExitCode() int { return exitDiffer }
 
 // simulateFiles reads all files before it plays any.
 func simulateFiles(ctx context.Context, names []string, opts simulateOptions, in io.Reader, out io.Writer) error {
-	files, err := readScenarios(names, in)
+	definitions, err := readSchemas(opts.schemas)
+	if err != nil {
+		return err
+	}
+	known, err := definitions.Schema()
+	if err != nil {
+		return err
+	}
+	files, err := readScenarios(names, in, known)
 	if err != nil {
 		return err
 	}
 	if opts.shuffles < 1 {
 		return &usageError{text: "--shuffles is less than 1"}
+	}
+	if opts.real.real {
+		return simulateReal(ctx, files, definitions, opts.real, out)
 	}
 	report := scenario.Report{Out: printableWriter{out}, Verbose: opts.verbose}
 	for _, f := range files {
@@ -121,10 +138,10 @@ func (b badFiles) Error() string {
 	return strings.Join(texts, "\n")
 }
 
-func readScenarios(names []string, in io.Reader) (files []*scenario.File, err error) {
+func readScenarios(names []string, in io.Reader, known *schema.Schema) (files []*scenario.File, err error) {
 	var bad badFiles
 	for _, name := range names {
-		f, err := readScenario(name, in)
+		f, err := readScenario(name, in, known)
 		var wrong *scenario.Error
 		switch {
 		case errors.As(err, &wrong):
@@ -140,21 +157,38 @@ func readScenarios(names []string, in io.Reader) (files []*scenario.File, err er
 	return files, nil
 }
 
-func readScenario(name string, in io.Reader) (*scenario.File, error) {
+func readScenario(name string, in io.Reader, known *schema.Schema) (*scenario.File, error) {
 	if name == "-" {
-		return scenario.Parse("standard input", in, schema.Standard())
+		return scenario.Parse("standard input", in, known)
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return scenario.Parse(name, f, schema.Standard())
+	return scenario.Parse(name, f, known)
+}
+
+// readSchemas reads files of definitions.
+func readSchemas(names []string) (*scenario.Definitions, error) {
+	d := &scenario.Definitions{}
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		err = d.Read(name, f)
+		f.Close()
+		if err != nil {
+			return nil, &usageError{text: err.Error()}
+		}
+	}
+	return d, nil
 }
 
 // profileNames are the profiles of random histories, for help and completion.
 func profileNames() []string {
-	var names []string
+	names := []string{allProfiles}
 	for _, p := range simulate.Profiles {
 		names = append(names, string(p))
 	}

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"ldapsync/simulate"
+	"ldapsync/simulate/series"
 )
 
 // randomOptions says which random histories to run.
@@ -20,6 +22,7 @@ type randomOptions struct {
 	histories int
 	profile   string
 	steps     int
+	every     int
 	keep      []int
 	trace     bool
 }
@@ -28,6 +31,7 @@ func (o *randomOptions) addFlags(c *cobra.Command) {
 	c.Flags().IntVar(&o.histories, "histories", 1, "random histories to run, of consecutive seeds")
 	c.Flags().StringVar(&o.profile, "profile", "mixed", "what the clients of random histories mostly do: "+strings.Join(profileNames(), ", "))
 	c.Flags().IntVar(&o.steps, "steps", 60, "steps of a random history")
+	c.Flags().IntVar(&o.every, "every", 0, "steps after which everything is looked at; 0 for once in the middle")
 	c.Flags().IntSliceVar(&o.keep, "keep", nil, "the only steps to make, as a shortened history names them")
 	c.Flags().BoolVar(&o.trace, "trace", false, "print all that happens in a random history")
 	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(profileNames(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
@@ -35,14 +39,23 @@ func (o *randomOptions) addFlags(c *cobra.Command) {
 	}
 }
 
-// check refuses what makes no sense.
+// allProfiles lets the profiles take turns.
+const allProfiles = "all"
+
+// check refuses what makes no sense; the profile is "" for all in turn.
 func (o *randomOptions) check() (simulate.Profile, error) {
-	profile, err := simulate.ParseProfile(o.profile)
+	var profile simulate.Profile
+	var err error
+	if o.profile != allProfiles {
+		profile, err = simulate.ParseProfile(o.profile)
+	}
 	switch {
 	case err != nil:
 		return "", &usageError{text: err.Error()}
 	case o.steps < 1 || o.steps > 1_000_000:
 		return "", &usageError{text: "--steps is not from 1 to 1000000"}
+	case o.every < 0:
+		return "", &usageError{text: "--every is less than 0"}
 	case o.histories < 1:
 		return "", &usageError{text: "--histories is less than 1"}
 	case o.histories > 1 && (o.trace || o.keep != nil):
@@ -58,20 +71,17 @@ func runRandom(ctx context.Context, o randomOptions, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var all simulate.Stats
-	for i := range uint64(o.histories) {
-		if err := ctx.Err(); err != nil {
-			return err
+	all, err := series.Series{First: o.seed, Steps: o.steps, Every: o.every}.Run(ctx, func(c simulate.Config) (simulate.Stats, error) {
+		if c.Keep = o.keep; profile != "" {
+			c.Profile = profile
 		}
-		cfg := simulate.Config{Seed: o.seed + i, Profile: profile, Steps: o.steps, Keep: o.keep}
 		if o.trace {
-			cfg.Trace = out
+			c.Trace = out
 		}
-		stats, err := simulate.Run(cfg)
-		all.Add(stats)
-		if err != nil {
-			return shortened(err, out)
-		}
+		return simulate.Run(c)
+	}, 0, o.histories, runtime.GOMAXPROCS(0))
+	if err != nil {
+		return shortened(err, out)
 	}
 	fmt.Fprintf(out, "%d writes of clients, %d changes, %d crashes, agreed after %d rounds at most\n", all.Writes, all.Changes, all.Crashes, all.MaxRounds)
 	for _, kind := range slices.Sorted(maps.Keys(all.Journal)) {
@@ -95,6 +105,9 @@ func shortened(err error, out io.Writer) error {
 // flagsOf returns the flags that run a history again.
 func flagsOf(c simulate.Config) string {
 	s := fmt.Sprintf("--seed %d --profile %s --steps %d", c.Seed, c.Profile, c.Steps)
+	if c.Every > 0 {
+		s += fmt.Sprintf(" --every %d", c.Every)
+	}
 	if c.Keep == nil {
 		return s
 	}

@@ -1,0 +1,269 @@
+// Package members keeps what the log says about the servers themselves: who they
+// are, how much of the log the directory of each contains, and who has been
+// removed. What is stable, and may be forgotten, follows from it.
+//
+// It is derived from the stored changes and nothing else, neither a clock nor
+// who is online: servers that have stored the same changes agree.
+package members
+
+import (
+	"fmt"
+	"slices"
+
+	"ldapsync/changelog"
+	"ldapsync/octets"
+)
+
+// Table is what is known of the members, within one transaction. It must learn
+// of every change that the log takes.
+type Table struct{ b changelog.Bucket }
+
+// Open returns the table that a bucket of its own holds.
+func Open(b changelog.Bucket) *Table { return &Table{b: b} }
+
+// The first bytes of keys say what stands there.
+const (
+	keyMember = 'm' // sid: who it is
+	keyBeat   = 'h' // sid, seq: a heartbeat that may come to count
+	keyForget = 'f' // sid of the peer, sid of the author: the first such operation
+)
+
+// Member is what a server said of itself.
+type Member struct {
+	SID changelog.SID
+	// JID and Install are empty as long as its first heartbeat is missing.
+	JID, Install string
+}
+
+// Heartbeat is the word of a server that its directory contains Seen, and its
+// own changes up to Seq.
+type Heartbeat struct {
+	Seq  uint64
+	CSN  changelog.CSN
+	Seen changelog.Seqs
+}
+
+// covers reports whether the heartbeat of a server contains the change seq of
+// sid.
+func (h *Heartbeat) covers(self, sid changelog.SID, seq uint64) bool {
+	if sid == self {
+		return seq <= h.Seq
+	}
+	return h.Seen.Covers(sid, seq)
+}
+
+// Removal is a forget operation.
+type Removal struct {
+	// Peer is who was removed, by the change Seq of server By, at CSN.
+	Peer, By changelog.SID
+	Seq      uint64
+	CSN      changelog.CSN
+}
+
+// maxWaiting is how many heartbeats of one server are kept that do not count
+// yet; when there are more, one in the middle goes: the next that counts is
+// among the oldest, the one that says most the newest.
+const maxWaiting = 16
+
+// Note takes notice of a change that the log has stored.
+func (t *Table) Note(c *changelog.Change) error {
+	switch c.Op {
+	case changelog.OpHeartbeat:
+		return t.beat(c)
+	case changelog.OpForget:
+		return t.remove(c)
+	}
+	return t.known(c.SID())
+}
+
+// known makes a server a member.
+func (t *Table) known(sid changelog.SID) error {
+	if t.b.Get(key(keyMember, sid)) != nil {
+		return nil
+	}
+	return t.put(Member{SID: sid})
+}
+
+func (t *Table) put(m Member) error {
+	return t.b.Put(key(keyMember, m.SID), octets.AppendString(octets.AppendString(nil, m.JID), m.Install))
+}
+
+func (t *Table) beat(c *changelog.Change) error {
+	if err := t.known(c.SID()); err != nil {
+		return err
+	}
+	if c.JID != "" {
+		if err := t.put(Member{SID: c.SID(), JID: c.JID, Install: c.Install}); err != nil {
+			return err
+		}
+	}
+	for sid := range c.Seen {
+		if err := t.known(sid); err != nil {
+			return err
+		}
+	}
+	b := c.CSN.AppendKey(nil)
+	b = octets.AppendUint(b, uint64(len(c.Seen)))
+	for _, sid := range sortedSIDs(c.Seen) {
+		b = octets.AppendUint(octets.AppendUint(b, uint64(sid)), c.Seen[sid])
+	}
+	if err := t.b.Put(beatKey(c.SID(), c.Seq), b); err != nil {
+		return err
+	}
+	return t.thin(c.SID())
+}
+
+// thin bounds the heartbeats kept of one server.
+func (t *Table) thin(sid changelog.SID) error {
+	beats, err := t.beats(sid)
+	if err != nil || len(beats) <= maxWaiting {
+		return err
+	}
+	return t.b.Delete(beatKey(sid, beats[len(beats)/2].Seq))
+}
+
+func (t *Table) remove(c *changelog.Change) error {
+	if err := t.known(c.SID()); err != nil {
+		return err
+	}
+	k := append(key(keyForget, c.Peer), key(keyForget, c.SID())[1:]...)
+	if t.b.Get(k) != nil {
+		return nil
+	}
+	return t.b.Put(k, c.CSN.AppendKey(octets.AppendUint(nil, c.Seq)))
+}
+
+// Member returns what a server said of itself.
+func (t *Table) Member(sid changelog.SID) (Member, error) {
+	m := Member{SID: sid}
+	raw := t.b.Get(key(keyMember, sid))
+	if raw == nil {
+		return m, nil
+	}
+	r := octets.NewReader(raw)
+	m.JID, m.Install = r.String(), r.String()
+	return m, damaged(r.Done())
+}
+
+// Members returns every server that ever was one, by ascending sid.
+func (t *Table) Members() (list []Member, err error) {
+	t.b.Scan([]byte{keyMember}, nil, func(k, raw []byte) bool {
+		r := octets.NewReader(raw)
+		m := Member{JID: r.String(), Install: r.String()}
+		if m.SID, err = sidOf(k, 1); err == nil {
+			err = r.Done()
+		}
+		list = append(list, m)
+		return err == nil
+	})
+	return list, damaged(err)
+}
+
+// Removals returns every forget operation, by ascending peer and author.
+func (t *Table) Removals() (list []Removal, err error) {
+	t.b.Scan([]byte{keyForget}, nil, func(k, raw []byte) bool {
+		r := octets.NewReader(raw)
+		m := Removal{Seq: r.Uint(), CSN: changelog.ReadCSN(r)}
+		if m.Peer, err = sidOf(k, 1); err == nil {
+			m.By, err = sidOf(k, 3)
+		}
+		if err == nil {
+			err = r.Done()
+		}
+		list = append(list, m)
+		return err == nil
+	})
+	return list, damaged(err)
+}
+
+// Removed returns the earliest operation that removed a server; false when there
+// is none.
+func (t *Table) Removed(sid changelog.SID) (first Removal, removed bool, err error) {
+	list, err := t.Removals()
+	for _, m := range list {
+		if m.Peer == sid && (!removed || m.CSN.Before(first.CSN)) {
+			first, removed = m, true
+		}
+	}
+	return first, removed, err
+}
+
+// beats returns the heartbeats kept of a server, oldest first.
+func (t *Table) beats(sid changelog.SID) (list []Heartbeat, err error) {
+	t.b.Scan(key(keyBeat, sid), nil, func(k, raw []byte) bool {
+		r := octets.NewReader(raw)
+		h := Heartbeat{CSN: changelog.ReadCSN(r), Seen: changelog.Seqs{}}
+		for n := r.Count(2); n > 0; n-- {
+			sid := changelog.SID(r.Uint())
+			h.Seen[sid] = r.Uint()
+		}
+		if err = r.Done(); err == nil {
+			h.Seq, err = seqOf(k)
+		}
+		list = append(list, h)
+		return err == nil
+	})
+	return list, damaged(err)
+}
+
+// Beat returns the newest heartbeat of a server that counts for whoever has
+// stored v: one whose Seen v covers; nil when there is none. Earlier ones are
+// forgotten when Prune is called.
+func (t *Table) Beat(sid changelog.SID, v changelog.Vector) (*Heartbeat, error) {
+	beats, err := t.beats(sid)
+	if err != nil {
+		return nil, err
+	}
+	for i, h := range slices.Backward(beats) {
+		if within(h.Seen, v) {
+			return &beats[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// Prune forgets the heartbeats that a later one which counts has replaced.
+func (t *Table) Prune(v changelog.Vector) error {
+	members, err := t.Members()
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		h, err := t.Beat(m.SID, v)
+		if err != nil {
+			return err
+		}
+		if h == nil {
+			continue
+		}
+		beats, err := t.beats(m.SID)
+		if err != nil {
+			return err
+		}
+		for _, old := range beats {
+			if old.Seq >= h.Seq {
+				break
+			}
+			if err := t.b.Delete(beatKey(m.SID, old.Seq)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func within(s changelog.Seqs, v changelog.Vector) bool {
+	for sid, seq := range s {
+		if !v.Covers(sid, seq) {
+			return false
+		}
+	}
+	return true
+}
+
+func damaged(err error) error {
+	if err != nil {
+		return fmt.Errorf("read members: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package live
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Table prints rows as they come, and at the end what differs and a line that
+// counts.
+type Table struct {
+	Out io.Writer
+	// Markdown draws the table as one.
+	Markdown bool
+
+	servers int
+	rows    []*Row
+}
+
+// Begin prints the head of a table of that many servers.
+func (t *Table) Begin(servers int) {
+	t.servers = servers
+	t.line("id", "title", fmt.Sprintf("slapd 1..%d", servers), "entries", "journal", "verdict", "s")
+	if t.Markdown {
+		fmt.Fprintln(t.Out, strings.Repeat("|---", 7)+"|")
+	}
+}
+
+// Add prints a row.
+func (t *Table) Add(r *Row) {
+	t.rows = append(t.rows, r)
+	journal := word(r.Journal, "as expected", "differs")
+	switch {
+	case r.NoJournal:
+		journal = "-"
+	case r.Journal && len(r.ByState) > 0:
+		journal = "by state"
+	}
+	t.line(r.ID, r.Title, word(r.Equal, "equal", "differ"), word(r.Entries, "as expected", "differ"), journal,
+		word(r.Differs(), "DIFFERS", "ok"), fmt.Sprintf("%.1f", r.Took.Seconds()))
+}
+
+func word(yes bool, is, isNot string) string {
+	if yes {
+		return is
+	}
+	return isNot
+}
+
+func (t *Table) line(cells ...string) {
+	if t.Markdown {
+		fmt.Fprintf(t.Out, "| %s |\n", strings.Join(cells, " | "))
+		return
+	}
+	title := []rune(cells[1])
+	if len(title) > 50 {
+		cells[1] = string(title[:47]) + "..."
+	}
+	fmt.Fprintf(t.Out, "%-6s%-52s%-12s%-13s%-13s%-9s%5s\n", cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6])
+}
+
+// End prints what differs and the line that counts.
+func (t *Table) End() {
+	for _, r := range t.rows {
+		if len(r.Differences)+len(r.Refused)+len(r.ByState) == 0 {
+			continue
+		}
+		fmt.Fprintf(t.Out, "\n%s %s\n", r.ID, r.Title)
+		for _, line := range append(r.Differences, r.Refused...) {
+			fmt.Fprintf(t.Out, "  %s\n", line)
+		}
+		for _, line := range r.ByState {
+			fmt.Fprintf(t.Out, "  by state: %s\n", line)
+		}
+	}
+	fmt.Fprintf(t.Out, "%d scenarios, %d differ\n", len(t.rows), t.Differ())
+}
+
+// Differ returns how many differ.
+func (t *Table) Differ() (n int) {
+	for _, r := range t.rows {
+		if r.Differs() {
+			n++
+		}
+	}
+	return n
+}
+
+// Scenarios returns how many there are.
+func (t *Table) Scenarios() int { return len(t.rows) }
