@@ -18,6 +18,7 @@ import (
 	"ldapsync/control"
 	"ldapsync/directory"
 	"ldapsync/protocol"
+	"ldapsync/replica"
 	"ldapsync/xmpp"
 	"ldapsync/xmpp/element"
 )
@@ -38,8 +39,20 @@ type daemon struct {
 
 // Run serves every suffix of the configuration until ctx ends, and returns nil
 // then. It returns an error at once when something stands in the way that only
-// an administrator can mend.
+// an administrator can mend. A state file that turns out to be an old copy is set
+// aside, and everything begins anew.
 func Run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+	for {
+		if err := run(ctx, cfg, log); !errors.Is(err, replica.ErrAgain) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+func run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	d, err := newDaemon(cfg, log)
 	if err != nil {
 		return err
@@ -58,6 +71,9 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	client.HandleIQ(protocol.NS, "pull", d.pull)
 	log.Info("ldapsync started", "version", Version, "jid", cfg.XMPP.JID, "suffixes", len(cfg.Suffixes))
 	err = d.serve(ctx)
+	if aside := d.setAside(); aside != nil {
+		return aside
+	}
 	if ctx.Err() != nil {
 		log.Info("ldapsync stopped")
 		return nil
@@ -88,6 +104,25 @@ func (d *daemon) serve(ctx context.Context) error {
 		g.Go(func() error { return u.run(ctx) })
 	}
 	return g.Wait()
+}
+
+// setAside sets the state files aside that turned out to be old copies, and
+// returns replica.ErrAgain when there were any.
+func (d *daemon) setAside() error {
+	var again error
+	for _, u := range d.units {
+		if l := u.link.Load(); l == nil || !l.replica.Again() {
+			continue
+		}
+		kept, err := setAside(u.store)
+		u.store = nil
+		if err != nil {
+			return fmt.Errorf("suffix %s: %w", u.cfg.DN, err)
+		}
+		u.log.Warn("the state file was an old copy; it is kept, and this server begins anew with what its directory holds", "kept", kept)
+		again = replica.ErrAgain
+	}
+	return again
 }
 
 func (d *daemon) close() {

@@ -21,7 +21,13 @@ const initWait = 20 * time.Second
 // Init prepares every suffix: it checks directory and account, draws the
 // install id, and where the room lets this server in takes a free sid. What it
 // found and what comes next it writes to out. Running it again changes nothing.
-func Init(ctx context.Context, cfg *config.Config, log *slog.Logger, out io.Writer) error {
+// With again it first sets the state files aside, so that the server begins anew.
+func Init(ctx context.Context, cfg *config.Config, log *slog.Logger, again bool, out io.Writer) error {
+	if again {
+		if err := setAsideAll(cfg, out); err != nil {
+			return err
+		}
+	}
 	d, err := newDaemon(cfg, log)
 	if err != nil {
 		return err

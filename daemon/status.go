@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"ldapsync/muc"
 	"ldapsync/replica"
 	"ldapsync/roles"
+	"ldapsync/store"
 )
 
 // Status implements control.Service.
@@ -151,7 +153,18 @@ func (u *unit) verdict(l *link, r replica.Status, session control.Session) (cont
 	case r.Denied > 0:
 		return control.Amber, fmt.Sprintf("%d changes were denied: their servers are not masters", r.Denied)
 	}
-	return control.Green, schemaWarning(r)
+	return control.Green, cmp.Or(schemaWarning(r), returned(r.Identity))
+}
+
+// noticeFor is how long status tells that the state file was set aside.
+const noticeFor = 7 * 24 * time.Hour
+
+// returned tells that the server has begun anew, "" when it has not lately.
+func returned(id store.Identity) string {
+	if id.Return == nil || time.Since(id.Since) > noticeFor {
+		return ""
+	}
+	return "the state file was an old copy and was set aside; it is kept as " + id.Return.Kept
 }
 
 // roomState is our relation to the room, offline before its service is known.

@@ -2,14 +2,11 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -23,7 +20,6 @@ import (
 	"ldapsync/directory/openldap"
 	"ldapsync/dit"
 	"ldapsync/dn"
-	"ldapsync/muc"
 	"ldapsync/replica"
 	"ldapsync/schema"
 	"ldapsync/store"
@@ -214,52 +210,6 @@ func checkDirectory(ctx context.Context, s *openldap.Server) (warnings []openlda
 		return nil, &MissingError{missing}
 	}
 	return warnings, nil
-}
-
-// openStore opens the state file of a suffix, which must be this account's and
-// this suffix's; a new one gets its identity.
-func openStore(cfg *config.Config, suffix *config.Suffix) (*store.Store, error) {
-	if err := os.MkdirAll(cfg.State.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
-	}
-	path := statePath(cfg, suffix)
-	s, err := store.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	err = s.Update(func(t *store.Tx) error {
-		id, err := t.Identity()
-		switch {
-		case err != nil:
-			return err
-		case id.Install == "":
-			id = store.Identity{Suffix: suffix.DN, JID: cfg.XMPP.JID, Install: newInstall(), SID: 0, Epoch: 1}
-			return t.SetIdentity(id)
-		case id.JID != cfg.XMPP.JID:
-			return fmt.Errorf("state file %s belongs to %s, not to %s", path, id.JID, cfg.XMPP.JID)
-		case id.Suffix != suffix.DN:
-			return fmt.Errorf("state file %s belongs to suffix %s, not to %s", path, id.Suffix, suffix.DN)
-		case suffix.SID != 0 && id.SID != 0 && id.SID != changelog.SID(suffix.SID) && id.Wanted != changelog.SID(suffix.SID):
-			return fmt.Errorf("state file %s has sid %d, the configuration says %d; a server's sid cannot change", path, id.SID, suffix.SID)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
-}
-
-// statePath names the state file of a suffix.
-func statePath(cfg *config.Config, suffix *config.Suffix) string {
-	return filepath.Join(cfg.State.Dir, muc.LocalPart(suffix.DN)+".db")
-}
-
-func newInstall() string {
-	b := make([]byte, 16)
-	// crypto/rand never fails.
-	_, _ = rand.Read(b)
-	return hex.EncodeToString(b)
 }
 
 // certPool reads PEM certificates; nil for no file.

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -261,6 +262,9 @@ func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
 		now.Newest = want.Newest
 		return nil, true, w.putAndSettle(now)
 	}
+	if stale, err := w.isOlder(now); err != nil || stale && life == dit.Deleted {
+		return nil, true, errors.Join(err, w.putAndSettle(now)) // restored from a backup
+	}
 	c := changelog.Change{Op: changelog.OpModDN, ID: now.ID, RDN: now.RDN, DeleteOldRDN: true,
 		Superior: now.Parent, Moved: true, Undelete: life == dit.Deleted}
 	m := changelog.Change{Op: changelog.OpModify, ID: now.ID}
@@ -268,6 +272,13 @@ func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
 		m.Mods = append(m.Mods, changelog.Mod{Op: changelog.ModReplace, Attr: a.Name, Values: a.Values})
 	}
 	return []changelog.Change{c, m}, false, nil
+}
+
+// isOlder reports whether a state of the directory is older than what is known of
+// the entry.
+func (w *work) isOlder(now *store.Image) (bool, error) {
+	newest, err := w.dit.Newest(now.ID)
+	return now.CSN.When().Before(newest.When()), err
 }
 
 // keepsOldName reports whether the naming values of base are still there.

@@ -18,6 +18,14 @@ type capture struct {
 	// refreshing is true from RefreshBegin to RefreshEnd, resumed when the
 	// directory reports only what changed since the cookie.
 	refreshing, resumed bool
+	// ending is true while what had to wait for the end of a refresh is handled.
+	ending bool
+	// given says that there was a cookie to resume with; a refresh that does not
+	// is suspect: the directory may have been restored from a backup.
+	given bool
+	// horizon is the newest entryCSN that a suspect refresh has found where it was
+	// known to be: what is not newer was there when the backup was made.
+	horizon changelog.CSN
 }
 
 // report handles the next events in order. RefreshBegin and RefreshEnd come
@@ -30,7 +38,7 @@ func (c *capture) report(ctx context.Context, events []directory.Event) error {
 	}
 	switch first := events[0]; first.Kind {
 	case directory.RefreshBegin:
-		c.refreshing, c.resumed = true, first.Resumed
+		c.refreshing, c.resumed, c.horizon = true, first.Resumed, changelog.CSN{}
 		c.r.live.Store(false)
 		return c.beginRefresh()
 	case directory.RefreshEnd:
@@ -113,7 +121,7 @@ func (c *capture) state(w *work, e *directory.Entry) error {
 	if err := w.DropDelayed(e.ID); err != nil {
 		return err
 	}
-	return c.place(w, e, parent, name[0])
+	return c.place(w, e, parent, name)
 }
 
 // locate finds the superior of a reported name.
@@ -139,7 +147,8 @@ func (w *work) superior(name dn.DN, named func(changelog.ID, string) changelog.I
 	return id, above >= 0
 }
 
-func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, rdn dn.RDN) error {
+func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name dn.DN) error {
+	rdn := name[0]
 	now := &store.Image{
 		ID: e.ID, Parent: parent, RDN: w.spelling(rdn), RDNKey: rdn.Key(w.rules.Schema),
 		CSN: e.CSN, Confirmed: true, Attrs: e.Attrs,
@@ -151,6 +160,9 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, rdn dn
 	if old != nil && !old.CSN.IsZero() {
 		switch order := e.CSN.Compare(old.CSN); {
 		case order == 0 && !old.Loose && w.same(old, now):
+			if old.Confirmed && c.horizon.Before(old.CSN) {
+				c.horizon = old.CSN
+			}
 			return w.confirm(old)
 		case order == 0 && old.Unreported:
 			return w.cameOut(old, now)
@@ -158,6 +170,14 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, rdn dn
 			return w.tell(old, now)
 		case order < 0:
 			return w.rolledBack(old, now)
+		}
+	}
+	if c.suspect() && old != nil && !old.Gone && !w.same(old, now) {
+		if c.refreshing {
+			return w.Delay(len(name), e) // until the horizon is known
+		}
+		if c.horizon.Before(old.CSN) {
+			return w.lostTrack(old, now)
 		}
 	}
 	base, err := w.base(old, now, e)
@@ -237,17 +257,6 @@ func (w *work) tell(m, told *store.Image) error {
 		m.Told = nil
 	}
 	return w.PutImage(m)
-}
-
-// rolledBack takes over the state of an entry that is older than what the
-// directory had before: it was restored from a backup. The view is written
-// over it again; nothing of it is a change.
-func (w *work) rolledBack(old, now *store.Image) error {
-	w.r.log.Warn("the directory went back to an older state of an entry", "id", now.ID, "csn", now.CSN, "known", old.CSN)
-	if err := w.DropIntent(now.ID); err != nil {
-		return err
-	}
-	return w.putAndSettle(now)
 }
 
 func (w *work) putAndSettle(m *store.Image) error {
@@ -350,7 +359,8 @@ func (w *work) dropAndSettle(id changelog.ID) error {
 // not report and therefore is gone, in transactions of bounded size. Only then
 // is the cookie stored: after a crash the refresh begins again.
 func (c *capture) endRefresh(ctx context.Context, end directory.Event) error {
-	c.refreshing = false
+	c.refreshing, c.ending = false, true
+	defer func() { c.ending = false }()
 	for more := true; more; {
 		err := c.r.update(func(w *work) error {
 			before := w.DelayedCount()
@@ -421,68 +431,13 @@ func (c *capture) retryDelayed(w *work, max int) error {
 		if !ok {
 			err = w.Delay(len(name), e)
 		} else {
-			err = c.place(w, e, parent, name[0])
+			err = c.place(w, e, parent, name)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// sweep handles every image that the refresh did not report and that is not
-// there: what we wrote after the refresh had begun is, and will be reported.
-func (c *capture) sweep(ctx context.Context) error {
-	var after changelog.ID
-	for {
-		var unseen []changelog.ID
-		done := false
-		err := c.r.view(func(w *work) error {
-			images, err := w.Images(after, 500)
-			if err != nil {
-				return err
-			}
-			done = len(images) == 0
-			for _, m := range images {
-				after = m.ID
-				if !w.EntrySeen(m.ID) {
-					unseen = append(unseen, m.ID)
-				}
-			}
-			return nil
-		})
-		if err != nil || done {
-			return err
-		}
-		if err := c.sweepUnseen(ctx, unseen); err != nil {
-			return err
-		}
-	}
-}
-
-func (c *capture) sweepUnseen(ctx context.Context, ids []changelog.ID) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	entries, err := c.r.read(ctx, ids)
-	if err != nil {
-		return &directoryError{fmt.Errorf("look for what was not reported: %w", err)}
-	}
-	there := map[changelog.ID]bool{}
-	for _, e := range entries {
-		there[e.ID] = true
-	}
-	return c.r.update(func(w *work) error {
-		for _, id := range ids {
-			if there[id] {
-				continue
-			}
-			if err := c.gone(w, id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // directoryError marks an error of the directory among those of the store.

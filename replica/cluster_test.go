@@ -2,6 +2,7 @@ package replica_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -162,6 +163,9 @@ func (nd *node) start(sid changelog.SID) {
 	if err := nd.SetRole(nd.roleNow()); err != nil {
 		t.Fatal(err)
 	}
+	if err := nd.SetPeers(nd.c.peersOf(nd)); err != nil {
+		t.Fatal(err)
+	}
 	if err := nd.TakeSID(sid); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +187,7 @@ func (nd *node) stop() {
 	}
 	nd.cancel()
 	nd.setCancel(nil)
-	if err := <-nd.done; err != nil {
+	if err := <-nd.done; err != nil && !errors.Is(err, replica.ErrAgain) {
 		nd.c.t.Errorf("%s: %v", nd.name, err)
 	}
 	nd.store.Close()

@@ -42,9 +42,10 @@ func (r *Replica) Acknowledged(seq uint64) error {
 }
 
 // StepPublish hands the network what waits. It returns false when nothing
-// waited.
+// waited, or when the others have not been looked at yet: they may show that our
+// state file is an old copy.
 func (r *Replica) StepPublish(ctx context.Context) (bool, error) {
-	if r.Fault() != "" {
+	if r.Fault() != "" || !r.met.Load() {
 		return false, nil
 	}
 	changes, err := r.Unpublished()

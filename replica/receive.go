@@ -85,7 +85,14 @@ func (r *Replica) tally(got Receipt) {
 }
 
 func (w *work) receive(c *changelog.Change, d Delivery, got *Receipt) (fault string, err error) {
-	if c.SID() == w.r.Identity().SID {
+	switch {
+	case c.SID() == w.forked:
+		w.r.counters.Rejected.Add(1)
+		return "", nil
+	case c.SID() == w.r.Identity().SID && !d.RelayRole.Writes():
+		w.r.counters.Rejected.Add(1)
+		return "", nil
+	case c.SID() == w.r.Identity().SID:
 		return w.receiveOwn(c, got)
 	}
 	if allowed, err := w.mayMerge(c, d); err != nil || !allowed {
@@ -97,7 +104,7 @@ func (w *work) receive(c *changelog.Change, d Delivery, got *Receipt) (fault str
 	switch err := w.Append(c); {
 	case errors.Is(err, changelog.ErrKnown):
 		got.Known++
-		return "", nil
+		return "", w.sameAsKnown(c)
 	case errors.Is(err, changelog.ErrGap):
 		got.Gap = true
 		return "", nil
@@ -117,6 +124,20 @@ func (w *work) receive(c *changelog.Change, d Delivery, got *Receipt) (fault str
 		return "", w.Postpone(c)
 	}
 	return "", w.merge(c)
+}
+
+// sameAsKnown looks at a change that is stored already. Another under its number
+// shows that its author runs on an old copy of its state file: nothing more is
+// taken from it in this delivery.
+func (w *work) sameAsKnown(c *changelog.Change) error {
+	known, err := w.Log.Get(c.SID(), c.Seq)
+	if err != nil || known == nil || known.CSN == c.CSN {
+		return err
+	}
+	w.forked = c.SID()
+	w.r.counters.Rejected.Add(1)
+	w.r.log.Error("a server gives another change a number that it gave before: it runs on an old copy of its state file", "sid", c.SID(), "seq", c.Seq)
+	return nil
 }
 
 // receiveOwn looks at a change of our own coming back. One that we never made
@@ -140,27 +161,8 @@ func (w *work) receiveOwn(c *changelog.Change, got *Receipt) (fault string, err 
 	return "", nil
 }
 
-// strangeSelf deals with changes under our number that we never made.
-func (r *Replica) strangeSelf(why string) error {
-	v, err := r.Vector()
-	if err != nil {
-		return err
-	}
-	if id := r.Identity(); !id.Joined && v[id.SID].Seq == 0 {
-		return r.anotherSID()
-	}
-	r.refuse(why, true)
-	return nil
-}
-
 func cloned(sid changelog.SID, seq, ours uint64) string {
-	if ours == 0 {
-		return fmt.Sprintf("sid %d was used in this room before by another state file, up to change %d: give this server another sid, "+
-			"or leave 'sid' out of its configuration so that it takes a free one, remove its state file and start again", sid, seq)
-	}
-	return fmt.Sprintf("the room holds change %d of sid %d, which this server never made (it has made %d): "+
-		"the state file was restored from a backup or copied; stop the copy, or move the state file away and run 'ldapsync init' to join anew",
-		seq, sid, ours)
+	return fmt.Sprintf("the room holds change %d of sid %d, which this server never made (it has made %d): the state file was restored from a backup or copied", seq, sid, ours)
 }
 
 // mayMerge reports whether a change that d hands over is merged: as roles allow;
@@ -259,6 +261,12 @@ func (r *Replica) SetPeers(peers []Peer) error {
 	for _, p := range peers {
 		r.clash(p)
 	}
+	for _, p := range r.Peers() {
+		if err := r.compareSelf(p); err != nil {
+			return err
+		}
+	}
+	r.met.Store(true)
 	r.toPull.raise()
 	r.changed.raise()
 	return nil

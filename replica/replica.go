@@ -120,7 +120,9 @@ type Replica struct {
 	// report with an image that is about to change.
 	applying sync.Mutex
 	// live is true while the directory's reports are complete and flowing.
-	live     atomic.Bool
+	live atomic.Bool
+	// met is true once the other servers of the room have been looked at.
+	met      atomic.Bool
 	counters Counters
 	// delayed counts the seconds since reports wait for that of a superior.
 	delayed atomic.Int32
@@ -149,9 +151,14 @@ type Replica struct {
 	// vector does not speak for it.
 	followed bool
 	dirErr   error
-	stale    map[changelog.ID]int
-	tries    map[changelog.ID]int
-	ready    chan struct{}
+	// compared is what each server of the room last showed to hold of our changes.
+	compared map[string]changelog.Mark
+	// again is closed, once, when the state file is to be set aside.
+	again  chan struct{}
+	ending bool
+	stale  map[changelog.ID]int
+	tries  map[changelog.ID]int
+	ready  chan struct{}
 }
 
 // Counters count what the pumps have done since the start.
@@ -167,7 +174,7 @@ func New(ctx context.Context, cfg Config) (*Replica, error) {
 		captured: newSignal(), toApply: newSignal(), toPublish: newSignal(), toPull: newSignal(),
 		changed: newSignal(), resync: newSignal(), doubt: newSignal(),
 		peers: map[string]Peer{}, stale: map[changelog.ID]int{}, tries: map[changelog.ID]int{},
-		ready: make(chan struct{}),
+		ready: make(chan struct{}), again: make(chan struct{}), compared: map[string]changelog.Mark{},
 	}
 	s, err := cfg.Directory.Schema(ctx)
 	if err != nil {

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -25,6 +26,9 @@ func (w *work) earlier() (*store.Return, error) {
 	ret := &store.Return{Applied: changelog.Seqs{}}
 	if id.Return != nil {
 		again := *id.Return
+		if again.Applied = maps.Clone(again.Applied); again.Applied == nil {
+			again.Applied = changelog.Seqs{}
+		}
 		ret = &again
 	}
 	heard, err := w.heard(bare(id.JID), id.Install)
@@ -258,6 +262,13 @@ func (r *Replica) retire() error {
 	}
 	return r.update(func(w *work) error {
 		for _, sid := range id.Return.Selves {
+			_, done, err := w.Roster().Removed(sid)
+			if err != nil {
+				return err
+			}
+			if done {
+				continue
+			}
 			if err := w.note(&changelog.Change{Op: changelog.OpForget, Peer: sid}); err != nil {
 				return err
 			}

@@ -14,9 +14,11 @@ import (
 )
 
 // Run works until ctx ends and returns nil then. It returns an error when the
-// store fails, since nothing is safe without it.
+// store fails, since nothing is safe without it, and ErrAgain when the store is an
+// old copy.
 func (r *Replica) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.awaitAgain(ctx) })
 	g.Go(func() error { return r.pump(ctx, r.toPull, 5*time.Second, within(pullTime, r.StepPull)) })
 	g.Go(func() error { return r.pump(ctx, r.toPublish, 5*time.Second, r.StepPublish) })
 	g.Go(func() error {

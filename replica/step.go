@@ -39,7 +39,7 @@ func (r *Replica) BeginCapture() (c *Capture, cookie []byte, err error) {
 	if cookie, err = r.cookie(); err != nil {
 		return nil, nil, &storeError{err}
 	}
-	return &Capture{r: r, c: capture{r: r}}, cookie, nil
+	return &Capture{r: r, c: capture{r: r, given: len(cookie) > 0}}, cookie, nil
 }
 
 // Step captures the next reports of the directory, those between a refresh's

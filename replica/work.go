@@ -22,6 +22,8 @@ type work struct {
 	// seen is the vector when the transaction began: what the image of an
 	// entry without a mark contains.
 	seen changelog.Seqs
+	// forked is a server of which nothing is taken in this transaction.
+	forked changelog.SID
 	// captured counts the changes of local clients.
 	captured uint64
 }

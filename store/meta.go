@@ -23,8 +23,11 @@ type Identity struct {
 	// Wanted is the number that was asked for; another is taken where some
 	// server of the room had that before.
 	Wanted changelog.SID `json:"wanted,omitempty"`
-	// Epoch counts the lives of this install.
+	// Epoch counts the lives of this server: 1, and one more each time a state
+	// file is set aside.
 	Epoch uint64 `json:"epoch"`
+	// Since is when the file was made in the place of another; zero for none.
+	Since time.Time `json:"since,omitzero"`
 	// Joined is set once the server may speak for its directory: it founded
 	// the room, or has caught up with it and matched its entries.
 	Joined bool `json:"joined"`
@@ -47,8 +50,9 @@ type Return struct {
 	// Applied is how far the directory reached when the last of them was heard
 	// of, or when the state file that was set aside was written.
 	Applied changelog.Seqs `json:"applied"`
-	// Own says that Applied comes from that state file.
-	Own bool `json:"own,omitempty"`
+	// Own says that Applied comes from that state file, Kept where it is.
+	Own  bool   `json:"own,omitempty"`
+	Kept string `json:"kept,omitempty"`
 	// Heard is when the last of them was heard of.
 	Heard time.Time `json:"heard"`
 	// Deletes says that entries which the directory lacks, though it had all that

@@ -45,9 +45,18 @@ const maxMarks = 1000
 // server: of each, all up to a sequence number. It returns false when so much
 // waits to be written that it is not worth finding out.
 func (t *Tx) Applied(self changelog.SID) (changelog.Seqs, bool, error) {
+	if t.DirtyCount() > maxMarks {
+		return nil, false, nil
+	}
+	applied, err := t.AllApplied(self)
+	return applied, err == nil, err
+}
+
+// AllApplied is Applied however much waits to be written.
+func (t *Tx) AllApplied(self changelog.SID) (changelog.Seqs, error) {
 	v, err := t.Log.Vector()
-	if err != nil || t.DirtyCount() > maxMarks {
-		return nil, false, err
+	if err != nil {
+		return nil, err
 	}
 	applied := v.Seqs()
 	delete(applied, self)
@@ -73,5 +82,5 @@ func (t *Tx) Applied(self changelog.SID) (changelog.Seqs, bool, error) {
 			delete(applied, sid)
 		}
 	}
-	return applied, true, err
+	return applied, err
 }

@@ -8,13 +8,18 @@ import (
 )
 
 func newInitCommand(f *flags) *cobra.Command {
-	return &cobra.Command{
+	var again bool
+	c := &cobra.Command{
 		Use:   "init",
 		Short: "Check the directory and the account, and prepare this server",
 		Long: `Init checks that the directory server has what replication needs and that the
 account can log in, gives this installation its identity and, where the room
 lets it in, takes a free sid. It says what comes next. Repeating it changes
-nothing.`,
+nothing.
+
+With --again the server begins anew: the state file is set aside and kept, and
+the server joins its room as one that returns, under a new sid, with what its
+directory holds. The daemon must be stopped.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.load()
@@ -32,7 +37,9 @@ nothing.`,
 				return err
 			}
 			defer closeLog()
-			return daemon.Init(cmd.Context(), cfg, log, cmd.OutOrStdout())
+			return daemon.Init(cmd.Context(), cfg, log, again, cmd.OutOrStdout())
 		},
 	}
+	c.Flags().BoolVar(&again, "again", false, "set the state file aside and begin anew")
+	return c
 }

@@ -1,0 +1,133 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/store"
+)
+
+// ErrAgain ends Run when the state file turns out to be an old copy. Whoever
+// opened it closes it, sets it aside, and begins anew with a new one that holds
+// the identity of Anew.
+var ErrAgain = errors.New("the state file is an old copy")
+
+// againAfter is how long a server that was begun anew must have lived to be
+// begun anew again by itself: two that do so in turns would never end.
+const againAfter = 24 * time.Hour
+
+// Again reports whether the state file is to be set aside: see ErrAgain. Until
+// then the replica takes no part.
+func (r *Replica) Again() bool {
+	select {
+	case <-r.again:
+		return true
+	default:
+		return false
+	}
+}
+
+// awaitAgain returns ErrAgain when the state file is to be set aside, nil when
+// ctx ends.
+func (r *Replica) awaitAgain(ctx context.Context) error {
+	select {
+	case <-r.again:
+		return ErrAgain
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// strangeSelf deals with changes under our number that we never made. A server
+// that has made none takes another number. Else the state file is an old copy: it
+// was restored from a backup, or its twin has taken over.
+func (r *Replica) strangeSelf(why string) error {
+	v, err := r.Vector()
+	if err != nil {
+		return err
+	}
+	id := r.Identity()
+	if !id.Joined && v[id.SID].Seq == 0 {
+		return r.anotherSID()
+	}
+	if id.Return != nil && id.Return.Own && r.cfg.Now().Sub(id.Since) < againAfter {
+		r.refuse(why+"; it was begun anew less than a day ago and does not again by itself: make sure that no second server uses this account or a copy "+
+			"of this machine, then stop the daemon and run 'ldapsync init --again'", true)
+		return nil
+	}
+	r.refuse(why+"; it is set aside", false)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ending {
+		r.ending = true
+		close(r.again)
+	}
+	return nil
+}
+
+// compareSelf looks for changes under our number in what a server of the room
+// shows to hold.
+func (r *Replica) compareSelf(p Peer) error {
+	id := r.Identity()
+	theirs := p.Vector[id.SID]
+	r.mu.Lock()
+	again := r.compared[p.JID] == theirs
+	r.compared[p.JID] = theirs
+	r.mu.Unlock()
+	if again || theirs.Seq == 0 || p.outside() || !p.Role.Writes() {
+		return nil
+	}
+	strange, ours := false, changelog.Mark{}
+	err := r.cfg.Store.View(func(t *store.Tx) (err error) {
+		if ours, err = t.Log.Mark(id.SID); err != nil {
+			return err
+		}
+		c, err := t.Log.Get(id.SID, theirs.Seq)
+		strange = theirs.Seq > ours.Seq || c != nil && c.CSN != theirs.CSN
+		return err
+	})
+	if err != nil || !strange {
+		return err
+	}
+	return r.strangeSelf(cloned(id.SID, theirs.Seq, ours.Seq))
+}
+
+// Anew returns the identity, but for a new install id, of the store that takes the
+// place of one that is set aside.
+func Anew(s *store.Store, now time.Time) (store.Identity, error) {
+	var next store.Identity
+	err := s.View(func(t *store.Tx) error {
+		id, err := t.Identity()
+		if err != nil {
+			return err
+		}
+		v, err := t.Log.Vector()
+		if err != nil {
+			return err
+		}
+		applied, err := t.AllApplied(id.SID)
+		if err != nil {
+			return err
+		}
+		applied[id.SID] = v[id.SID].Seq // captured in the directory
+		next = store.Identity{Suffix: id.Suffix, JID: id.JID, Epoch: id.Epoch + 1, Wanted: id.SID, Since: now}
+		next.Return = &store.Return{Selves: []changelog.SID{id.SID}, Applied: applied, Own: true, Heard: v[id.SID].CSN.When()}
+		if id.Adopted {
+			return nil
+		}
+		// The directory was never taken over: what it held is what it held before.
+		next.Return.Applied, next.Return.Own = nil, false
+		if before := id.Return; before != nil {
+			next.Return.Selves = append(next.Return.Selves, before.Selves...)
+			next.Return.Applied, next.Return.Own, next.Return.Heard = before.Applied, before.Own, before.Heard
+		}
+		return nil
+	})
+	if err != nil {
+		return next, fmt.Errorf("read the state file that is to be set aside: %w", err)
+	}
+	return next, nil
+}

@@ -1,0 +1,192 @@
+package replica_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/directory/memory"
+	"ldapsync/replica"
+	"ldapsync/roles"
+	"ldapsync/store"
+)
+
+// copyFile copies the state file of a node that is down.
+func (nd *node) copyFile(from, to string) {
+	nd.c.t.Helper()
+	b, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, b, 0o600)
+	}
+	if err != nil {
+		nd.c.t.Fatal(err)
+	}
+}
+
+// beginAnew does what the owner of a replica does after ErrAgain.
+func (nd *node) beginAnew() {
+	t := nd.c.t
+	t.Helper()
+	nd.c.eventually(func() string {
+		if !nd.Again() {
+			return "the old copy was not found out: " + nd.Fault()
+		}
+		return ""
+	})
+	nd.stop()
+	old, err := store.Open(nd.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := replica.Anew(old, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.Close()
+	id.Install = fmt.Sprintf("%s %d", nd.name, time.Now().UnixNano())
+	if err := os.Rename(nd.path, nd.path+".aside"); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(nd.path)
+	if err == nil {
+		err = s.Update(func(tx *store.Tx) error { return tx.SetIdentity(id) })
+		s.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	nd.start(0)
+}
+
+// backedUp returns two servers; what the second one's state file and directory
+// were before both went on.
+func backedUp(t *testing.T) (c *cluster, a, b *node, file string, dir memory.Backup) {
+	c = newCluster(t, 2)
+	a, b = c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	for i := range 30 {
+		a.do(person(fmt.Sprintf("u%d", i), "employeeNumber", "1", "mail", "old@x"))
+	}
+	b.start(2)
+	c.settled()
+	b.do(modify(user(0), replace("title", "before")))
+	c.settled()
+	b.stop()
+	file = b.path + ".backup"
+	b.copyFile(b.path, file)
+	dir = b.dir.Backup()
+	b.start(2)
+	c.settled()
+	a.do(modify(user(1), replace("mail", "a@x")), directory.Write{Op: directory.Delete, DN: user(2)}, person("newa"))
+	b.do(modify(user(3), replace("mail", "b@x")), directory.Write{Op: directory.Delete, DN: user(4)}, person("newb"))
+	c.settled()
+	b.stop()
+	a.do(modify(user(5), replace("mail", "later@x")))
+	return c, a, b, file, dir
+}
+
+// wantRoom are values that the room must hold after every restore.
+func wantRoom(t *testing.T, c *cluster) {
+	t.Helper()
+	people := ",ou=people," + suffix
+	for _, nd := range c.nodes {
+		for key, want := range map[string]string{
+			user(0) + " title": "before", user(1) + " mail": "a@x", user(2) + " uid": "", user(3) + " mail": "b@x", user(4) + " uid": "",
+			user(5) + " mail": "later@x", "uid=newa" + people + " uid": "newa", "uid=newb" + people + " uid": "newb", user(6) + " title": "unseen",
+		} {
+			name, attr, _ := strings.Cut(key, " ")
+			if got := strings.Join(nd.values(name, attr), " "); got != want {
+				t.Errorf("%s: %s is %q, want %q", nd.name, key, got, want)
+			}
+		}
+	}
+}
+
+func TestRestoredStateFile(t *testing.T) {
+	for name, older := range map[string]bool{"newer directory": false, "directory as old": true} {
+		t.Run(name, func(t *testing.T) {
+			c, _, b, file, dir := backedUp(t)
+			b.copyFile(file, b.path)
+			if older {
+				b.dir.Restore(dir)
+			}
+			b.do(modify(user(6), replace("title", "unseen")))
+			b.start(2)
+			b.beginAnew()
+			c.settled()
+			wantRoom(t, c)
+			own := b.own()
+			for _, ch := range own {
+				if ch.DN != user(6) {
+					t.Errorf("%s of %s was invented: %+v", ch.Op, ch.DN, ch.Mods)
+				}
+			}
+			if len(own) != 1 || b.Identity().SID != 3 || b.Identity().Epoch != 2 {
+				t.Errorf("%d changes as sid %d in life %d", len(own), b.Identity().SID, b.Identity().Epoch)
+			}
+			var forgotten []changelog.SID
+			all, _, err := b.Serve(nil, 0)
+			for _, ch := range all {
+				if ch.Op == changelog.OpForget {
+					forgotten = append(forgotten, ch.Peer)
+				}
+			}
+			if err != nil || !slices.Equal(forgotten, []changelog.SID{2}) {
+				t.Errorf("removed from the members: %v, %v", forgotten, err)
+			}
+		})
+	}
+}
+
+func TestRestoredDirectoryAlone(t *testing.T) {
+	c, _, b, _, dir := backedUp(t)
+	b.dir.Restore(dir)
+	b.do(modify(user(6), replace("title", "unseen")))
+	b.start(2)
+	c.settled()
+	wantRoom(t, c)
+}
+
+func TestServerDoesNotBeginAnewTwiceADay(t *testing.T) {
+	c, _, b, file, _ := backedUp(t)
+	b.copyFile(file, b.path)
+	b.do(modify(user(6), replace("title", "unseen")))
+	b.start(2)
+	b.beginAnew()
+	c.settled()
+	strange := changelog.Change{Seq: 99, CSN: changelog.CSN{Time: time.Now().UnixMicro(), SID: 3}, Op: changelog.OpDelete, ID: changelog.ID{1}}
+	if _, err := b.Receive(replica.Delivery{Relay: 1, RelayRole: roles.ReadOnly, Changes: []changelog.Change{strange}}); err != nil || b.Fault() != "" {
+		t.Fatalf("a server that may not write made b stop: %q, %v", b.Fault(), err)
+	}
+	if _, err := b.Receive(replica.Delivery{Relay: 1, RelayRole: roles.Master, Changes: []changelog.Change{strange}}); err != nil {
+		t.Fatal(err)
+	}
+	if b.Again() || !strings.Contains(b.Fault(), "init --again") {
+		t.Errorf("again %v, fault %q", b.Again(), b.Fault())
+	}
+}
+
+func TestForkedAuthorIsNotFollowed(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	b.start(2)
+	c.settled()
+	b.do(person("ann"))
+	c.settled()
+	c.partition(true)
+	fork := func(seq uint64) changelog.Change {
+		return changelog.Change{Seq: seq, CSN: changelog.CSN{Time: time.Now().Add(time.Duration(seq) * time.Second).UnixMicro(), SID: 2}, Op: changelog.OpDelete, ID: changelog.ID{1}}
+	}
+	got, err := a.Receive(replica.Delivery{Relay: 2, RelayRole: roles.Master, Changes: []changelog.Change{fork(1), fork(2), fork(3)}})
+	if err != nil || got.New != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
