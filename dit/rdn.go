@@ -13,7 +13,7 @@ type names struct {
 	at  *stamp
 	// values are those of rdn.
 	values []namingValue
-	// left are the values of older names that a rename removed.
+	// left are the values that renames removed with the names before them.
 	left []namingValue
 }
 
@@ -33,17 +33,34 @@ func (s *State) names(e *entry) *names {
 	if len(e.names) == 1 {
 		return n
 	}
-	var older []namingValue
-	for _, name := range e.names {
-		if name.deleteOld {
-			for _, v := range older {
+	for i, name := range e.names {
+		if !name.deleteOld {
+			continue
+		}
+		for _, old := range replaced(e.names[:i], name.at) {
+			for _, v := range s.namingValues(s.parseRDN(old.rdn)) {
 				v.at = name.at // what the new name keeps, it also adds
 				n.left = append(n.left, v)
 			}
 		}
-		older = append(older, s.namingValues(s.parseRDN(name.rdn))...)
 	}
 	return n
+}
+
+// replaced returns which of the names before it a rename took the place of: the
+// newest that its author knew, and all that the author did not know. What became
+// of the values of still older names was decided by the renames in between.
+func replaced(older []naming, at *stamp) []naming {
+	var out []naming
+	found := false
+	for _, name := range slices.Backward(older) {
+		known := at.covers(name.at)
+		if !known || !found {
+			out = append(out, name)
+		}
+		found = found || known
+	}
+	return out
 }
 
 // rdnForm is an RDN, parsed, and its normal form once it was asked for.

@@ -24,10 +24,6 @@ func (w *work) author(base, now *store.Image) error {
 	if base != nil {
 		now.Newest = base.Newest
 	}
-	concurrent, err := w.Dirty(now.ID)
-	if err != nil {
-		return err
-	}
 	for i := range changes {
 		c := &changes[i]
 		if i > 0 || base == nil || base.Gone {
@@ -45,39 +41,7 @@ func (w *work) author(base, now *store.Image) error {
 		}
 		now.Newest = c.CSN
 	}
-	if concurrent == nil && len(changes) > 0 && changes[0].DeleteOldRDN {
-		if err := w.keepNames(now); err != nil {
-			return err
-		}
-	}
 	return w.putAndSettle(now)
-}
-
-// keepNames records which values of earlier names a client left in the entry
-// when it deleted the last one: merged with the renames of others, a rename
-// removes the values of all names before it. What the view shows only because a
-// class demands a value gives way to what is there.
-func (w *work) keepNames(now *store.Image) error {
-	shown, err := w.dit.View(now.ID)
-	if err != nil || shown == nil {
-		return err
-	}
-	var mods []changelog.Mod
-	for _, m := range w.rules.Diff(shown.Attrs, toDIT(now.Attrs)) {
-		if m.Op != changelog.ModDelete && len(m.Values) > 0 {
-			m.Op = changelog.ModAdd
-			mods = append(mods, m)
-		}
-	}
-	if len(mods) == 0 {
-		return nil
-	}
-	c := changelog.Change{Op: changelog.OpModify, ID: now.ID, DN: w.spell(now), Mods: mods}
-	if _, err := w.own(&c, now, now); err != nil {
-		return err
-	}
-	now.Newest = c.CSN
-	return nil
 }
 
 // authorDelete records that a local client deleted an entry, unless nobody ever

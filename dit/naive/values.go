@@ -127,8 +127,19 @@ func (n *Model) renamedAway(e *plain, attr, norm string) *changelog.Change {
 	}
 	var last *changelog.Change
 	for i, c := range e.names {
-		if c.DeleteOldRDN && !in(c) && slices.ContainsFunc(e.names[:i], in) {
-			last = c
+		if !c.DeleteOldRDN || in(c) {
+			continue
+		}
+		inForce := -1 // the name that the author replaced
+		for j, o := range e.names[:i] {
+			if knew(c, o) {
+				inForce = j
+			}
+		}
+		for j, o := range e.names[:i] {
+			if in(o) && (j == inForce || !knew(c, o)) {
+				last = c
+			}
 		}
 	}
 	return last
