@@ -225,16 +225,23 @@ func (w *work) takeOver(base, now *store.Image, own bool) error {
 }
 
 // placed returns what we wrote, m, as it stands below the entry that now is
-// below, if it was our write that led there and not a client: then we wrote
-// last, or the superior has the name that we wrote. A write cannot be made to
-// depend on whose name that is.
+// below, if it was our write that led there and not a client: a write cannot be
+// made to depend on whose name the superior's is. So it was if we wrote last.
+// Else it likely was if the superior has the name that we wrote and a client has
+// done something besides; a client that did nothing else has moved the entry.
 func (w *work) placed(m, now *store.Image, e *directory.Entry) *store.Image {
-	if m == nil || m.Gone || m.Below == "" || m.Parent == now.Parent || !e.Own && !w.isBelow(e.DN, m.Below) {
+	if m == nil || m.Gone || m.Below == "" || m.Parent == now.Parent {
 		return m
 	}
 	here := *m
 	here.Parent = now.Parent
-	return &here
+	switch {
+	case e.Own, !here.Loose && w.same(&here, now):
+		return &here
+	case w.isBelow(e.DN, m.Below) && w.distance(&here, now) > 0:
+		return &here
+	}
+	return m
 }
 
 // isBelow reports whether name is right below another.

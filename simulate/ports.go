@@ -43,6 +43,7 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) ([]changel
 			before[w.ID] = nd.snapshot(w.ID)
 		}
 	}
+	nd.watched.attempted(made)
 	csns, err := s.server.Apply(ctx, made)
 	for _, w := range made {
 		nd.w.traceWrite(nd, w)

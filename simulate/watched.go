@@ -21,6 +21,10 @@ type watched struct {
 	otherwise map[changelog.ID]snapshot
 	// doubted are the marks of the intents that otherwise is about.
 	doubted map[changelog.ID]uint64
+	// below holds the superiors' names of entries that the replica added or moved,
+	// or may have. Names can change hands meanwhile: until the directory has told
+	// of it, such a write cannot always be told from a client's move.
+	below map[changelog.ID]string
 	// before holds what the entries of the last batch were before it.
 	before map[changelog.ID]snapshot
 	// denied are the entries of which the replica has seen what clients did
@@ -51,7 +55,10 @@ type write struct {
 func (p *pending) last() snapshot { return p.writes[p.known-1].state }
 
 func newWatched(nd *node) watched {
-	return watched{nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{}, doubted: map[changelog.ID]uint64{}, before: map[changelog.ID]snapshot{}, denied: map[changelog.ID]bool{}}
+	return watched{
+		nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{},
+		doubted: map[changelog.ID]uint64{}, below: map[changelog.ID]string{}, before: map[changelog.ID]snapshot{}, denied: map[changelog.ID]bool{},
+	}
 }
 
 // beginSearch notes what a search that begins now will tell of.
@@ -181,7 +188,34 @@ func (v *watched) leads(id changelog.ID, p *pending, changes []*changelog.Change
 		v.nd.w.stats.Ambiguous++
 		return ""
 	}
+	if d != "" && v.placedByName(id) {
+		moved := after(p.base)
+		moved.parent = p.last().parent
+		if moved.differs(p.last()) == "" {
+			v.nd.w.stats.Ambiguous++
+			return ""
+		}
+	}
 	return d
+}
+
+// attempted notes what the replica is about to write.
+func (v *watched) attempted(writes []directory.Write) {
+	for _, w := range writes {
+		switch {
+		case w.Op == directory.Add:
+			v.below[w.ID] = mustDN(w.DN).Parent().Key(standard)
+		case w.NewSuperior != "":
+			v.below[w.ID] = mustDN(w.NewSuperior).Key(standard)
+		}
+	}
+}
+
+// placedByName reports whether an entry stands below a name that the replica may
+// have moved it below.
+func (v *watched) placedByName(id changelog.ID) bool {
+	e, name := v.nd.server.Entry(id), v.below[id]
+	return e != nil && name != "" && mustDN(e.DN).Parent().Key(standard) == name
 }
 
 func (v *watched) event(e directory.Event) {
@@ -190,6 +224,8 @@ func (v *watched) event(e directory.Event) {
 		v.reported[e.Entry.ID] = true
 		if p := v.pending[e.Entry.ID]; p != nil {
 			p.report(e.Entry.CSN)
+		} else {
+			delete(v.below, e.Entry.ID)
 		}
 	case directory.Present:
 		for _, id := range e.IDs {
@@ -256,6 +292,7 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 // settle takes the writes reported so far as recorded.
 func (v *watched) settle(id changelog.ID, p *pending) {
 	delete(v.otherwise, id)
+	delete(v.below, id)
 	p.searched = max(p.searched-p.known, 0)
 	p.base, p.writes, p.known = p.last(), p.writes[p.known:], 0
 	if len(p.writes) == 0 {
