@@ -12,6 +12,8 @@ import (
 type entry struct {
 	id   ID
 	node node
+	// known is set of an entry that is not changed any more.
+	known *known
 	// created is the oldest creation; deleted and undeleted are the newest.
 	created, deleted, undeleted *stamp
 	// lastDN is the name that the author of the newest deletion gave.

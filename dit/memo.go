@@ -6,15 +6,38 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"ldapsync/dn"
 	"ldapsync/schema"
 )
 
-// memo keeps what follows from the schema alone, for every State opened with the
-// same rules. It is safe for concurrent use.
+// memo keeps what follows from the rules, and what they make of the entries read
+// last, for every State opened with the same rules. It is safe for concurrent use.
 type memo struct {
 	schema  *schema.Schema
-	attrs   shelf[*attrRule]
-	classes shelf[*classRule]
+	suffix  dn.DN
+	attrs   *shelf[*attrRule]
+	classes *shelf[*classRule]
+	known   knowing
+}
+
+func newMemo(r Rules) *memo {
+	return &memo{schema: r.Schema, suffix: r.Suffix, attrs: new(shelf[*attrRule]), classes: new(shelf[*classRule])}
+}
+
+// fits reports whether m is for these rules.
+func (m *memo) fits(r Rules) bool {
+	return m.schema == r.Schema && len(m.suffix) == len(r.Suffix) && (len(m.suffix) == 0 || &m.suffix[0] == &r.Suffix[0])
+}
+
+// Apart returns the same rules, to be used for other entries: States share what
+// they remember of entries as far as their rules are copies of one another.
+func (r Rules) Apart() Rules {
+	m := newMemo(r)
+	if r.memo != nil && r.memo.fits(r) {
+		m.attrs, m.classes = r.memo.attrs, r.memo.classes
+	}
+	r.memo = m
+	return r
 }
 
 // attrRule is what the schema says of an attribute description.

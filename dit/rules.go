@@ -10,8 +10,8 @@ import (
 
 // Rules is what the view of a state depends on besides the facts. Every server
 // of a suffix must use the same. After a change of the rules, State.Rebuild.
-// What is found out about the schema is kept with those of DefaultRules and
-// their copies.
+// What is found out with those of DefaultRules is kept with them and their
+// copies.
 type Rules struct {
 	Schema *schema.Schema
 	// ObservedRemove lists attributes of which a client's replace means the
@@ -33,13 +33,14 @@ type Rules struct {
 // DefaultRules returns the rules that hold where an administrator has not
 // chosen others.
 func DefaultRules(s *schema.Schema, suffix dn.DN) Rules {
-	return Rules{
+	r := Rules{
 		Schema:         s,
 		ObservedRemove: []string{"member", "uniqueMember", "memberUid"},
 		Containers:     []string{"organizationalUnit", "organization", "domain", "dcObject"},
 		Suffix:         suffix,
-		memo:           &memo{schema: s},
 	}
+	r.memo = newMemo(r)
+	return r
 }
 
 // The attributes of every entry that are replicated though no user writes them

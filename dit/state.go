@@ -35,8 +35,8 @@ type State struct {
 // costs little: a State is for one transaction.
 func Open(kv KV, rules Rules) *State {
 	s := &State{kv: kv, rules: rules, memo: rules.memo, families: map[ID]*family{}}
-	if s.memo == nil || s.memo.schema != rules.Schema {
-		s.memo = &memo{schema: rules.Schema}
+	if s.memo == nil || !s.memo.fits(rules) {
+		s.memo = newMemo(rules)
 	}
 	s.objectClass = s.canonical(objectClass)
 	return s
@@ -116,16 +116,20 @@ func (s *State) node(id ID) (node, bool) {
 	return n, true
 }
 
-// load returns the facts about entry id, nil when there are none.
+// load returns the facts about entry id, to be changed; nil when there are none.
 func (s *State) load(id ID) *entry {
-	record := s.recordOf(id)
-	if record == nil {
-		return nil
+	if record := s.recordOf(id); record != nil {
+		return s.parse(id, string(record))
 	}
+	return nil
+}
+
+// parse returns the entry of a record.
+func (s *State) parse(id ID, record string) *entry {
 	e := &entry{id: id}
-	var err error
-	if e.node, err = readNode(record); err == nil {
-		err = e.readFacts(string(record[nodeSize:]))
+	n, err := readNode([]byte(record[:min(nodeSize, len(record))]))
+	if e.node = n; err == nil {
+		err = e.readFacts(record[nodeSize:])
 	}
 	if err != nil {
 		s.fail(err)
@@ -143,9 +147,17 @@ func (s *State) peek(id ID) *entry {
 	if e := s.entries[id]; e != nil {
 		return e
 	}
-	e := s.load(id)
-	if e == nil {
+	record := s.recordOf(id)
+	if record == nil {
 		return nil
+	}
+	e := s.memo.known.find(id, record)
+	if e == nil {
+		text := string(record)
+		if e = s.parse(id, text); e == nil {
+			return nil
+		}
+		s.memo.known.add(e, text)
 	}
 	if s.entries == nil || len(s.entries) >= cacheSize {
 		s.entries = map[ID]*entry{}
@@ -154,7 +166,8 @@ func (s *State) peek(id ID) *entry {
 	return e
 }
 
-// save writes the record of e. Spilled attributes must be in order before.
+// save writes the record of e. Spilled attributes must be in order before; e must
+// not be changed any more.
 func (s *State) save(e *entry) {
 	key := idKey(keyEntry, e.id)
 	old := s.kv.Get(key)
@@ -177,6 +190,7 @@ func (s *State) save(e *entry) {
 		t.sum.add(digestOf(e.id[:], record[nodeSize:]))
 	}
 	s.put(key, bytes.Clone(record))
+	s.memo.known.add(e, string(record))
 }
 
 // Newest returns the newest CSN among the facts of an entry, zero when there

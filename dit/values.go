@@ -60,8 +60,31 @@ func (c *content) aspect(name string) *aspect {
 	return c.aspects[i]
 }
 
-// content evaluates the facts of a created entry: model steps 4 to 7.
+// content returns what the facts of a created entry come to. It is shared and
+// must not be changed.
 func (s *State) content(e *entry) *content {
+	c := e.contentOf()
+	if c == nil {
+		c = s.evaluate(e)
+		e.keepContent(c)
+	}
+	return c
+}
+
+// clone returns a content that may be changed.
+func (c *content) clone() *content {
+	out := *c
+	out.aspects = make([]*aspect, len(c.aspects))
+	for i, a := range c.aspects {
+		own := *a
+		own.values = slices.Clone(a.values)
+		out.aspects[i] = &own
+	}
+	return &out
+}
+
+// evaluate takes model steps 4 to 7.
+func (s *State) evaluate(e *entry) *content {
 	n := s.names(e)
 	groups := s.groups(e, n)
 	c := &content{rdn: n.rdn, aspects: make([]*aspect, len(groups))}

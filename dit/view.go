@@ -77,6 +77,7 @@ func (s *State) show(e *entry) *Shown {
 	}
 	c := s.content(e)
 	if !e.node.live {
+		c = c.clone()
 		s.strip(c)
 	}
 	out := &Shown{ID: e.id, Parent: p.parent, RDN: c.rdn, Glue: !e.node.live, Attrs: c.attributes()}

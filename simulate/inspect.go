@@ -123,7 +123,7 @@ func (w *world) judge() {
 // judgeViews compares the views of the state that all have with the obvious
 // computation, and every directory with them. It returns that computation.
 func (w *world) judgeViews() *naive.Model {
-	ids, twin := w.everyID(), naive.New(rulesOf(standard), w.merged())
+	ids, twin := w.everyID(), naive.New(standardRules, w.merged())
 	members := w.members()
 	members[0].read(func(_ *store.Tx, s *dit.State) error {
 		for _, id := range ids {
@@ -196,7 +196,7 @@ func (w *world) judgeNode(nd *node) {
 
 // read runs fn on the state of nd.
 func (nd *node) read(fn func(*store.Tx, *dit.State) error) {
-	err := nd.store.View(func(t *store.Tx) error { return fn(t, dit.Open(t.KV(), rulesOf(standard))) })
+	err := nd.store.View(func(t *store.Tx) error { return fn(t, dit.Open(t.KV(), nd.rules)) })
 	if err != nil {
 		fail("store", "%s: %v", nd.name, err)
 	}
@@ -265,7 +265,7 @@ func dumpKV(kv dit.KV) (b []byte) {
 // expects the same.
 func (w *world) judgeNaive(want string) {
 	kv := dit.NewMemory()
-	s := dit.Open(kv, rulesOf(standard))
+	s := dit.Open(kv, standardRules.Apart())
 	keys := slices.SortedFunc(maps.Keys(w.made), func(a, b changeKey) int {
 		return int(a.sid)<<32 + int(a.seq) - int(b.sid)<<32 - int(b.seq)
 	})

@@ -9,9 +9,11 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/directory/memory"
+	"ldapsync/dit"
 	"ldapsync/ldif"
 	"ldapsync/replica"
 	"ldapsync/roles"
+	"ldapsync/schema"
 	"ldapsync/store"
 )
 
@@ -29,6 +31,7 @@ type node struct {
 
 	server *memory.Directory
 	disk   *store.Memory
+	rules  dit.Rules
 	skew   time.Duration
 	drift  float64
 
@@ -84,7 +87,7 @@ var (
 
 // newNode returns a server with an empty disk and directory, to be started.
 func newNode(w *world, i int) *node {
-	nd := &node{w: w, i: i, name: fmt.Sprintf("n%d@x/ldapsync", i+1), role: roles.Master, vector: changelog.Vector{}}
+	nd := &node{w: w, i: i, name: fmt.Sprintf("n%d@x/ldapsync", i+1), role: roles.Master, rules: standardRules.Apart(), vector: changelog.Vector{}}
 	nd.own(store.NewMemory(), memory.New(suffix, standard, nd.time, nd.newID))
 	return nd
 }
@@ -152,6 +155,14 @@ func (nd *node) start() {
 	}
 }
 
+// rulesOf returns the rules of this server under a schema.
+func (nd *node) rulesOf(s *schema.Schema) dit.Rules {
+	if s == standard {
+		return nd.rules
+	}
+	return dit.DefaultRules(s, suffix)
+}
+
 func (nd *node) open() error {
 	err := nd.store.Update(func(t *store.Tx) error {
 		id, err := t.Identity()
@@ -166,7 +177,7 @@ func (nd *node) open() error {
 	nd.shown = map[int]replica.Peer{}
 	nd.rep, err = replica.New(ctx, replica.Config{
 		Suffix: suffix, Store: nd.store, Directory: (*server)(nd), Network: (*network)(nd),
-		Rules: rulesOf, Keep: nd.keep, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
+		Rules: nd.rulesOf, Keep: nd.keep, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
 	})
 	if err != nil {
 		return err

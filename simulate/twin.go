@@ -49,7 +49,7 @@ func (w *world) look(nd *node) {
 			changes = append(changes, m.Change)
 		}
 	}
-	twin := naive.New(rulesOf(standard), changes)
+	twin := naive.New(standardRules, changes)
 	nd.read(func(_ *store.Tx, s *dit.State) error {
 		for _, c := range changes {
 			shown, err := s.View(c.ID)

@@ -10,7 +10,6 @@ import (
 	"ldapsync/dit"
 	"ldapsync/dn"
 	"ldapsync/replica"
-	"ldapsync/schema"
 )
 
 // suffixText is the suffix that every history is about.
@@ -26,15 +25,8 @@ func mustDN(text string) dn.DN {
 	return d
 }
 
+// standardRules are those of every history.
 var standardRules = dit.DefaultRules(standard, suffix)
-
-// rulesOf returns the rules under a schema: of all histories the same.
-func rulesOf(s *schema.Schema) dit.Rules {
-	if s == standard {
-		return standardRules
-	}
-	return dit.DefaultRules(s, suffix)
-}
 
 // world is everything there is in one history.
 type world struct {
