@@ -264,7 +264,7 @@ func TestNormaliseAllocates(t *testing.T) {
 		{"userPassword", "{SSHA}xyz", 0},
 		{"uidNumber", "1001", 0},
 		{"telephoneNumber", "+49891234", 0},
-		{"createTimestamp", "20240101000000Z", 3},
+		{"createTimestamp", "20240101000000Z", 0},
 	} {
 		if got := testing.AllocsPerRun(100, func() { s.Normalise(tt.attr, tt.value) }); got > tt.want {
 			t.Errorf("%s %q: %v allocations", tt.attr, tt.value, got)

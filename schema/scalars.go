@@ -90,6 +90,9 @@ func fits(v, pattern string) bool {
 // minutes, which OpenLDAP takes for fractions of a second, match only
 // themselves.
 func generalizedTime(v string) string {
+	if isPlainTime(v) {
+		return v
+	}
 	clock, fraction, zone, ok := cutTime(v)
 	if !ok {
 		return v
@@ -122,6 +125,21 @@ func generalizedTime(v string) string {
 		form += "." + fraction
 	}
 	return form + "Z"
+}
+
+// isPlainTime reports whether v is a time of the usual form, in UTC with seconds,
+// in the first 28 days of a month: it is its own normal form.
+func isPlainTime(v string) bool {
+	if len(v) != len("20060102150405Z") || v[len(v)-1] != 'Z' {
+		return false
+	}
+	for i := range len(v) - 1 {
+		if v[i] < '0' || v[i] > '9' {
+			return false
+		}
+	}
+	month, day := v[4:6], v[6:8]
+	return "01" <= month && month <= "12" && "01" <= day && day <= "28" && v[8:10] <= "23" && v[10:12] <= "59" && v[12:14] <= "59"
 }
 
 // cutTime splits v into the digits of the clock, those after the decimal sign

@@ -24,8 +24,10 @@ type Directory struct {
 
 	mu     sync.Mutex
 	schema *schema.Schema
-	tree   *tree
-	clock  *changelog.Clock
+	// contents are what the schema says of sets of classes, as far as asked.
+	contents map[string]*content
+	tree     *tree
+	clock    *changelog.Clock
 	// history holds what every write reported; a cookie counts those events.
 	history []directory.Event
 	// generation counts the times the content was replaced by a backup.
@@ -54,7 +56,7 @@ func New(suffix dn.DN, s *schema.Schema, now func() time.Time, newID func() chan
 func (d *Directory) SetSchema(s *schema.Schema) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.schema = s
+	d.schema, d.contents = s, nil
 	renamed := newTree()
 	renamed.serial = d.tree.serial
 	for id, old := range d.tree.entries {

@@ -318,17 +318,20 @@ func (t *txn) check(e *entry) error {
 			return refused(21, "objectClass %s is unknown", c)
 		}
 	}
+	c := t.d.content(classes)
 	for _, a := range e.attrs {
-		switch {
-		case s.Attribute(a.key) == nil:
+		switch c.verdict(s, a.key) {
+		case undefined:
 			return refused(17, "%s: attribute type undefined", a.name)
-		case !s.Allows(classes, a.key):
+		case notAllowed:
 			return refused(65, "%s is not allowed", a.name)
-		case s.SingleValue(a.key) && len(a.values) > 1:
-			return refused(19, "%s is single-valued", a.name)
+		case single:
+			if len(a.values) > 1 {
+				return refused(19, "%s is single-valued", a.name)
+			}
 		}
 	}
-	for _, must := range s.Must(classes) {
+	for _, must := range c.must {
 		if t.at(e, must) < 0 {
 			return refused(65, "%s is missing", must)
 		}

@@ -34,6 +34,10 @@ type plain struct {
 	parents, names              []*changelog.Change
 	clears                      map[string]*changelog.Change            // by attribute as spelled
 	adds, dels                  map[string]map[string]*changelog.Change // by attribute and value as spelled
+	// spelt and content are found out once: the spellings of each attribute, and
+	// what became of its values.
+	spelt   map[string][]string
+	content map[string]outcomes
 }
 
 var registers = []string{"createTimestamp", "creatorsName", "modifiersName", "modifyTimestamp"}
@@ -339,8 +343,9 @@ func (n *Model) names(display dit.ID, parents []dit.ID) {
 func (n *Model) show(e *plain, display, winner dit.ID) {
 	out := &dit.Shown{ID: e.id, Parent: display, RDN: n.rdn(e), ConflictOf: winner, Glue: !e.live()}
 	content := n.content(e)
+	classes := classesOf(content)
 	for name := range content {
-		if n.hidden(e, classesOf(content), name) {
+		if n.hidden(e, classes, name) {
 			delete(content, name)
 		}
 	}

@@ -23,8 +23,9 @@ func (n *Model) outward() {
 			continue
 		}
 		content := n.content(e)
+		classes := classesOf(content)
 		for attr, values := range content {
-			if isRegister(attr) || n.hidden(e, classesOf(content), attr) {
+			if isRegister(attr) || n.hidden(e, classes, attr) {
 				continue
 			}
 			for _, v := range values.shown() {

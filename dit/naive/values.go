@@ -1,6 +1,7 @@
 package naive
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -36,10 +37,8 @@ func (n *Model) value(e *plain, attr string) outcomes {
 	sch := n.rules.Schema
 	byNorm := map[string]*outcome{}
 	var clear *changelog.Change
-	for name, c := range e.clears {
-		if sch.Canonical(name) == attr {
-			clear = after(clear, c)
-		}
+	for _, name := range n.spellings(e)[attr] {
+		clear = after(clear, e.clears[name])
 	}
 	at := func(raw string) *outcome {
 		norm := sch.Normalise(attr, raw)
@@ -50,11 +49,8 @@ func (n *Model) value(e *plain, attr string) outcomes {
 	}
 	register := sch.SingleValue(attr) || !sch.HasEquality(attr)
 	var newest *changelog.Change
-	for name, values := range e.adds {
-		if sch.Canonical(name) != attr {
-			continue
-		}
-		for raw, c := range values {
+	for _, name := range n.spellings(e)[attr] {
+		for raw, c := range e.adds[name] {
 			v := at(raw)
 			newest = after(newest, c)
 			if v.add == nil || before(v.add, c) || v.add == c && (v.raw < raw || v.raw == raw && v.name < name) {
@@ -62,12 +58,10 @@ func (n *Model) value(e *plain, attr string) outcomes {
 			}
 		}
 	}
-	for name, values := range e.dels {
-		if sch.Canonical(name) == attr {
-			for raw, c := range values {
-				v := at(raw)
-				v.del = after(v.del, c)
-			}
+	for _, name := range n.spellings(e)[attr] {
+		for raw, c := range e.dels[name] {
+			v := at(raw)
+			v.del = after(v.del, c)
 		}
 	}
 	if register {
@@ -118,6 +112,29 @@ func (n *Model) value(e *plain, attr string) outcomes {
 	return out
 }
 
+// spellings returns how the facts about e spell each attribute.
+func (n *Model) spellings(e *plain) map[string][]string {
+	if e.spelt != nil {
+		return e.spelt
+	}
+	all := map[string]bool{}
+	for name := range e.clears {
+		all[name] = true
+	}
+	for name := range e.adds {
+		all[name] = true
+	}
+	for name := range e.dels {
+		all[name] = true
+	}
+	e.spelt = map[string][]string{}
+	for name := range all {
+		attr := n.rules.Schema.Canonical(name)
+		e.spelt[attr] = append(e.spelt[attr], name)
+	}
+	return e.spelt
+}
+
 // renamedAway returns the newest rename that left a value of an older name behind.
 func (n *Model) renamedAway(e *plain, attr, norm string) *changelog.Change {
 	in := func(c *changelog.Change) bool {
@@ -126,6 +143,9 @@ func (n *Model) renamedAway(e *plain, attr, norm string) *changelog.Change {
 		})
 	}
 	var last *changelog.Change
+	if len(e.names) == 1 {
+		return nil
+	}
 	for i, c := range e.names {
 		if !c.DeleteOldRDN || in(c) {
 			continue
@@ -145,8 +165,16 @@ func (n *Model) renamedAway(e *plain, attr, norm string) *changelog.Change {
 	return last
 }
 
-// content decides about all attributes.
+// content decides about all attributes. The map is the caller's, what is in it
+// is not.
 func (n *Model) content(e *plain) map[string]outcomes {
+	if e.content == nil {
+		e.content = n.decide(e)
+	}
+	return maps.Clone(e.content)
+}
+
+func (n *Model) decide(e *plain) map[string]outcomes {
 	sch := n.rules.Schema
 	names := map[string]bool{"objectclass": true}
 	for name := range e.adds {
@@ -235,11 +263,13 @@ func (n *Model) glue(e *plain, content map[string]outcomes) map[string]outcomes 
 // ownRecords returns the records that follow from the entry's facts alone.
 func (n *Model) ownRecords(e *plain) []dit.Record {
 	content := n.content(e)
+	classes := classesOf(content)
 	var out []dit.Record
 	for attr, values := range content {
 		if isRegister(attr) {
 			continue
 		}
+		hidden := e.live() && n.hidden(e, classes, attr)
 		added := func(by *changelog.Change) string {
 			for _, v := range values.shown() {
 				if v.add == by {
@@ -263,7 +293,7 @@ func (n *Model) ownRecords(e *plain) []dit.Record {
 					Kind: dit.MustRepaired, Attribute: attr, Lost: dit.Side{CSN: v.killer.CSN}, Won: dit.Side{CSN: v.add.CSN, Value: v.raw},
 				})
 			}
-			if v.alive && e.live() && n.hidden(e, classesOf(content), attr) {
+			if v.alive && hidden {
 				out = append(out, dit.Record{Kind: dit.HiddenNoClass, Attribute: attr, Lost: dit.Side{CSN: v.add.CSN, Value: v.raw}})
 			}
 		}

@@ -1,0 +1,62 @@
+package memory
+
+import (
+	"slices"
+	"strings"
+
+	"ldapsync/schema"
+)
+
+// content is what the schema says of the entries of some classes.
+type content struct {
+	classes  []string
+	must     []string
+	verdicts map[string]verdict
+}
+
+// verdict is what the schema says of an attribute.
+type verdict uint8
+
+const (
+	allowed verdict = iota + 1
+	single          // and allowed
+	notAllowed
+	undefined
+)
+
+// maxContents bounds the sets of classes that are remembered.
+const maxContents = 1000
+
+// content returns that of some classes, which the schema knows.
+func (d *Directory) content(classes []string) *content {
+	key := strings.Join(classes, "\x00")
+	c := d.contents[key]
+	if c == nil {
+		c = &content{classes: slices.Clone(classes), must: d.schema.Must(classes), verdicts: map[string]verdict{}}
+		if d.contents == nil || len(d.contents) >= maxContents {
+			d.contents = map[string]*content{}
+		}
+		d.contents[key] = c
+	}
+	return c
+}
+
+// verdict returns what s says of an attribute by its canonical name.
+func (c *content) verdict(s *schema.Schema, attr string) verdict {
+	v := c.verdicts[attr]
+	if v > 0 {
+		return v
+	}
+	switch {
+	case s.Attribute(attr) == nil:
+		return undefined
+	case !s.Allows(c.classes, attr):
+		v = notAllowed
+	case s.SingleValue(attr):
+		v = single
+	default:
+		v = allowed
+	}
+	c.verdicts[attr] = v
+	return v
+}
