@@ -37,10 +37,18 @@ type Bucket interface {
 // transaction is open.
 type Log struct {
 	changes, vector Bucket
+	// entries finds the changes of an entry, nil where nobody asks for them.
+	entries Bucket
 }
 
 // NewLog returns the log that two buckets of its own hold.
 func NewLog(changes, vector Bucket) *Log { return &Log{changes: changes, vector: vector} }
+
+// NewIndexedLog returns a log that can tell the changes of an entry, by a third
+// bucket of its own.
+func NewIndexedLog(changes, vector, entries Bucket) *Log {
+	return &Log{changes: changes, vector: vector, entries: entries}
+}
 
 // Vector returns how far the log reaches, including known servers of which
 // nothing is stored.
@@ -151,6 +159,9 @@ func (l *Log) Append(c *Change) error {
 	if err := l.changes.Put(logKey(c.SID(), c.Seq), raw); err != nil {
 		return fmt.Errorf("store change %s/%d: %w", c.SID(), c.Seq, err)
 	}
+	if err := l.index(c); err != nil {
+		return fmt.Errorf("index change %s/%d: %w", c.SID(), c.Seq, err)
+	}
 	return l.putMark(c.SID(), Mark{Seq: c.Seq, CSN: c.CSN})
 }
 
@@ -222,14 +233,20 @@ func (l *Log) Since(have Seqs, fn func(*Change) bool) error {
 // Trim removes the changes of sid up to and including seq, at most max of
 // them, and returns how many it removed. The vector stays.
 func (l *Log) Trim(sid SID, seq uint64, max int) (int, error) {
-	var old [][]byte
-	l.changes.Scan(sidKey(sid), nil, func(k, _ []byte) bool {
+	var old, indexed [][]byte
+	l.changes.Scan(sidKey(sid), nil, func(k, raw []byte) bool {
 		if len(old) >= max || len(k) == 10 && binary.BigEndian.Uint64(k[2:]) > seq {
 			return false
 		}
 		old = append(old, bytes.Clone(k))
+		indexed = append(indexed, l.indexed(raw)...)
 		return true
 	})
+	for _, k := range indexed {
+		if err := l.entries.Delete(k); err != nil {
+			return 0, fmt.Errorf("trim change log: %w", err)
+		}
+	}
 	for n, k := range old {
 		if err := l.changes.Delete(k); err != nil {
 			return n, fmt.Errorf("trim change log: %w", err)

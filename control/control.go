@@ -6,6 +6,10 @@
 //	POST /v0/admit   {"suffix","jid","role"}              {}
 //	POST /v0/retry   {"suffix","id"}                      {"retried"}
 //
+// and, all POST, /v0/conflicts, /v0/conflicts/show, /v0/conflicts/restore,
+// /v0/conflicts/drop, /v0/parked/drop, /v0/history, /v0/undelete and
+// /v0/deleted, with the types of Journal.
+//
 // An answer other than 200 holds an Error.
 package control
 
@@ -28,6 +32,7 @@ type Service interface {
 	// RetryParked tries a parked entry again, or all of them where id is "",
 	// and returns how many it took up.
 	RetryParked(ctx context.Context, suffix, id string) (int, error)
+	Journal
 }
 
 // Codes of an Error.

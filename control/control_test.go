@@ -54,6 +54,46 @@ func (f *fake) RetryParked(_ context.Context, suffix, id string) (int, error) {
 	return 3, f.err
 }
 
+func (f *fake) Conflicts(_ context.Context, ask control.ConflictsRequest) (control.ConflictsPage, error) {
+	f.note("conflicts %+v", ask)
+	return control.ConflictsPage{Next: "x"}, f.err
+}
+
+func (f *fake) Conflict(_ context.Context, ask control.ConflictRequest) (control.Conflict, error) {
+	f.note("conflict %+v", ask)
+	return control.Conflict{ID: ask.ID}, f.err
+}
+
+func (f *fake) Restore(_ context.Context, ask control.RestoreRequest) (string, error) {
+	f.note("restore %+v", ask)
+	return "restored", f.err
+}
+
+func (f *fake) Drop(_ context.Context, ask control.DropRequest) (int, error) {
+	f.note("drop %q %v", ask.IDs, ask.All)
+	return 2, f.err
+}
+
+func (f *fake) DropParked(_ context.Context, suffix, id string) error {
+	f.note("drop parked %q %q", suffix, id)
+	return f.err
+}
+
+func (f *fake) History(_ context.Context, ask control.HistoryRequest) (control.History, error) {
+	f.note("history %+v", ask)
+	return control.History{Changes: []control.HistoryChange{{Mods: []control.HistoryMod{{}}}}}, f.err
+}
+
+func (f *fake) Undelete(_ context.Context, ask control.UndeleteRequest) (string, error) {
+	f.note("undelete %+v", ask)
+	return "back", f.err
+}
+
+func (f *fake) Deleted(_ context.Context, ask control.DeletedRequest) (control.DeletedPage, error) {
+	f.note("deleted %+v", ask)
+	return control.DeletedPage{}, f.err
+}
+
 // serve starts a server and returns its socket; it is stopped, and checked to
 // have stopped cleanly, at the end of the test.
 func serve(t *testing.T, service control.Service) string {
@@ -182,7 +222,38 @@ func TestRequests(t *testing.T) {
 	if n, err := c.RetryParked(t.Context(), "", "some-id"); n != 3 || err != nil {
 		t.Error(n, err)
 	}
-	want := []string{`admit "dc=x" "a@b" read-only`, `retry "" "some-id"`}
+	page, err := c.Conflicts(t.Context(), control.ConflictsRequest{Suffix: "dc=x", Kinds: []string{"glue"}, Name: "cn=a", Limit: 3, After: "y", ShowSecrets: true})
+	if err != nil || page.Next != "x" || page.Conflicts == nil || page.Counts == nil {
+		t.Error(page, err)
+	}
+	if found, err := c.Conflict(t.Context(), control.ConflictRequest{ID: "3f"}); found.ID != "3f" || err != nil {
+		t.Error(found, err)
+	}
+	if done, err := c.Restore(t.Context(), control.RestoreRequest{ID: "3f", Rename: "cn=b", RemoveValue: true}); done != "restored" || err != nil {
+		t.Error(done, err)
+	}
+	if n, err := c.Drop(t.Context(), control.DropRequest{IDs: []string{"a", "b"}}); n != 2 || err != nil {
+		t.Error(n, err)
+	}
+	if err := c.DropParked(t.Context(), "dc=x", "some-id"); err != nil {
+		t.Error(err)
+	}
+	if h, err := c.History(t.Context(), control.HistoryRequest{Name: "cn=a"}); len(h.Changes) != 1 || h.Changes[0].Mods[0].Values == nil || err != nil {
+		t.Error(h, err)
+	}
+	if done, err := c.Undelete(t.Context(), control.UndeleteRequest{Name: "cn=a"}); done != "back" || err != nil {
+		t.Error(done, err)
+	}
+	if page, err := c.Deleted(t.Context(), control.DeletedRequest{Base: "cn=a"}); page.Deleted == nil || err != nil {
+		t.Error(page, err)
+	}
+	want := []string{
+		`admit "dc=x" "a@b" read-only`, `retry "" "some-id"`,
+		`conflicts {Suffix:dc=x Kinds:[glue] Name:cn=a Since:0001-01-01 00:00:00 +0000 UTC Limit:3 After:y ShowSecrets:true}`,
+		`conflict {Suffix: ID:3f ShowSecrets:false}`, `restore {Suffix: ID:3f Rename:cn=b RemoveValue:true}`,
+		`drop ["a" "b"] false`, `drop parked "dc=x" "some-id"`, `history {Suffix: Name:cn=a Limit:0 After: ShowSecrets:false}`,
+		`undelete {Suffix: Name:cn=a Rename:}`, `deleted {Suffix: Base:cn=a Limit:0 After:}`,
+	}
 	if diff := cmp.Diff(want, f.asked); diff != "" {
 		t.Error(diff)
 	}

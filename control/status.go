@@ -53,6 +53,8 @@ type SuffixStatus struct {
 	// ParkedCount counts all parked entries; Parked lists the first of them.
 	ParkedCount int      `json:"parked_count"`
 	Parked      []Parked `json:"parked"`
+	// GivenUp counts the entries that an administrator lets differ here.
+	GivenUp int `json:"given_up"`
 	// Denied counts the changes kept aside because their author is no master.
 	Denied int `json:"denied"`
 	// Conflicts counts the open decisions of the conflict journal.

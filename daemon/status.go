@@ -54,6 +54,7 @@ func (u *unit) status() (control.SuffixStatus, error) {
 	}
 	s.Directory = directoryStatus(r.Directory)
 	s.Entries, s.ParkedCount, s.Denied, s.Conflicts = r.Entries, r.ParkedCount, r.Denied, r.Conflicts
+	s.GivenUp = r.GivenUp
 	s.Queues = control.Queues{Publish: r.Publish, Apply: r.Apply, Withheld: r.Withheld, Future: r.Future}
 	s.Vector, s.Parked, s.Peers = marks(r.Vector), parked(r), peers(r)
 	s.Counters = counters(l.replica.Counts())

@@ -149,3 +149,21 @@ func (s *State) under(text string, base dn.DN) bool {
 	name, err := dn.Parse(text)
 	return err == nil && (name.Equal(base, s.rules.Schema) || name.IsBelow(base, s.rules.Schema))
 }
+
+// NameOf returns the name of an entry for people: that under which it is shown,
+// else that under which it was deleted, else its RDN, and "" for one that is
+// unknown. Shown says which.
+func (s *State) NameOf(id ID) (name string, shown bool, err error) {
+	if d, ok := s.dn(id); ok {
+		return d.String(), true, s.caught()
+	}
+	if e := s.load(id); e != nil {
+		if name = e.lastDN; name == "" && len(e.names) > 0 {
+			name = e.name().rdn
+		}
+	}
+	return name, false, s.caught()
+}
+
+// Below reports whether an entry is top or below it, deleted ones included.
+func (s *State) Below(id, top ID) (bool, error) { return s.leads(id, top, nil), s.caught() }

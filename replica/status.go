@@ -30,6 +30,8 @@ type Status struct {
 	Entries     int
 	Parked      []store.Parked
 	ParkedCount int
+	// GivenUp counts the entries that an administrator let differ.
+	GivenUp int
 	Denied      int
 	Conflicts   int
 	Peers       []PeerStatus
@@ -67,7 +69,7 @@ func (r *Replica) Status() (Status, error) {
 			return err
 		}
 		s.Publish = int(s.Vector[s.Identity.SID].Seq - min(w.Published(), s.Vector[s.Identity.SID].Seq))
-		s.ParkedCount = w.ParkedCount()
+		s.ParkedCount, s.GivenUp = w.ParkedCount(), w.GivenUpCount()
 		s.Apply = max(w.DirtyCount()-s.ParkedCount, 0)
 		s.Future, s.Denied = w.FutureCount(), w.DeniedCount()
 		if s.Withheld, err = w.dit.Withheld(); err != nil {

@@ -24,6 +24,8 @@ const (
 	bucketTold
 	bucketAliases
 	bucketRoster
+	bucketHistory
+	bucketGivenUp
 	numParts
 )
 
@@ -34,6 +36,7 @@ var partNames = [numParts][]byte{
 	bucketIntents: []byte("intents"), bucketParked: []byte("parked"), bucketDenied: []byte("denied"), bucketFuture: []byte("future"),
 	bucketMembers: []byte("members"), bucketSeen: []byte("seen"), bucketDelayed: []byte("delayed"),
 	bucketTold: []byte("told"), bucketAliases: []byte("aliases"), bucketRoster: []byte("roster"),
+	bucketHistory: []byte("history"), bucketGivenUp: []byte("given-up"),
 }
 
 // bucket is one part within a transaction.

@@ -60,7 +60,7 @@ type Tx struct {
 }
 
 func newTx(t transaction) *Tx {
-	return &Tx{tx: t, Log: changelog.NewLog(t.bucket(bucketLog), t.bucket(bucketVector))}
+	return &Tx{tx: t, Log: changelog.NewIndexedLog(t.bucket(bucketLog), t.bucket(bucketVector), t.bucket(bucketHistory))}
 }
 
 // KV returns the part of the store in which package dit keeps its facts; valid

@@ -28,6 +28,9 @@ func (t *Tx) MarkDirty(id changelog.ID, seen changelog.Seqs) error {
 	if err != nil {
 		return err
 	}
+	if err := t.resume(id); err != nil {
+		return err
+	}
 	if old != nil {
 		seen = old.Seen
 		if err := t.bucket(bucketQueue).Delete(genKey(old.Gen)); err != nil {

@@ -14,11 +14,20 @@ import (
 
 // Exit codes.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
-	exitDiffer = 3
+	exitOK        = 0
+	exitFailed    = 1
+	exitUsage     = 2
+	exitDiffer    = 3
+	exitConflicts = 4
 )
+
+// openConflicts says, without a message, that there are conflicts.
+type openConflicts struct{}
+
+func (openConflicts) Error() string { return "there are conflicts" }
+
+// ExitCode implements what exitCode asks for.
+func (openConflicts) ExitCode() int { return exitConflicts }
 
 // usageError is a command line that makes no sense.
 type usageError struct{ text, hint string }
@@ -57,9 +66,12 @@ func inCommand(c *cobra.Command, err error) error {
 func report(w io.Writer, err error) int {
 	var ce *config.Error
 	var bf badFiles
+	var open openConflicts
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &open):
+		return exitConflicts
 	case errors.As(err, &bf):
 		for line := range strings.Lines(bf.Error()) {
 			printError(w, line, "")

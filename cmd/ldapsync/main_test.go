@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the program as a person at a shell would. A script has more
 // commands: "daemon SOCKET FILE" answers on a socket with the status in a JSON
-// file until the script ends, "exits CODE PROGRAM ..." is exec with an exit
+// file (and what a second one says of conflicts) until the script ends, "exits CODE PROGRAM ..." is exec with an exit
 // code, and there is chmod.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -58,6 +58,9 @@ func startDaemon(ts *testscript.TestScript, _ bool, args []string) {
 	socket := ts.MkAbs(args[0])
 	var s fakeService
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &s.status))
+	if len(args) > 2 {
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[2])), &s.journal))
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- control.Serve(ctx, socket, &s) }()
@@ -82,7 +85,10 @@ func startDaemon(ts *testscript.TestScript, _ bool, args []string) {
 
 // fakeService answers with one status, takes up two parked entries, and lets no
 // stranger in.
-type fakeService struct{ status control.Status }
+type fakeService struct {
+	status  control.Status
+	journal journalFile
+}
 
 func (s *fakeService) Status(context.Context) (control.Status, error) { return s.status, nil }
 

@@ -21,7 +21,7 @@ func newParkedCommand(f *flags) *cobra.Command {
 the schema or the entry changes; everything else goes on.`,
 	}
 	addSocketFlag(c, f)
-	c.AddCommand(newParkedListCommand(f), newParkedRetryCommand(f))
+	c.AddCommand(newParkedListCommand(f), newParkedRetryCommand(f), newParkedDropCommand(f))
 	return c
 }
 
@@ -74,6 +74,36 @@ func newParkedRetryCommand(f *flags) *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d tried again; ldapsync parked list shows what is still refused\n", n)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&suffix, "suffix", "", "`DN` of the suffix (not needed when there is one)")
+	return c
+}
+
+func newParkedDropCommand(f *flags) *cobra.Command {
+	var suffix string
+	c := &cobra.Command{
+		Use:   "drop ENTRYUUID",
+		Short: "Give up on a parked entry until it changes",
+		Long: `Drop lets this server's directory differ from the others in one entry: what it
+refused is not tried again until somebody changes the entry, or the schema. The
+other servers keep theirs. What was given up stays in "ldapsync conflicts list
+--kind parked-rejected".`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := changelog.ParseID(args[0])
+			if err != nil {
+				return &usageError{text: err.Error(), hint: "ldapsync parked list shows the entryUUIDs"}
+			}
+			client, err := f.dial()
+			if err != nil {
+				return err
+			}
+			if err := client.DropParked(cmd.Context(), suffix, id.String()); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "given up until the entry or the schema changes")
 			return nil
 		},
 	}

@@ -42,7 +42,7 @@ func renderSuffix(b *strings.Builder, x control.SuffixStatus, now time.Time, col
 	line("waiting", "publish %d, apply %d, withheld %d, future %d", q.Publish, q.Apply, q.Withheld, q.Future)
 	line("changes", "captured %d, published %d, received %d, duplicates %d, denied %d, rejected %d, applied %d",
 		n.Captured, n.Published, n.Received, n.Duplicates, n.Denied, n.Rejected, n.Applied)
-	line("set aside", "parked %d, denied %d, conflicts %d", x.ParkedCount, x.Denied, x.Conflicts)
+	line("set aside", "parked %d, given up %d, denied %d, conflicts %d", x.ParkedCount, x.GivenUp, x.Denied, x.Conflicts)
 	renderVector(b, x.Vector)
 	renderPeers(b, x.Peers)
 	renderParked(b, x, now)

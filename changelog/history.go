@@ -1,0 +1,57 @@
+package changelog
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// index adds a change to those of its entry.
+func (l *Log) index(c *Change) error {
+	if l.entries == nil || c.ID.IsZero() {
+		return nil
+	}
+	return l.entries.Put(entryKey(c), binary.BigEndian.AppendUint64(nil, c.Seq))
+}
+
+func entryKey(c *Change) []byte {
+	return c.CSN.AppendKey(append(make([]byte, 0, len(c.ID)+CSNKeySize), c.ID[:]...))
+}
+
+// indexed returns the keys in the index of a stored change.
+func (l *Log) indexed(raw []byte) [][]byte {
+	var c Change
+	if l.entries == nil || c.UnmarshalBinary(raw) != nil || c.ID.IsZero() {
+		return nil
+	}
+	return [][]byte{entryKey(&c)}
+}
+
+// History calls fn with the changes of an entry that are stored, in the order
+// of their CSNs beginning after one (zero: from the first), until fn returns
+// false. Only a log from NewIndexedLog knows them.
+func (l *Log) History(id ID, after CSN, fn func(*Change) bool) error {
+	if l.entries == nil {
+		return nil
+	}
+	from := append([]byte(nil), id[:]...)
+	if !after.IsZero() {
+		from = append(after.AppendKey(from), 0)
+	}
+	var err error
+	l.entries.Scan(id[:], from, func(k, v []byte) bool {
+		var c *Change
+		if c, err = l.entryChange(k[len(id):], v); c == nil || err != nil {
+			return err == nil
+		}
+		return fn(c)
+	})
+	return err
+}
+
+func (l *Log) entryChange(key, value []byte) (*Change, error) {
+	csn, err := CSNFromKey(key)
+	if err != nil || len(value) != 8 {
+		return nil, fmt.Errorf("read history: damaged key %x", key)
+	}
+	return l.Get(csn.SID, binary.BigEndian.Uint64(value))
+}

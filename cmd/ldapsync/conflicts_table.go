@@ -1,0 +1,119 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"ldapsync/control"
+)
+
+// renderConflicts prints a list for people.
+func renderConflicts(w io.Writer, page control.ConflictsPage) error {
+	if len(page.Conflicts) == 0 {
+		_, err := fmt.Fprintln(w, "no conflicts")
+		return err
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "ID\tTIME\tKIND\tDN\tATTRIBUTE\tLOST\tWON")
+	for _, c := range page.Conflicts {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", printable(c.ID), moment(later(c.Lost.Time, c.Won.Time)), printable(c.Kind),
+			printable(cmp.Or(c.DN, c.Entry)), printable(cmp.Or(c.Attribute, "-")), brief(c.Lost), brief(c.Won))
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	total := 0
+	var counts []string
+	for _, kind := range slices.Sorted(maps.Keys(page.Counts)) {
+		total += page.Counts[kind]
+		counts = append(counts, fmt.Sprintf("%s %d", kind, page.Counts[kind]))
+	}
+	fmt.Fprintf(w, "\n%d in all: %s\n", total, printable(strings.Join(counts, ", ")))
+	if page.Next != "" {
+		fmt.Fprintf(w, "more with --after %s\n", printable(page.Next))
+	}
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// brief prints a side in a cell: the value, or where a move went, and whose it is.
+func brief(s control.ConflictSide) string {
+	const width = 40
+	text := []rune(cmp.Or(valueText(s.Value), printable(s.Parent)))
+	if len(text) > width {
+		text = append(text[:width-3], []rune("...")...)
+	}
+	server, _, _ := strings.Cut(s.Server, "@")
+	switch {
+	case len(text) == 0 && server == "":
+		return "-"
+	case server == "":
+		return string(text)
+	case len(text) == 0:
+		return "(" + printable(server) + ")"
+	}
+	return fmt.Sprintf("%s (%s)", string(text), printable(server))
+}
+
+func valueText(v control.Value) string {
+	switch {
+	case v.Hidden:
+		return "(hidden)"
+	case v.Base64 != "":
+		return "base64 " + v.Base64
+	}
+	return printable(v.Text)
+}
+
+// renderConflict prints one conflict for people.
+func renderConflict(w io.Writer, c control.Conflict) error {
+	var b strings.Builder
+	line := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "%-10s %s\n", name, text)
+		}
+	}
+	line("id", printable(c.ID))
+	line("kind", printable(c.Kind))
+	line("", printable(c.Text))
+	line("entry", printable(c.DN))
+	line("", printable(c.Entry))
+	line("attribute", printable(c.Attribute))
+	side := func(name string, s control.ConflictSide) {
+		line(name, cmp.Or(valueText(s.Value), printable(s.Parent)))
+		if s.CSN != "" {
+			from := ""
+			if s.Server != "" {
+				from = " on " + printable(s.Server)
+			}
+			line("", fmt.Sprintf("%s%s, sid %d, %s", moment(s.Time), from, s.SID, printable(s.CSN)))
+		}
+	}
+	side("lost", c.Lost)
+	side("won", c.Won)
+	line("other", printable(c.OtherDN))
+	line("", printable(c.Other))
+	line("restore", printable(c.Restore))
+	line("by hand", printable(c.ByHand))
+	_, err := io.WriteString(w, b.String())
+	return err
+}

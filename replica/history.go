@@ -1,0 +1,168 @@
+package replica
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/dn"
+)
+
+// HistoryChange is one change of an entry.
+type HistoryChange struct {
+	CSN    changelog.CSN
+	Seq    uint64
+	Server string
+	Op     changelog.Op
+	// DN is the entry's name before the change, By the name of the client that
+	// made it, as the directory noted it; "" where it did not.
+	DN, By string
+	// RDN and Superior are the new name and place, "" where they stay.
+	RDN, Superior string
+	DeleteOldRDN  bool
+	Undelete      bool
+	Mods          []HistoryMod
+	// Records are those of the journal that the change dropped.
+	Records []string
+}
+
+// HistoryMod is what a change did to one attribute.
+type HistoryMod struct {
+	Op     changelog.ModOp
+	Attr   string
+	Values []string
+	// Hidden is how many values were left out as secrets.
+	Hidden int
+}
+
+// HistoryPage is a part of the changes of an entry, oldest first.
+type HistoryPage struct {
+	ID      changelog.ID
+	DN      string
+	Changes []HistoryChange
+	// Truncated says that the log does not reach back to the entry's creation.
+	Truncated bool
+	// Next is where the next page begins, "" after the last.
+	Next string
+}
+
+// History returns who changed an entry, by DN or UUID, where and when, as far
+// back as the log reaches.
+func (r *Replica) History(name string, secrets bool, limit int, after string) (page HistoryPage, err error) {
+	if limit <= 0 {
+		limit = listingPage
+	}
+	limit = min(limit, maxListingPage)
+	var from changelog.CSN
+	if after != "" {
+		if from, err = changelog.ParseCSN(after); err != nil {
+			return page, &RequestError{Text: "not the end of a page: " + after}
+		}
+	}
+	err = r.view(func(w *work) error {
+		if page.ID, err = w.resolve(name); err != nil {
+			return err
+		}
+		if page.DN, _, err = w.dit.NameOf(page.ID); err != nil {
+			return err
+		}
+		return w.history(&page, secrets, limit, from)
+	})
+	return page, err
+}
+
+func (w *work) history(page *HistoryPage, secrets bool, limit int, from changelog.CSN) error {
+	var failed error
+	err := w.Log.History(page.ID, from, func(c *changelog.Change) bool {
+		if len(page.Changes) == limit {
+			page.Next = page.Changes[limit-1].CSN.String()
+			return false
+		}
+		var h HistoryChange
+		h, failed = w.told(c, secrets)
+		page.Changes = append(page.Changes, h)
+		return failed == nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(page.Changes) == 0 && from.IsZero() {
+		if newest, err := w.dit.Newest(page.ID); err != nil || newest.IsZero() {
+			return &RequestError{Text: fmt.Sprintf("nothing is known of %s", page.ID)}
+		}
+	}
+	page.Truncated = from.IsZero() && (len(page.Changes) == 0 || page.Changes[0].Op != changelog.OpAdd)
+	return failed
+}
+
+// told tells of a change.
+func (w *work) told(c *changelog.Change, secrets bool) (h HistoryChange, err error) {
+	h = HistoryChange{
+		CSN: c.CSN, Seq: c.Seq, Op: c.Op, DN: c.DN, RDN: c.RDN, DeleteOldRDN: c.DeleteOldRDN, Undelete: c.Undelete, Records: c.Records,
+	}
+	if h.Server, err = w.server(c.SID()); err != nil {
+		return h, err
+	}
+	if c.Moved {
+		if h.Superior, _, err = w.dit.NameOf(c.Superior); err != nil {
+			return h, err
+		}
+	}
+	for _, m := range c.Mods {
+		switch strings.ToLower(m.Attr) {
+		case "modifiersname", "creatorsname":
+			if len(m.Values) == 1 && (h.By == "" || strings.EqualFold(m.Attr, "modifiersName")) {
+				h.By = m.Values[0]
+			}
+			continue
+		case createTimestamp, modifyTimestamp:
+			continue
+		}
+		mod := HistoryMod{Op: m.Op, Attr: m.Attr, Values: m.Values}
+		if !secrets && IsSecret(m.Attr) {
+			mod.Values, mod.Hidden = nil, len(m.Values)
+		}
+		h.Mods = append(h.Mods, mod)
+	}
+	return h, nil
+}
+
+// DeletedEntry is an entry that can be undeleted.
+type DeletedEntry struct {
+	ID      changelog.ID
+	DN      string
+	Deleted time.Time
+	Server  string
+}
+
+// Deleted returns a page of the entries that are deleted, newest first: those at
+// and below a base ("" for all); next is where the next page begins, "" after
+// the last.
+func (r *Replica) Deleted(base string, limit int, after string) (page []DeletedEntry, next string, err error) {
+	var at dn.DN
+	if base != "" {
+		if at, err = dn.Parse(base); err != nil {
+			return nil, "", &RequestError{Text: fmt.Sprintf("%q is not a DN: %v", base, err)}
+		}
+	}
+	if limit <= 0 {
+		limit = listingPage
+	}
+	err = r.view(func(w *work) error {
+		dead, more, err := w.dit.Deleted(at, min(limit, maxListingPage), after)
+		if err != nil {
+			return err
+		}
+		next = more
+		for _, d := range dead {
+			server, err := w.server(d.Deleted.SID)
+			if err != nil {
+				return err
+			}
+			page = append(page, DeletedEntry{d.ID, d.DN, d.Deleted.When(), server})
+		}
+		return nil
+	})
+	return page, next, err
+}

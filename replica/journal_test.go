@@ -1,0 +1,319 @@
+package replica_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dit"
+	"ldapsync/replica"
+	"ldapsync/roles"
+)
+
+const ann = "uid=ann,ou=people," + suffix
+
+// two returns two masters that hold ann.
+func two(t *testing.T) (c *cluster, a, b *node) {
+	c = newCluster(t, 2)
+	a, b = c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	a.do(person("ann"))
+	b.start(2)
+	c.settled()
+	return c, a, b
+}
+
+// apart lets both write without knowing of each other.
+func (c *cluster) apart(first, second directory.Write) {
+	c.t.Helper()
+	c.partition(true)
+	c.eventually(func() string {
+		if len(c.nodes[0].Peers())+len(c.nodes[1].Peers()) > 0 {
+			return "still together"
+		}
+		return ""
+	})
+	c.nodes[0].write(first)
+	c.nodes[1].write(second)
+	c.partition(false)
+	c.settled()
+}
+
+// write lets a client write and waits until the change is in the log.
+func (nd *node) write(w directory.Write) {
+	nd.c.t.Helper()
+	before := nd.Counts()["captured"]
+	nd.do(w)
+	nd.c.eventually(func() string {
+		if nd.Counts()["captured"] == before {
+			return "not captured"
+		}
+		return ""
+	})
+}
+
+func (nd *node) list(q replica.ConflictQuery) []replica.Conflict {
+	nd.c.t.Helper()
+	page, err := nd.Conflicts(q)
+	if err != nil {
+		nd.c.t.Fatal(err)
+	}
+	return page.Conflicts
+}
+
+// only returns the one conflict of a kind, which every node must list alike.
+func (c *cluster) only(kind dit.Kind) replica.Conflict {
+	c.t.Helper()
+	all := c.nodes[0].list(replica.ConflictQuery{Kinds: []dit.Kind{kind}})
+	if len(all) != 1 {
+		c.t.Fatalf("%d conflicts of kind %s: %+v", len(all), kind, all)
+	}
+	for _, nd := range c.nodes {
+		if d := cmp.Diff(all, nd.list(replica.ConflictQuery{Kinds: []dit.Kind{kind}})); d != "" {
+			c.t.Fatalf("%s lists others:\n%s", nd.name, d)
+		}
+	}
+	return all[0]
+}
+
+func (c *cluster) none() {
+	c.t.Helper()
+	for _, nd := range c.nodes {
+		if all := nd.list(replica.ConflictQuery{}); len(all) > 0 {
+			c.t.Errorf("%s still lists %+v", nd.name, all)
+		}
+		s, err := nd.Status()
+		if err != nil || s.Conflicts != 0 {
+			c.t.Errorf("%s counts %d conflicts (%v)", nd.name, s.Conflicts, err)
+		}
+	}
+}
+
+func TestConflictIsListedRestoredAndDropped(t *testing.T) {
+	c, a, b := two(t)
+	c.apart(
+		modify(ann, replace("employeeNumber", "from a"), replace("userPassword", "secret a")),
+		modify(ann, replace("employeeNumber", "from b"), replace("userPassword", "secret b")),
+	)
+	all := a.list(replica.ConflictQuery{Limit: 1})
+	if len(all) != 1 {
+		t.Fatalf("a page of one holds %d", len(all))
+	}
+	all = b.list(replica.ConflictQuery{Name: "ou=people," + suffix})
+	if len(all) != 2 {
+		t.Fatalf("two values were lost, listed are %+v", all)
+	}
+	i := slices.IndexFunc(all, func(c replica.Conflict) bool { return c.Attribute == "employeeNumber" })
+	lost, password := all[i], all[1-i]
+	if lost.Lost.Value != "from a" || lost.Won.Value != "from b" || lost.DN != ann || !strings.HasPrefix(a.name, lost.Lost.Server) || !strings.HasPrefix(b.name, lost.Won.Server) {
+		t.Errorf("what lost to what: %+v", lost)
+	}
+	if password.Lost.Value+password.Won.Value != "" || !password.Lost.Hidden {
+		t.Errorf("a password is shown: %+v", password)
+	}
+	if shown, err := a.Conflict(password.ID[:8], true); err != nil || shown.Lost.Value != "secret a" {
+		t.Errorf("asked for, the password is %+v, %v", shown.Lost, err)
+	}
+	done, err := b.Restore(lost.ID[:6], replica.RestoreOptions{})
+	if err != nil || !strings.Contains(done, ann) {
+		t.Fatal(done, err)
+	}
+	c.settled()
+	if n := strings.Count(strings.Join(a.dir.Dump(), "\n"), "from a"); n != 1 {
+		t.Errorf("the value is there %d times", n)
+	}
+	b.stop()
+	b.start(2)
+	c.settled()
+	if n, err := b.Drop([]string{password.ID}); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	c.settled()
+	c.none()
+}
+
+func TestDropAll(t *testing.T) {
+	c, a, _ := two(t)
+	c.apart(
+		modify(ann, replace("employeeNumber", "a"), replace("displayName", "a"), replace("preferredLanguage", "a")),
+		modify(ann, replace("employeeNumber", "b"), replace("displayName", "b"), replace("preferredLanguage", "b")),
+	)
+	if n, err := a.DropAll(replica.ConflictQuery{Kinds: []dit.Kind{dit.NameConflict}}); n != 0 || err != nil {
+		t.Errorf("there are no name conflicts, and %d were dropped, %v", n, err)
+	}
+	if n, err := a.DropAll(replica.ConflictQuery{Name: ann}); n != 3 || err != nil {
+		t.Errorf("dropped %d, %v", n, err)
+	}
+	c.settled()
+	c.none()
+}
+
+func TestRestoreByKind(t *testing.T) {
+	group := addEntry("cn=g,ou=people,"+suffix, "objectClass", "groupOfNames", "member", ann)
+	rename := func(rdn string) directory.Write {
+		return directory.Write{Op: directory.ModDN, DN: ann, NewRDN: rdn, DeleteOldRDN: true}
+	}
+	drop := directory.Write{Op: directory.Delete, DN: ann}
+	for _, tt := range []struct {
+		kind          dit.Kind
+		first, second directory.Write
+		options       replica.RestoreOptions
+		want          string
+	}{
+		{dit.RenameSuperseded, rename("uid=anna"), rename("uid=anne"), replica.RestoreOptions{}, "uid=anna,"},
+		{dit.ChangeOnDeleted, modify(ann, replace("description", "kept")), drop, replica.RestoreOptions{}, "kept"},
+		{dit.NameConflict, person("bob"), person("bob"), replica.RestoreOptions{Rename: "uid=robert"}, "uid=robert,"},
+		{dit.DanglingReference, drop, group, replica.RestoreOptions{}, ann},
+	} {
+		t.Run(string(tt.kind), func(t *testing.T) {
+			c, a, b := two(t)
+			c.apart(tt.first, tt.second)
+			done, err := a.Restore(c.only(tt.kind).ID, tt.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.settled()
+			if left := a.list(replica.ConflictQuery{Kinds: []dit.Kind{tt.kind}}); len(left) > 0 {
+				t.Errorf("%s: still %+v", done, left)
+			}
+			if !strings.Contains(strings.Join(b.dir.Dump(), "\n"), tt.want) {
+				t.Errorf("%s: no %s in %s", done, tt.want, b.dir.Dump())
+			}
+		})
+	}
+}
+
+func TestRestoreRefuses(t *testing.T) {
+	c, a, _ := two(t)
+	c.apart(person("bob"), person("bob"))
+	var bad *replica.RequestError
+	id := c.only(dit.NameConflict).ID
+	for _, id := range []string{id, "ffffffff", "", "parked:" + id, "denied:1-1"} {
+		if _, err := a.Restore(id, replica.RestoreOptions{}); !errors.As(err, &bad) {
+			t.Errorf("restore %q: %v", id, err)
+		}
+	}
+	if err := a.SetRole(roles.ReadOnly); err != nil {
+		t.Fatal(err)
+	}
+	var not *replica.NotMasterError
+	if _, err := a.Restore(id, replica.RestoreOptions{Rename: "uid=x"}); !errors.As(err, &not) {
+		t.Errorf("a server that is no master restores: %v", err)
+	}
+	if _, err := a.Drop([]string{id}); !errors.As(err, &not) {
+		t.Errorf("a server that is no master drops: %v", err)
+	}
+}
+
+func TestUndelete(t *testing.T) {
+	c, a, b := two(t)
+	for range 2 {
+		a.write(directory.Write{Op: directory.Delete, DN: ann})
+		a.write(person("ann"))
+	}
+	c.settled()
+	var bad *replica.RequestError
+	if _, err := b.Undelete(ann, ""); !errors.As(err, &bad) || !strings.Contains(bad.HintText, "deleted 20") {
+		t.Errorf("two entries had the name: %v", err)
+	}
+	dead, _, err := b.Deleted("ou=people,"+suffix, 0, "")
+	if err != nil || len(dead) != 2 || dead[0].Deleted.Before(dead[1].Deleted) || !strings.HasPrefix(a.name, dead[0].Server) {
+		t.Fatal(dead, err)
+	}
+	if _, err := b.Undelete(dead[0].ID.String(), ""); !errors.As(err, &bad) || !strings.Contains(bad.HintText, "--rename") {
+		t.Errorf("the name is taken: %v", err)
+	}
+	if done, err := b.Undelete(dead[0].ID.String(), "uid=ann2"); err != nil || !strings.Contains(done, "uid=ann2") {
+		t.Fatal(done, err)
+	}
+	a.do(directory.Write{Op: directory.Delete, DN: ann})
+	c.settled()
+	if !strings.Contains(strings.Join(a.dir.Dump(), "\n"), "uid=ann2,") {
+		t.Errorf("it is not back: %s", a.dir.Dump())
+	}
+	if _, err := b.Undelete("uid=nobody,"+suffix, ""); !errors.As(err, &bad) {
+		t.Errorf("nobody was deleted: %v", err)
+	}
+	if _, err := b.Undelete(suffix, ""); !errors.As(err, &bad) {
+		t.Errorf("the suffix is not deleted: %v", err)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	c, a, b := two(t)
+	b.write(modify(ann, replace("userPassword", "secret"), replace("description", "d")))
+	c.settled()
+	a.write(directory.Write{Op: directory.ModDN, DN: ann, NewRDN: "uid=anna", DeleteOldRDN: true})
+	c.settled()
+	var got []string
+	for after := ""; ; {
+		page, err := b.History("uid=anna,ou=people,"+suffix, false, 2, after)
+		if err != nil || page.Truncated {
+			t.Fatal(page, err)
+		}
+		for _, h := range page.Changes {
+			got = append(got, h.Op.String()+" "+h.Server)
+			for _, m := range h.Mods {
+				if m.Attr == "userPassword" && (m.Hidden != 1 || len(m.Values) > 0) {
+					t.Errorf("a password is shown: %+v", m)
+				}
+			}
+		}
+		if after = page.Next; after == "" {
+			break
+		}
+	}
+	if d := cmp.Diff([]string{"add ldap1@x", "modify ldap2@x", "moddn ldap1@x"}, got); d != "" {
+		t.Errorf("history: %s", d)
+	}
+	var bad *replica.RequestError
+	if _, err := b.History("uid=nobody,"+suffix, false, 0, ""); !errors.As(err, &bad) {
+		t.Error(err)
+	}
+	if _, err := b.History(changelog.ID{1}.String(), false, 0, ""); !errors.As(err, &bad) {
+		t.Error(err)
+	}
+}
+
+func TestParkedIsGivenUpUntilItChanges(t *testing.T) {
+	c, a, b := two(t)
+	b.dir.SetRefuse(func(directory.Write) error {
+		return &directory.RefusedError{Code: 53, Text: "no"}
+	})
+	a.do(modify(ann, replace("description", "unwanted")))
+	var parked replica.Conflict
+	c.eventually(func() string {
+		if all := b.list(replica.ConflictQuery{}); len(all) == 1 {
+			parked = all[0]
+			return ""
+		}
+		return "not parked"
+	})
+	if parked.Kind != replica.ParkedRejected || parked.DN != ann {
+		t.Errorf("listed as %+v", parked)
+	}
+	if err := b.DropParked(parked.Entry); err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.Status()
+	if err != nil || s.ParkedCount != 0 || s.Apply != 0 || s.GivenUp != 1 {
+		t.Errorf("status %+v, %v", s, err)
+	}
+	if shown, err := b.Conflict(parked.ID, false); err != nil || !strings.HasPrefix(shown.Text, "given up on 20") {
+		t.Errorf("what was given up is recorded as %+v, %v", shown, err)
+	}
+	var bad *replica.RequestError
+	if err := b.DropParked(parked.Entry); !errors.As(err, &bad) {
+		t.Errorf("given up twice: %v", err)
+	}
+	b.dir.SetRefuse(nil)
+	a.do(modify(ann, replace("description", "wanted")))
+	c.settled()
+	c.none()
+}
