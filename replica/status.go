@@ -31,10 +31,10 @@ type Status struct {
 	Parked      []store.Parked
 	ParkedCount int
 	// GivenUp counts the entries that an administrator let differ.
-	GivenUp int
-	Denied      int
-	Conflicts   int
-	Peers       []PeerStatus
+	GivenUp   int
+	Denied    int
+	Conflicts int
+	Peers     []PeerStatus
 }
 
 // PeerStatus is another server and how far it is apart from us.
