@@ -7,7 +7,6 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dn"
-	"ldapsync/schema"
 	"ldapsync/store"
 )
 
@@ -238,24 +237,6 @@ func (u *unit) place(w *work, l *layout) error {
 	return nil
 }
 
-// replaces reports whether a new name has another value of an attribute of the
-// old one that can have only one. Else the old values stay until the entry is
-// modified: without them it may lack what its classes demand.
-func (w *work) replaces(old, new dn.RDN) bool {
-	s := w.rules.Schema
-	return slices.ContainsFunc(old, func(v dn.AVA) bool {
-		return s.SingleValue(v.Attr) && slices.ContainsFunc(new, func(o dn.AVA) bool { return s.Canonical(o.Attr) == s.Canonical(v.Attr) })
-	})
-}
-
-// share reports whether two names have a value in common. OpenLDAP 2.5.13 then
-// deletes it with the old name, and the entry has not even its new one.
-func (w *work) share(a, b dn.RDN) bool {
-	return slices.ContainsFunc(a, func(v dn.AVA) bool {
-		return w.isNaming(b, w.rules.Schema.Canonical(v.Attr), w.rules.Schema.Normalise(v.Attr, v.Value))
-	})
-}
-
 // guard makes the write depend on the state the unit starts from.
 func (u *unit) guard() {
 	u.write.ID = u.id
@@ -263,77 +244,6 @@ func (u *unit) guard() {
 		u.write.IfCSN = u.have.CSN
 	}
 }
-
-// rename fills in the write that gives the entry a name and superior, or first
-// the class that the name needs. It leaves the directory's own stamps, and the
-// rest of the entry as it was, for a later batch.
-func (u *unit) rename(w *work, l *layout, parent changelog.ID, rdn dn.RDN, deleteOld bool) error {
-	image := *u.have
-	image.Loose = true
-	u.leaves = &image
-	defer u.guard()
-	name := l.name(u.id).String()
-	if needsClass(rdn, image.Attrs) {
-		u.write = directory.Write{Op: directory.Modify, DN: name, Mods: []changelog.Mod{addClass}}
-		image.Attrs = withClass(image.Attrs)
-		return nil
-	}
-	if mods := w.outdone(u.oldRDN, rdn, image.Attrs); len(mods) > 0 {
-		u.write = directory.Write{Op: directory.Modify, DN: name, Mods: mods}
-		image.Attrs = replaced(image.Attrs, mods)
-		return nil
-	}
-	u.name = l.below(parent, rdn).String()
-	u.write = directory.Write{Op: directory.ModDN, DN: name, NewRDN: rdn.String(), DeleteOldRDN: deleteOld}
-	if image.Parent != parent {
-		u.below = l.name(parent).String()
-		u.write.NewSuperior = u.below
-	}
-	var err error
-	if image.Attrs, err = w.renamed(image.Attrs, image.RDN, u.write.NewRDN, deleteOld); err != nil {
-		return err
-	}
-	image.Parent, image.RDN, image.RDNKey = parent, w.spelling(rdn), rdn.Key(w.rules.Schema)
-	return nil
-}
-
-// outdone returns what makes room for the values of a new name: an attribute that
-// can have only one, and has another that is not in the old name, has to change
-// before the name does.
-func (w *work) outdone(old, new dn.RDN, attrs []directory.Attribute) (mods []changelog.Mod) {
-	s := w.rules.Schema
-	for _, ava := range new {
-		if !s.SingleValue(ava.Attr) {
-			continue
-		}
-		name, key := s.Canonical(ava.Attr), s.Normalise(ava.Attr, ava.Value)
-		for _, a := range attrs {
-			if s.Canonical(a.Name) != name || len(a.Values) != 1 {
-				continue
-			}
-			if has := s.Normalise(a.Name, a.Values[0]); has != key && !w.isNaming(old, name, has) {
-				mods = append(mods, changelog.Mod{Op: changelog.ModReplace, Attr: a.Name, Values: []string{ava.Value}})
-			}
-		}
-	}
-	return mods
-}
-
-// replaced returns attrs with the values that mods put in place of others.
-func replaced(attrs []directory.Attribute, mods []changelog.Mod) []directory.Attribute {
-	out := slices.Clone(attrs)
-	for i, a := range out {
-		for _, m := range mods {
-			if m.Attr == a.Name {
-				out[i].Values = m.Values
-			}
-		}
-	}
-	return out
-}
-
-// addClass adds the class that the names of entries in conflict need.
-var addClass = changelog.Mod{Op: changelog.ModAdd, Attr: "objectClass", Values: []string{schema.ConflictClass}}
 
 // stamps are the attributes that a directory sets by itself at every write.
 var stamps = []string{"modifiersname", "modifytimestamp"}
@@ -381,25 +291,6 @@ func (w *work) attrMods(a directory.Attribute, old []string) []changelog.Mod {
 	}
 	if len(add) > 0 {
 		out = append(out, changelog.Mod{Op: changelog.ModAdd, Attr: a.Name, Values: add})
-	}
-	return out
-}
-
-// needsClass reports whether a name holds the value of a lost name conflict
-// and the entry has not yet the class that allows it.
-func needsClass(rdn dn.RDN, attrs []directory.Attribute) bool {
-	conflict := slices.ContainsFunc(rdn, func(a dn.AVA) bool { return strings.EqualFold(a.Attr, schema.ConflictID) })
-	return conflict && !slices.ContainsFunc(attrs, func(a directory.Attribute) bool {
-		return strings.EqualFold(a.Name, "objectClass") && slices.ContainsFunc(a.Values, func(v string) bool { return strings.EqualFold(v, schema.ConflictClass) })
-	})
-}
-
-func withClass(attrs []directory.Attribute) []directory.Attribute {
-	out := slices.Clone(attrs)
-	for i, a := range out {
-		if strings.EqualFold(a.Name, "objectClass") {
-			out[i].Values = append(slices.Clone(a.Values), schema.ConflictClass)
-		}
 	}
 	return out
 }
