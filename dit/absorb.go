@@ -50,7 +50,11 @@ func (s *State) mergeEntry(f *entry, found idSet) {
 	if e == nil {
 		e = &entry{id: f.id}
 	}
-	before, tomb := s.shape(e), tombOf(e)
+	before, tomb := shape{node: e.node}, tombOf(e)
+	shaping := !e.node.known || s.shapes(f)
+	if shaping {
+		before = s.shape(e)
+	}
 	changed := e.merge(f)
 	if changed = s.spillOver(e) || changed; !changed || s.err != nil {
 		return
@@ -60,10 +64,25 @@ func (s *State) mergeEntry(f *entry, found idSet) {
 	if len(f.edges) > 0 {
 		at = f.edges[0].at.csn
 	}
-	for _, id := range s.mergeShape(e, at, before) {
-		found.add(id)
+	if shaping {
+		for _, id := range s.mergeShape(e, at, before) {
+			found.add(id)
+		}
+	} else {
+		s.save(e)
+		s.review(e)
+		if e.node.placed {
+			found.add(e.id)
+		}
 	}
 	s.reviewOthers(others)
+}
+
+// shapes reports whether the facts of f may change more than the values of its
+// entry.
+func (s *State) shapes(f *entry) bool {
+	return f.created != nil || f.deleted != nil || f.undeleted != nil || len(f.edges)+len(f.names) > 0 ||
+		slices.ContainsFunc(f.attrs, func(a *attribute) bool { return s.canonical(a.name) == s.objectClass })
 }
 
 // pointMerged is point for the facts of f, which e has just been given.
@@ -75,7 +94,13 @@ func (s *State) pointMerged(e, f *entry, before tomb) (others []ID) {
 			others = append(others, s.idsAt(digestKey(keyRefer, digestOfName(norm)))...)
 		}
 	}
-	return append(others, s.rivals(e)...)
+	unique := entry{id: e.id}
+	for _, a := range e.attrs {
+		if s.unique(a.name) {
+			unique.attrs = append(unique.attrs, a)
+		}
+	}
+	return append(others, s.rivals(&unique)...)
 }
 
 // merge adds the facts of f, none of them spilled, and reports whether any was
