@@ -193,19 +193,6 @@ func TestExportGoesOnUnderAnotherSchema(t *testing.T) {
 	}
 }
 
-func TestRecordsSplit(t *testing.T) {
-	want := [][]byte{{1}, bytes.Repeat([]byte{2}, 300), {3}}
-	got, err := dit.SplitRecords(dit.AppendRecords(nil, want...))
-	if d := cmp.Diff(want, got); d != "" || err != nil {
-		t.Error(d, err)
-	}
-	for _, bad := range [][]byte{{0}, {2, 1}, {0xff}, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1}} {
-		if _, err := dit.SplitRecords(bad); !errors.Is(err, dit.ErrRecord) {
-			t.Errorf("%x: %v", bad, err)
-		}
-	}
-}
-
 // FuzzAbsorb absorbs any bytes: what is refused leaves no trace, what is not can
 // be exported and means the same there.
 func FuzzAbsorb(f *testing.F) {

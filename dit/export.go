@@ -3,7 +3,6 @@ package dit
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -222,26 +221,3 @@ func (x *export) resume(e *entry, within []byte) bool {
 }
 
 func byName(a, b *attribute) int { return strings.Compare(a.name, b.name) }
-
-// AppendRecords appends records to a document of records: each behind its
-// length, a uvarint.
-func AppendRecords(b []byte, records ...[]byte) []byte {
-	for _, r := range records {
-		b = append(binary.AppendUvarint(b, uint64(len(r))), r...)
-	}
-	return b
-}
-
-// SplitRecords returns the records of a document. They are parts of it.
-func SplitRecords(document []byte) ([][]byte, error) {
-	var records [][]byte
-	for len(document) > 0 {
-		n, size := binary.Uvarint(document)
-		if size <= 0 || n == 0 || n > uint64(len(document)-size) {
-			return nil, fmt.Errorf("%w: length", ErrRecord)
-		}
-		records = append(records, document[size:size+int(n)])
-		document = document[size+int(n):]
-	}
-	return records, nil
-}

@@ -106,6 +106,9 @@ type Pulled struct {
 	Suffix string
 	// More says that the answering server has more than this page.
 	More bool
+	// Trimmed says that the log no longer reaches back to what the asking copy
+	// has: it needs a snapshot.
+	Trimmed bool
 	// Payloads are <changes> and <part> elements, for an Assembler.
 	Payloads []*element.Element
 }
@@ -116,6 +119,9 @@ func (p Pulled) Element() *element.Element {
 	setOctets(e, "suffix", p.Suffix)
 	if p.More {
 		e.SetAttr("more", flag(p.More))
+	}
+	if p.Trimmed {
+		e.SetAttr("trimmed", flag(p.Trimmed))
 	}
 	return e.With(p.Payloads...)
 }
@@ -131,7 +137,10 @@ func ParsePulled(e *element.Element) (Pulled, error) {
 		return Pulled{}, b
 	}
 	r := open(e, "pulled")
-	p := Pulled{Suffix: r.suffix(), More: r.flag("more"), Payloads: r.e.Children}
+	p := Pulled{Suffix: r.suffix(), More: r.flag("more"), Trimmed: r.flag("trimmed"), Payloads: r.e.Children}
+	if p.Trimmed && len(p.Payloads) > 0 {
+		r.fail("payloads of a log that does not reach back")
+	}
 	if len(p.Payloads) > DefaultLimits.Changes {
 		r.fail("%d payloads", len(p.Payloads))
 	}
