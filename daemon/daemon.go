@@ -69,6 +69,7 @@ func run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 		d.since.Store(&now)
 	})
 	client.HandleIQ(protocol.NS, "pull", d.pull)
+	client.HandleIQ(protocol.NS, "snapshot", d.snapshot)
 	log.Info("ldapsync started", "version", Version, "jid", cfg.XMPP.JID, "suffixes", len(cfg.Suffixes))
 	err = d.serve(ctx)
 	if aside := d.setAside(); aside != nil {
@@ -137,9 +138,18 @@ func (d *daemon) pull(_ context.Context, iq *element.Element) (*element.Element,
 	if err != nil {
 		return nil, &xmpp.StanzaError{Type: "modify", Condition: "bad-request", Text: err.Error()}
 	}
+	l, err := d.linkOf(ask.Suffix)
+	if err != nil {
+		return nil, err
+	}
+	return l.serve(iq, ask)
+}
+
+// linkOf returns the room of a suffix as other servers name it.
+func (d *daemon) linkOf(suffix string) (*link, error) {
 	for _, u := range d.units {
-		if l := u.link.Load(); l != nil && l.suffix == ask.Suffix {
-			return l.serve(iq, ask)
+		if l := u.link.Load(); l != nil && l.suffix == suffix {
+			return l, nil
 		}
 	}
 	return nil, &xmpp.StanzaError{Type: "cancel", Condition: "item-not-found", Text: "no such suffix here"}

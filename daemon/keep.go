@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bufio"
 	"errors"
 	"os"
 
@@ -16,5 +17,21 @@ func keepIn(path string) func(*ldif.Record) error {
 			return err
 		}
 		return errors.Join(ldif.NewWriter(f).Write(rec), f.Sync(), f.Close())
+	}
+}
+
+// unseenIn returns what makes a new file of change records.
+func unseenIn(path string) func(write func(out func(*ldif.Record) error) error) (string, error) {
+	return func(write func(out func(*ldif.Record) error) error) (string, error) {
+		f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		if err != nil {
+			return path, err
+		}
+		b := bufio.NewWriter(f)
+		err = errors.Join(write(ldif.NewWriter(b).Write), b.Flush(), f.Sync(), f.Close())
+		if err != nil {
+			return path, err
+		}
+		return path, os.Rename(path+".new", path)
 	}
 }

@@ -31,6 +31,9 @@ func (l *link) Pull(ctx context.Context, peer string, have changelog.Seqs) ([]ch
 		if err != nil {
 			return nil, false, err
 		}
+		if page.Trimmed {
+			return nil, false, replica.ErrTrimmed
+		}
 		ask.From = nil
 		for _, payload := range page.Payloads {
 			b, complete, err := parts.Add(peer, payload)
@@ -68,7 +71,7 @@ func (l *link) pullPage(ctx context.Context, to jid.JID, ask protocol.Pull) (pro
 	if err != nil {
 		return protocol.Pulled{}, err
 	}
-	return protocol.ParsePulled(reply.Child(protocol.NS, "pulled"))
+	return protocol.ParsePulled(answer(reply, "pulled"))
 }
 
 // serveRatio is how many octets of changes are read for one octet of a page:
@@ -81,8 +84,8 @@ func (l *link) serve(iq *element.Element, ask protocol.Pull) (*element.Element, 
 		return nil, &xmpp.StanzaError{Type: "auth", Condition: "forbidden", Text: "only servers of the room may pull"}
 	}
 	changes, more, err := l.replica.Serve(ask.Have, serveRatio*ask.Page())
-	if errors.Is(err, changelog.ErrGap) {
-		return nil, &xmpp.StanzaError{Type: "cancel", Condition: "item-not-found", Text: "the log no longer reaches back that far"}
+	if errors.Is(err, replica.ErrTrimmed) {
+		return protocol.Pulled{Suffix: l.suffix, Trimmed: true}.Element(), nil
 	}
 	if err != nil {
 		return nil, err

@@ -76,7 +76,8 @@ func (u *unit) open(ctx context.Context) (err error) {
 		Suffix: suffix, Store: u.store, Directory: u.directory, Network: l,
 		Rules:  func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, suffix) },
 		Prefer: preference(u.cfg), Missing: meaning(u.cfg), Keep: keepIn(u.store.Path() + ".replaced.ldif"),
-		Now: time.Now, Log: u.log,
+		Unseen: unseenIn(u.store.Path() + ".unseen.ldif"),
+		Now:    time.Now, Log: u.log,
 	})
 	if err != nil {
 		return err

@@ -56,6 +56,21 @@ type node struct {
 	cancel    context.CancelFunc
 	published int
 	kept      []*ldif.Record
+	unseen    []*ldif.Record
+	// pages counts those handed out; afterPage, when set, is called with each.
+	pages int
+	// hidden says that the others do not see it.
+	hidden    bool
+	afterPage func(n int)
+}
+
+func (nd *node) writeUnseen(write func(func(*ldif.Record) error) error) (string, error) {
+	return "unseen.ldif", write(func(rec *ldif.Record) error {
+		nd.c.mu.Lock()
+		defer nd.c.mu.Unlock()
+		nd.unseen = append(nd.unseen, rec)
+		return nil
+	})
 }
 
 func (nd *node) keep(rec *ldif.Record) error {
@@ -154,8 +169,8 @@ func (nd *node) start(sid changelog.SID) {
 		Prefer: nd.prefer, Missing: nd.missing,
 		Suffix: mustDN(suffix), Store: nd.store, Directory: nd.dir, Network: nd,
 		Rules: func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, mustDN(suffix)) },
-		Keep:  nd.keep,
-		Now:   time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", nd.name),
+		Keep:  nd.keep, Unseen: nd.writeUnseen,
+		Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", nd.name),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +228,7 @@ func (c *cluster) peersOf(nd *node) (out []replica.Peer) {
 		return nil
 	}
 	for _, o := range c.nodes {
-		if o == nd || o.cancel == nil || !o.Identity().SID.Valid() {
+		if o == nd || o.hidden || nd.hidden || o.cancel == nil || !o.Identity().SID.Valid() {
 			continue
 		}
 		v, err := o.Vector()
@@ -267,6 +282,44 @@ func (nd *node) Pull(_ context.Context, peer string, have changelog.Seqs) ([]cha
 		}
 	}
 	return nil, false, replica.ErrOffline
+}
+
+// Snapshot implements replica.Network, in small pages.
+func (nd *node) Snapshot(_ context.Context, peer string, after *dit.Mark) (replica.StatePage, error) {
+	if nd.c.isCut() {
+		return replica.StatePage{}, replica.ErrOffline
+	}
+	for _, o := range nd.c.nodes {
+		if o.name == peer && o.running() && !o.isHidden() {
+			page, err := o.ServeSnapshot(after, 600)
+			o.pages++
+			if nd.afterPage != nil {
+				nd.afterPage(nd.pageCount())
+			}
+			return page, err
+		}
+	}
+	return replica.StatePage{}, replica.ErrOffline
+}
+
+func (nd *node) isHidden() bool {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
+	return nd.hidden
+}
+
+func (nd *node) hide(hidden bool) {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
+	nd.hidden = hidden
+}
+
+// pageCount returns how many pages all nodes have handed out.
+func (nd *node) pageCount() (n int) {
+	for _, o := range nd.c.nodes {
+		n += o.pages
+	}
+	return n
 }
 
 // eventually waits until ok, or fails with what it says.

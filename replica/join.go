@@ -201,6 +201,9 @@ func (r *Replica) caughtUp() bool {
 	if _, more := r.bestPeer(v); more {
 		return false
 	}
+	if s, err := r.snapshot(); s != nil || err != nil {
+		return false
+	}
 	return slices.ContainsFunc(r.Peers(), func(p Peer) bool {
 		return p.State == stateReady || p.State == stateBusy || p.State == stateReadOnly
 	})

@@ -71,11 +71,14 @@ func (r *Replica) mayPublish(changes []changelog.Change) bool {
 
 // Serve returns a page of the changes that a copy reaching as far as have
 // lacks, of about limit octets before compression; more says that there are
-// further ones. It returns an error that wraps
-// changelog.ErrGap when the log no longer reaches back far enough.
+// further ones. It returns an error that wraps ErrTrimmed when the log no longer
+// reaches back far enough.
 func (r *Replica) Serve(have changelog.Seqs, limit int) (changes []changelog.Change, more bool, err error) {
 	page := page{limit: limit}
 	err = r.cfg.Store.View(func(t *store.Tx) error { return t.Log.Since(have, page.add) })
+	if errors.Is(err, changelog.ErrGap) {
+		err = fmt.Errorf("%w: %w", ErrTrimmed, err)
+	}
 	return page.changes, page.full, err
 }
 
@@ -108,6 +111,16 @@ func (r *Replica) StepPull(ctx context.Context) (bool, error) {
 	if r.Fault() != "" {
 		return false, nil
 	}
+	if removed, err := r.leaveIfRemoved(); removed || err != nil {
+		return false, err
+	}
+	s, err := r.snapshot()
+	if err != nil {
+		return false, err
+	}
+	if s != nil {
+		return r.stepSnapshot(ctx, s)
+	}
 	v, err := r.Vector()
 	if err != nil {
 		return false, err
@@ -119,6 +132,9 @@ func (r *Replica) StepPull(ctx context.Context) (bool, error) {
 	}
 	r.log.Debug("pulling", "peer", peer.JID, "have", v.String(), "offered", peer.Vector.String())
 	changes, more, err := r.cfg.Network.Pull(ctx, peer.JID, v.Seqs())
+	if errors.Is(err, ErrTrimmed) {
+		return r.trimmed(peer)
+	}
 	if err != nil {
 		return false, fmt.Errorf("pull from %s: %w", peer.JID, err)
 	}

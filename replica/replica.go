@@ -31,8 +31,12 @@ type Network interface {
 	// 0 for none.
 	Publish(ctx context.Context, changes []changelog.Change) (acked uint64, err error)
 	// Pull asks a peer, by its full JID, for a page of changes beyond have;
-	// more says that the peer holds further ones.
+	// more says that the peer holds further ones. The error wraps ErrTrimmed when
+	// its log no longer reaches back to have.
 	Pull(ctx context.Context, peer string, have changelog.Seqs) (changes []changelog.Change, more bool, err error)
+	// Snapshot asks a peer for the page of its state behind a mark, nil for the
+	// first; see Replica.ServeSnapshot.
+	Snapshot(ctx context.Context, peer string, after *dit.Mark) (StatePage, error)
 }
 
 // ErrOffline says that the room cannot be reached at the moment.
@@ -78,8 +82,12 @@ type Config struct {
 	// It is durable when Keep returns nil; the same state may come again after a
 	// crash.
 	Keep func(*ldif.Record) error
-	Now  func() time.Time
-	Log  *slog.Logger
+	// Unseen makes a file of the records that write hands it, durable when it
+	// returns nil, and returns its name: the changes of a server that was removed
+	// which the room has not. Nil where nobody wants them.
+	Unseen func(write func(out func(*ldif.Record) error) error) (file string, err error)
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Prefer names the state that a first join prefers where both the directory and

@@ -73,6 +73,11 @@ func (w *work) merge(c *changelog.Change) error {
 	if err != nil {
 		return err
 	}
+	return w.mark(touched)
+}
+
+// mark marks entries whose view may have changed.
+func (w *work) mark(touched []changelog.ID) error {
 	for _, id := range touched {
 		if err := w.MarkDirty(id, w.seen); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
+	"ldapsync/dit"
 	"ldapsync/replica"
 	"ldapsync/schema"
 )
@@ -158,6 +159,26 @@ func (n *network) Pull(_ context.Context, address string, have changelog.Seqs) (
 		return changes, more, err
 	}
 	return nil, false, replica.ErrOffline
+}
+
+// Snapshot implements replica.Network.
+func (n *network) Snapshot(_ context.Context, address string, after *dit.Mark) (replica.StatePage, error) {
+	nd := (*node)(n)
+	if nd.dead {
+		return replica.StatePage{}, errDied
+	}
+	for _, o := range nd.w.nodes {
+		if o.name != address {
+			continue
+		}
+		if o.rep == nil || nd.w.cut[nd.i][o.i] || nd.w.cut[o.i][nd.i] {
+			return replica.StatePage{}, replica.ErrOffline
+		}
+		page, err := o.rep.ServeSnapshot(after, 1+nd.w.rng.IntN(2000))
+		nd.w.tracef("%d takes the state of %d: %d records, more %v, %v", nd.i+1, o.i+1, len(page.Records), page.More, err)
+		return page, err
+	}
+	return replica.StatePage{}, replica.ErrOffline
 }
 
 // alone reports whether nothing of nd reaches anybody.

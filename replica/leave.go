@@ -1,0 +1,130 @@
+package replica
+
+import (
+	"fmt"
+
+	"ldapsync/changelog"
+	"ldapsync/dn"
+	"ldapsync/ldif"
+	"ldapsync/members"
+)
+
+// A server that was removed and comes back must not mix what it has with what
+// the others have forgotten meanwhile. It steps back, and writes down what it
+// has to say that the room does not know.
+
+// leaveIfRemoved steps back when the log says that this server was removed.
+func (r *Replica) leaveIfRemoved() (removed bool, err error) {
+	var removal members.Removal
+	err = r.view(func(w *work) (err error) {
+		removal, removed, err = w.Roster().Removed(r.Identity().SID)
+		return err
+	})
+	if err != nil || !removed {
+		return removed, err
+	}
+	return true, r.leave(fmt.Sprintf("removed at %s", removal.CSN))
+}
+
+// leave steps back for good, as soon as all that clients have written to the
+// directory is known, and writes down the changes of this server that no other
+// server of the room has shown to have.
+func (r *Replica) leave(why string) error {
+	if r.Fault() != "" || r.Identity().Joined && !r.hasFollowed() {
+		return nil
+	}
+	why += ", re-join needed: move the state file away and start again"
+	if r.cfg.Unseen == nil {
+		r.refuse(why, true)
+		return nil
+	}
+	known := r.knownOfUs()
+	count := 0
+	file, err := r.cfg.Unseen(func(out func(*ldif.Record) error) error {
+		count = 0
+		return r.view(func(w *work) error { return w.unseen(known, func(rec *ldif.Record) error { count++; return out(rec) }) })
+	})
+	if err != nil {
+		return fmt.Errorf("write down what the room has not: %w", err)
+	}
+	if count > 0 {
+		why += fmt.Sprintf("; its %d changes that the room has not are in %s", count, file)
+	}
+	r.refuse(why, true)
+	return nil
+}
+
+func (r *Replica) hasFollowed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.followed
+}
+
+// knownOfUs returns how far any server of the room has our changes.
+func (r *Replica) knownOfUs() (seq uint64) {
+	self := r.Identity().SID
+	for _, p := range r.Peers() {
+		seq = max(seq, p.Vector[self].Seq)
+	}
+	return seq
+}
+
+// unseen calls out with our own changes beyond seq, as change records.
+func (w *work) unseen(seq uint64, out func(*ldif.Record) error) error {
+	var failed error
+	err := w.Log.After(w.r.Identity().SID, seq, func(c *changelog.Change) bool {
+		if rec := w.changeRecord(c); rec != nil {
+			failed = out(rec)
+		}
+		return failed == nil
+	})
+	if err == nil {
+		err = failed
+	}
+	return err
+}
+
+// changeRecord returns a change as LDIF (RFC 2849), nil for one that alters no
+// entry.
+func (w *work) changeRecord(c *changelog.Change) *ldif.Record {
+	rec := &ldif.Record{DN: c.DN}
+	switch c.Op {
+	case changelog.OpAdd:
+		rec.Change = ldif.Add
+		for _, m := range c.Mods {
+			rec.Attrs = append(rec.Attrs, ldif.Attribute{Name: m.Attr, Values: m.Values})
+		}
+	case changelog.OpModify:
+		rec.Change = ldif.Modify
+		for _, m := range c.Mods {
+			rec.Mods = append(rec.Mods, ldif.Mod{Op: ldif.ModOp(m.Op.String()), Attr: m.Attr, Values: m.Values})
+		}
+	case changelog.OpDelete:
+		rec.Change = ldif.Delete
+	case changelog.OpModDN:
+		rec.Change, rec.NewRDN, rec.DeleteOldRDN = ldif.ModDN, c.RDN, c.DeleteOldRDN
+		if name, err := dn.Parse(c.DN); rec.NewRDN == "" && err == nil && len(name) > 0 {
+			rec.NewRDN = name[0].String()
+		}
+		if c.Moved {
+			superior := w.superiorName(c.Superior)
+			rec.NewSuperior = &superior
+		}
+	default:
+		return nil
+	}
+	return rec
+}
+
+// superiorName returns the DN of an entry as the directory or the view has it,
+// "" when neither has it any more.
+func (w *work) superiorName(id changelog.ID) string {
+	if name, ok := w.nameOf(id); ok {
+		return name.String()
+	}
+	name, _, err := w.dit.DN(id)
+	if err != nil {
+		return ""
+	}
+	return name.String()
+}

@@ -1,0 +1,227 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"ldapsync/changelog"
+	"ldapsync/dit"
+	"ldapsync/store"
+)
+
+// A server that joins and finds that no log reaches back to what it has is
+// filled with the state of another, entry by entry, and takes over its vector.
+// It goes on from there by pull: facts that came in twice do no harm.
+
+// ErrTrimmed is returned by Network.Pull when the log of the peer no longer
+// reaches back to what we have.
+var ErrTrimmed = errors.New("the log no longer reaches back that far")
+
+// errNotServing says that this server has no state to hand out.
+var errNotServing = errors.New("this server does not take part")
+
+// StatePage is a page of the state of a server.
+type StatePage struct {
+	// Vector is what the state contained when the page was read, at least.
+	Vector changelog.Vector
+	// Members are what the first page says about the members, see
+	// members.Table.Changes.
+	Members []changelog.Change
+	// Records are such as dit.State.Export returns, Next is where the next page
+	// begins if there is More.
+	Records [][]byte
+	Next    dit.Mark
+	More    bool
+}
+
+// ServeSnapshot returns the page of our state behind a mark, nil for the first,
+// of about limit octets.
+func (r *Replica) ServeSnapshot(after *dit.Mark, limit int) (page StatePage, err error) {
+	if !r.Identity().Joined || r.Fault() != "" {
+		return page, errNotServing
+	}
+	err = r.view(func(w *work) error {
+		var at dit.Mark
+		if page.Vector, err = w.Merged(); err != nil {
+			return err
+		}
+		if after == nil {
+			if page.Members, err = w.Roster().Changes(); err != nil {
+				return err
+			}
+		} else {
+			at = *after
+		}
+		page.Records, page.Next, page.More, err = w.dit.Export(at, limit)
+		return err
+	})
+	return page, err
+}
+
+// beginSnapshot forgets what has come from the room so far, to be filled anew:
+// what others have forgotten since could not be told from what is still true.
+func (r *Replica) beginSnapshot() error {
+	r.log.Info("no log reaches back far enough; taking over the state of another server")
+	err := r.update(func(w *work) error {
+		return errors.Join(w.ResetState(r.Identity().SID), w.SetSnapshot(&store.Snapshot{}))
+	})
+	r.changed.raise()
+	return err
+}
+
+// snapshot returns the progress of a snapshot, nil when none is being taken.
+func (r *Replica) snapshot() (s *store.Snapshot, err error) {
+	err = r.cfg.Store.View(func(t *store.Tx) error {
+		s, err = t.Snapshot()
+		return err
+	})
+	return s, err
+}
+
+// stepSnapshot takes one page. It returns false when nobody can give it.
+func (r *Replica) stepSnapshot(ctx context.Context, s *store.Snapshot) (bool, error) {
+	r.setCatching(true)
+	peer, ok := r.giver(s)
+	if !ok {
+		return false, nil
+	}
+	page, err := r.cfg.Network.Snapshot(ctx, peer.JID, nextMark(s, peer))
+	if err != nil {
+		return false, fmt.Errorf("snapshot from %s: %w", peer.JID, err)
+	}
+	fault := ""
+	err = r.update(func(w *work) error {
+		for _, record := range page.Records {
+			touched, err := w.dit.Absorb(record)
+			if err == nil {
+				err = w.mark(touched)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		again, err := w.Snapshot()
+		if err != nil || again == nil {
+			return err
+		}
+		fault, err = w.takePage(again, peer, page)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("store snapshot of %s: %w", peer.JID, err)
+	}
+	if fault != "" {
+		return false, r.strangeSelf(fault)
+	}
+	return true, nil
+}
+
+// giver returns the server to ask for the next page: the one that gave the last,
+// if it can, else any that takes part and may write.
+func (r *Replica) giver(s *store.Snapshot) (best Peer, ok bool) {
+	for _, p := range r.Peers() {
+		if p.outside() || p.State == stateCatching || !p.Role.Writes() {
+			continue
+		}
+		if p.SID == s.SID && p.Install == s.Install {
+			return p, true
+		}
+		if !ok || best.State == stateBusy && p.State != stateBusy {
+			best, ok = p, true
+		}
+	}
+	return best, ok
+}
+
+// nextMark returns where a peer is to go on, nil for the beginning. How far an
+// entry has come is known to the one who wrote it: another begins it again.
+func nextMark(s *store.Snapshot, p Peer) *dit.Mark {
+	if s.Vector == nil {
+		return nil
+	}
+	m := &dit.Mark{ID: s.After, Within: s.Within}
+	if len(m.Within) > 0 && (s.SID != p.SID || s.Install != p.Install) {
+		m.Within = nil
+		for i := range slices.Backward(m.ID[:]) {
+			if m.ID[i]--; m.ID[i] != 0xff {
+				break
+			}
+		}
+	}
+	return m
+}
+
+// takePage stores where a page ended, and ends the snapshot with the last one.
+func (w *work) takePage(s *store.Snapshot, peer Peer, page StatePage) (fault string, err error) {
+	for i := range page.Members {
+		if c := &page.Members[i]; c.SID() != w.r.Identity().SID {
+			if err := w.Roster().Note(c); err != nil {
+				return "", err
+			}
+		}
+	}
+	if s.Vector == nil || s.SID != peer.SID || s.Install != peer.Install {
+		s.Vector = common(s.Vector, page.Vector)
+	}
+	s.SID, s.Install, s.After, s.Within = peer.SID, peer.Install, page.Next.ID, page.Next.Within
+	s.Records += uint64(len(page.Records))
+	if page.More {
+		return "", w.SetSnapshot(s)
+	}
+	w.r.log.Info("took over the state of another server", "records", s.Records, "vector", s.Vector.String())
+	if fault, err = w.takeVector(s.Vector); fault != "" || err != nil {
+		return fault, err
+	}
+	return "", w.SetSnapshot(nil)
+}
+
+// common returns what two servers both have; nil stands for everything.
+func common(a, b changelog.Vector) changelog.Vector {
+	out := b.Clone()
+	for sid, m := range b {
+		if a != nil && a[sid].Seq < m.Seq {
+			out[sid] = a[sid]
+		}
+	}
+	return out
+}
+
+// takeVector makes the log begin behind a vector that the state contains.
+func (w *work) takeVector(v changelog.Vector) (fault string, err error) {
+	self := w.r.Identity().SID
+	for _, sid := range v.SIDs() {
+		have, err := w.Log.Mark(sid)
+		if err == nil {
+			err = errors.Join(w.Log.Know(sid), w.Roster().Know(sid))
+		}
+		switch {
+		case err != nil:
+			return "", err
+		case v[sid].Seq <= have.Seq:
+			continue
+		case sid == self:
+			return cloned(sid, v[sid].Seq, have.Seq), nil
+		}
+		for n := 1; n > 0; {
+			if n, err = w.Log.Trim(sid, have.Seq, 1000); err != nil {
+				return "", err
+			}
+		}
+		if err := w.Log.Begin(sid, v[sid]); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// trimmed deals with a peer whose log no longer reaches back to what we have.
+// What a server lacks that has joined is kept for it until it is removed. It
+// returns whether there is something to go on with.
+func (r *Replica) trimmed(peer Peer) (bool, error) {
+	if r.Identity().Joined {
+		return false, r.leave(fmt.Sprintf("the log of %s no longer reaches back to what this server has", peer.JID))
+	}
+	return true, r.beginSnapshot()
+}

@@ -1,0 +1,278 @@
+package replica_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dit"
+	"ldapsync/replica"
+	"ldapsync/schema"
+	"ldapsync/store"
+)
+
+// trim removes from the logs of some nodes all that they hold.
+func trim(t *testing.T, nodes ...*node) {
+	t.Helper()
+	for _, nd := range nodes {
+		err := nd.store.Update(func(tx *store.Tx) error {
+			v, err := tx.Log.Vector()
+			for sid, m := range v {
+				if _, e := tx.Log.Trim(sid, m.Seq, 1<<20); e != nil {
+					return e
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// filled returns a cluster of three nodes of which two are up and have trimmed
+// their logs.
+func filled(t *testing.T, people int) *cluster {
+	c := newCluster(t, 3)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	for i := range people {
+		a.do(person(fmt.Sprintf("u%d", i)))
+	}
+	b.start(2)
+	c.settled()
+	b.do(modify("uid=u1,ou=people,"+suffix, replace("mail", "ann@example.org")))
+	a.do(directory.Write{Op: directory.Delete, DN: "uid=u2,ou=people," + suffix})
+	c.settled()
+	trim(t, a, b)
+	return c
+}
+
+// TestNewcomerIsFilledBySnapshot promises that a server joins a room of which no
+// log reaches back to the beginning, and has there what the others have, who its
+// members are included.
+func TestNewcomerIsFilledBySnapshot(t *testing.T) {
+	c := filled(t, 30)
+	a, d := c.nodes[0], c.nodes[2]
+	d.start(3)
+	c.settled()
+	if n := d.pageCount(); n < 5 {
+		t.Errorf("filled in %d pages", n)
+	}
+	a.do(person("late"))
+	d.do(modify("uid=u3,ou=people,"+suffix, replace("mail", "new@example.org")))
+	c.settled()
+	for _, nd := range c.nodes[1:] {
+		sameState(t, a, nd)
+	}
+	err := d.store.View(func(tx *store.Tx) error {
+		if s, err := tx.Snapshot(); s != nil || err != nil {
+			t.Errorf("snapshot still stands: %+v %v", s, err)
+		}
+		for sid, nd := range map[changelog.SID]*node{1: a, 2: c.nodes[1]} {
+			m, err := tx.Roster().Member(sid)
+			if err != nil || m.Install != nd.Identity().Install {
+				t.Errorf("member %d: %+v %v", sid, m, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := d.Serve(changelog.Seqs{1: 1}, 0); err == nil || !strings.Contains(err.Error(), replica.ErrTrimmed.Error()) {
+		t.Errorf("serves changes that it never had: %v", err)
+	}
+}
+
+// sameState fails unless two nodes hold the same facts.
+func sameState(t *testing.T, a, b *node) {
+	t.Helper()
+	var digests [2]string
+	for i, nd := range []*node{a, b} {
+		err := nd.store.View(func(tx *store.Tx) error {
+			digest, err := dit.Open(tx.KV(), dit.DefaultRules(schema.Standard(), mustDN(suffix))).Digest()
+			digests[i] = string(digest)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if digests[0] != digests[1] {
+		t.Errorf("%s and %s hold other facts", a.name, b.name)
+	}
+}
+
+// TestSnapshotGoesOnWithAnother promises that a snapshot survives restarts of the
+// one who takes it, writers, and the loss of the one who gives it.
+func TestSnapshotGoesOnWithAnother(t *testing.T) {
+	c := filled(t, 30)
+	a, b, d := c.nodes[0], c.nodes[1], c.nodes[2]
+	enough := make(chan struct{})
+	d.afterPage = func(n int) {
+		switch n {
+		case 3:
+			b.do(person("while"))
+			a.do(modify("uid=u1,ou=people,"+suffix, replace("mail", "again@example.org")))
+		case 4:
+			a.hide(true)
+			close(enough)
+		}
+	}
+	d.start(3)
+	select {
+	case <-enough:
+	case <-time.After(10 * time.Second):
+		t.Fatal("no fourth page")
+	}
+	d.stop()
+	progress := snapshotOf(t, d)
+	if progress == nil || progress.Records == 0 {
+		t.Fatalf("no progress is stored: %+v", progress)
+	}
+	before := d.pageCount()
+	d.start(3)
+	c.eventually(func() string {
+		if snapshotOf(t, d) != nil || !d.Identity().Joined {
+			return "not joined"
+		}
+		return ""
+	})
+	if a.pages > 4 || d.pageCount() == before {
+		t.Errorf("%d pages from the one that is gone, %d of %d from the other", a.pages, b.pages, d.pageCount())
+	}
+	a.hide(false)
+	c.settled()
+	sameState(t, a, d)
+	sameState(t, b, d)
+}
+
+func snapshotOf(t *testing.T, nd *node) (s *store.Snapshot) {
+	t.Helper()
+	if !nd.running() {
+		again, err := store.Open(nd.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Close()
+		return progressIn(t, again)
+	}
+	return progressIn(t, nd.store)
+}
+
+func progressIn(t *testing.T, st *store.Store) (s *store.Snapshot) {
+	t.Helper()
+	err := st.View(func(tx *store.Tx) (err error) {
+		s, err = tx.Snapshot()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestServerThatWasAwayTooLongIsRefused promises that a server that has joined is
+// never filled by snapshot, but steps back and writes down what nobody has.
+func TestServerThatWasAwayTooLongIsRefused(t *testing.T) {
+	c := newCluster(t, 3)
+	a, b, d := c.nodes[0], c.nodes[1], c.nodes[2]
+	a.start(1)
+	a.do(base()...)
+	a.do(person("ann"))
+	b.start(2)
+	d.start(3)
+	c.settled()
+	d.stop()
+	if err := a.ForgetPeer(3, true); err != nil {
+		t.Fatal(err)
+	}
+	a.do(person("bob"))
+	c.settled()
+	trim(t, a, b)
+	c.partition(true)
+	d.start(3)
+	d.do(modify("uid=ann,ou=people,"+suffix, replace("mail", "unseen@example.org")))
+	c.eventually(func() string {
+		found := false
+		err := d.store.View(func(tx *store.Tx) error {
+			return tx.Log.After(3, 0, func(c *changelog.Change) bool {
+				found = found || c.Op == changelog.OpModify
+				return true
+			})
+		})
+		if err != nil || !found {
+			return "not captured"
+		}
+		return ""
+	})
+	c.partition(false)
+	c.eventually(func() string {
+		if d.Fault() == "" {
+			return "takes part"
+		}
+		return ""
+	})
+	if !strings.Contains(d.Fault(), "re-join needed") || !strings.Contains(d.Fault(), "unseen.ldif") {
+		t.Errorf("fault %q", d.Fault())
+	}
+	for _, nd := range []*node{a, b} {
+		if strings.Contains(fmt.Sprint(nd.dir.Dump()), "unseen@example.org") {
+			t.Errorf("mixed in at %s", nd.name)
+		}
+	}
+	if len(d.unseen) != 1 || d.unseen[0].DN != "uid=ann,ou=people,"+suffix || d.unseen[0].Mods[0].Attr != "mail" {
+		t.Errorf("unseen %+v", d.unseen)
+	}
+}
+
+// TestRemovedServerStepsBack promises that a server which finds in the log that
+// it was removed takes part no more, and that nobody merges what it hands out.
+func TestRemovedServerStepsBack(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	a.do(person("ann"))
+	b.start(2)
+	c.settled()
+	c.eventually(func() string {
+		if err := a.ForgetPeer(2, false); !errors.Is(err, replica.ErrOnline) {
+			return fmt.Sprint("removed one that is online: ", err)
+		}
+		return ""
+	})
+	b.hide(true)
+	c.eventually(func() string {
+		if len(a.Peers()) > 0 {
+			return "sees it"
+		}
+		return ""
+	})
+	b.do(modify("uid=ann,ou=people,"+suffix, replace("mail", "unseen@example.org")))
+	for _, c := range []struct {
+		sid   changelog.SID
+		force bool
+		want  error
+	}{{1, true, replica.ErrNoMember}, {7, true, replica.ErrNoMember}, {2, false, nil}, {2, false, nil}} {
+		if err := a.ForgetPeer(c.sid, c.force); !errors.Is(err, c.want) {
+			t.Errorf("forget %d: %v, want %v", c.sid, err, c.want)
+		}
+	}
+	b.hide(false)
+	c.eventually(func() string {
+		if b.Fault() == "" {
+			return "takes part"
+		}
+		return ""
+	})
+	if !strings.Contains(b.Fault(), "removed at 20") || !strings.Contains(b.Fault(), "re-join needed") {
+		t.Errorf("fault %q", b.Fault())
+	}
+}

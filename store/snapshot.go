@@ -1,0 +1,113 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"ldapsync/changelog"
+)
+
+// Snapshot is the progress of a store that is being filled with the state of
+// another server, because no log reaches back far enough.
+type Snapshot struct {
+	// SID and Install say from whom the last page came.
+	SID     changelog.SID `json:"sid"`
+	Install string        `json:"install"`
+	// After and Within are where it ended.
+	After  changelog.ID `json:"after"`
+	Within []byte       `json:"within,omitempty"`
+	// Vector is what all pages together contain, once the last has come: of
+	// every server the least that one of those asked had at its first page.
+	Vector changelog.Vector `json:"vector"`
+	// Records counts those stored.
+	Records uint64 `json:"records"`
+}
+
+var keySnapshot = []byte("snapshot")
+
+// Snapshot returns the progress of a snapshot, nil when none is being taken.
+func (t *Tx) Snapshot() (*Snapshot, error) {
+	if t.bucket(bucketMeta).Get(keySnapshot) == nil {
+		return nil, nil
+	}
+	s := new(Snapshot)
+	return s, t.getJSON(keySnapshot, s)
+}
+
+// SetSnapshot stores the progress of a snapshot; nil ends it.
+func (t *Tx) SetSnapshot(s *Snapshot) error {
+	if s == nil {
+		return t.bucket(bucketMeta).Delete(keySnapshot)
+	}
+	return t.putJSON(keySnapshot, s)
+}
+
+// ResetState forgets everything that came from the room, but for who its servers
+// are, and keeps the changes of self. The store must be of a server that has not
+// joined.
+func (t *Tx) ResetState(self changelog.SID) error {
+	var own []*changelog.Change
+	if err := t.Log.After(self, 0, func(c *changelog.Change) bool { own = append(own, c); return true }); err != nil {
+		return err
+	}
+	v, err := t.Log.Vector()
+	if err != nil {
+		return err
+	}
+	for _, p := range []part{bucketLog, bucketVector, bucketDIT, bucketDirty, bucketQueue, bucketParked, bucketFuture, bucketRoster, bucketAliases} {
+		if err := t.bucket(p).Clear(); err != nil {
+			return fmt.Errorf("reset state: %w", err)
+		}
+	}
+	// Clearing may have replaced the parts that the log was opened with.
+	t.Log = changelog.NewLog(t.bucket(bucketLog), t.bucket(bucketVector))
+	for _, sid := range v.SIDs() {
+		if err := t.Log.Know(sid); err != nil {
+			return err
+		}
+	}
+	for _, c := range own {
+		if err := t.Append(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ErrPostponed says that it is not known how far the state reaches: a change is
+// postponed, and the one before it is not stored any more.
+var ErrPostponed = errors.New("a change is postponed")
+
+// Merged returns how far the state contains what the log covers: the vector, but
+// for each server no further than before its first postponed change.
+func (t *Tx) Merged() (changelog.Vector, error) {
+	v, err := t.Log.Vector()
+	if err != nil {
+		return nil, err
+	}
+	first := changelog.Seqs{}
+	t.bucket(bucketFuture).Scan(nil, nil, func(_, ref []byte) bool {
+		if len(ref) == 10 {
+			sid, seq := changelog.SID(binary.BigEndian.Uint16(ref)), binary.BigEndian.Uint64(ref[2:])
+			if first[sid] == 0 || seq < first[sid] {
+				first[sid] = seq
+			}
+		}
+		return true
+	})
+	for sid, seq := range first {
+		c, err := t.Log.Get(sid, seq-1)
+		switch {
+		case err != nil:
+			return nil, err
+		case seq == 1:
+			v[sid] = changelog.Mark{}
+		case c == nil:
+			return nil, fmt.Errorf("%w: %s/%d", ErrPostponed, sid, seq)
+		default:
+			v[sid] = changelog.Mark{Seq: c.Seq, CSN: c.CSN}
+		}
+	}
+	return v, nil
+}
