@@ -27,6 +27,7 @@ func (l *loader) checkSuffixes(suffixes []Suffix) {
 		l.checkSID(key+".sid", s.SID)
 		l.checkDirectory(key+".directory", &s.Directory)
 		l.checkExclude(key+".exclude", base, &s.Exclude)
+		l.checkAttributes(key+".unique", s.Unique)
 		l.checkWord(key+".join.prefer", s.Join.Prefer, PreferRoom, PreferNewest)
 		l.checkWord(key+".join.missing", s.Join.Missing, MissingFill, MissingDelete)
 	}
@@ -151,9 +152,13 @@ func (l *loader) checkExclude(key string, base dn.DN, x *Exclude) {
 			l.refuse(at, "", "%q is not below the suffix", text)
 		}
 	}
-	for i, text := range x.Attributes {
+	l.checkAttributes(key+".attributes", x.Attributes)
+}
+
+func (l *loader) checkAttributes(key string, names []string) {
+	for i, text := range names {
 		if !attributeType.MatchString(text) {
-			l.refuse(fmt.Sprintf("%s.attributes[%d]", key, i), "", "%.40q is not the name of an attribute", text)
+			l.refuse(fmt.Sprintf("%s[%d]", key, i), "", "%.40q is not the name of an attribute", text)
 		}
 	}
 }

@@ -54,7 +54,11 @@ type Suffix struct {
 	Nick      string    `yaml:"nick,omitempty"`
 	Directory Directory `yaml:"directory"`
 	Exclude   Exclude   `yaml:"exclude,omitempty"`
-	Join      Join      `yaml:"join,omitempty"`
+	// Unique names the attributes of which no two entries should have the same
+	// value; entries that do are kept and listed as conflicts. It should be the
+	// same on every server of the suffix.
+	Unique []string `yaml:"unique,omitempty"`
+	Join   Join     `yaml:"join,omitempty"`
 }
 
 // Directory says how to reach the directory server that holds a suffix.

@@ -74,7 +74,7 @@ func (u *unit) open(ctx context.Context) (err error) {
 	}
 	l.replica, err = replica.New(ctx, replica.Config{
 		Suffix: suffix, Store: u.store, Directory: u.directory, Network: l,
-		Rules:  func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, suffix) },
+		Rules:  func(s *schema.Schema) dit.Rules { return u.rules(s, suffix) },
 		Prefer: preference(u.cfg), Missing: meaning(u.cfg), Keep: keepIn(u.store.Path() + ".replaced.ldif"),
 		Unseen: unseenIn(u.store.Path() + ".unseen.ldif"),
 		Now:    time.Now, Log: u.log,
@@ -102,6 +102,13 @@ func meaning(cfg *config.Suffix) replica.Missing {
 		return replica.MissingDelete
 	}
 	return replica.MissingUnknown
+}
+
+// rules are those of the view under a schema.
+func (u *unit) rules(s *schema.Schema, suffix dn.DN) dit.Rules {
+	rules := dit.DefaultRules(s, suffix)
+	rules.Unique = u.cfg.Unique
+	return rules
 }
 
 // run waits for the directory, if it was away, and then serves the suffix.

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -74,26 +75,61 @@ func (r *Replica) History(name string, secrets bool, limit int, after string) (p
 
 func (w *work) history(page *HistoryPage, secrets bool, limit int, from changelog.CSN) error {
 	var failed error
-	err := w.Log.History(page.ID, from, func(c *changelog.Change) bool {
+	modifier := ""
+	first := true
+	err := w.Log.History(page.ID, changelog.CSN{}, func(c *changelog.Change) bool {
+		if first {
+			page.Truncated, first = c.Op != changelog.OpAdd, false
+		}
+		by := client(c, &modifier)
+		if !from.Before(c.CSN) {
+			return true
+		}
 		if len(page.Changes) == limit {
 			page.Next = page.Changes[limit-1].CSN.String()
 			return false
 		}
 		var h HistoryChange
 		h, failed = w.told(c, secrets)
+		h.By = by
 		page.Changes = append(page.Changes, h)
 		return failed == nil
 	})
 	if err != nil {
 		return err
 	}
-	if len(page.Changes) == 0 && from.IsZero() {
+	if page.Truncated = page.Truncated || first; first {
 		if newest, err := w.dit.Newest(page.ID); err != nil || newest.IsZero() {
 			return &RequestError{Text: fmt.Sprintf("nothing is known of %s", page.ID)}
 		}
 	}
-	page.Truncated = from.IsZero() && (len(page.Changes) == 0 || page.Changes[0].Op != changelog.OpAdd)
 	return failed
+}
+
+// client returns the name of the client that made a change, "" where its
+// directory noted none. A directory notes it together with the time, and a name
+// that stays the same is not part of the change: modifier holds the last.
+func client(c *changelog.Change, modifier *string) (by string) {
+	noted, creator := false, ""
+	for _, m := range c.Mods {
+		switch strings.ToLower(m.Attr) {
+		case "modifiersname":
+			if len(m.Values) == 1 {
+				*modifier = m.Values[0]
+			}
+			noted = true
+		case "creatorsname":
+			if len(m.Values) == 1 {
+				creator = m.Values[0]
+			}
+		case modifyTimestamp:
+			noted = true
+		}
+	}
+	if noted {
+		by = *modifier
+	}
+	return cmp.Or(by, creator)
 }
 
 // told tells of a change.
@@ -111,12 +147,7 @@ func (w *work) told(c *changelog.Change, secrets bool) (h HistoryChange, err err
 	}
 	for _, m := range c.Mods {
 		switch strings.ToLower(m.Attr) {
-		case "modifiersname", "creatorsname":
-			if len(m.Values) == 1 && (h.By == "" || strings.EqualFold(m.Attr, "modifiersName")) {
-				h.By = m.Values[0]
-			}
-			continue
-		case createTimestamp, modifyTimestamp:
+		case "modifiersname", "creatorsname", createTimestamp, modifyTimestamp:
 			continue
 		}
 		mod := HistoryMod{Op: m.Op, Attr: m.Attr, Values: m.Values}

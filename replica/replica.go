@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -221,9 +222,10 @@ func (r *Replica) resetClock() error {
 func (r *Replica) useSchema(s *schema.Schema) error {
 	r.mu.Lock()
 	r.rules = r.cfg.Rules(s)
-	same := r.identity.SchemaDigest == s.Digest()
+	unique := strings.Join(r.rules.Unique, " ")
+	same := r.identity.SchemaDigest == s.Digest() && r.identity.Unique == unique
 	first := r.identity.SchemaDigest == ""
-	r.identity.SchemaDigest = s.Digest()
+	r.identity.SchemaDigest, r.identity.Unique = s.Digest(), unique
 	id := r.identity
 	r.mu.Unlock()
 	if same {

@@ -38,6 +38,9 @@ type Identity struct {
 	Role string `json:"role"`
 	// SchemaDigest is the schema under which the facts' keys were made.
 	SchemaDigest string `json:"schema"`
+	// Unique are the attributes, separated by spaces, whose values were to be
+	// unique then.
+	Unique string `json:"unique,omitempty"`
 	// Return says whose work this install continues, nil for none.
 	Return *Return `json:"return,omitempty"`
 }
