@@ -8,7 +8,7 @@
 //
 // and, all POST, /v0/conflicts, /v0/conflicts/show, /v0/conflicts/restore,
 // /v0/conflicts/drop, /v0/parked/drop, /v0/history, /v0/undelete and
-// /v0/deleted, with the types of Journal.
+// /v0/deleted, with the types of Journal, and /v0/forget-peer with those of Members.
 //
 // An answer other than 200 holds an Error.
 package control
@@ -33,6 +33,7 @@ type Service interface {
 	// and returns how many it took up.
 	RetryParked(ctx context.Context, suffix, id string) (int, error)
 	Journal
+	Members
 }
 
 // Codes of an Error.

@@ -49,6 +49,11 @@ func (f *fake) Admit(_ context.Context, suffix, jid string, role roles.Role) err
 	return f.err
 }
 
+func (f *fake) ForgetPeer(_ context.Context, ask control.ForgetRequest) (control.Forgotten, error) {
+	f.note("forget %q %q %q %v", ask.Suffix, ask.Peer, ask.Name, ask.Force)
+	return control.Forgotten{SID: 3, JID: ask.Name}, f.err
+}
+
 func (f *fake) RetryParked(_ context.Context, suffix, id string) (int, error) {
 	f.note("retry %q %q", suffix, id)
 	return 3, f.err
@@ -156,6 +161,9 @@ func full() control.Status {
 func fill(v reflect.Value, name string) {
 	number := len(name)
 	switch {
+	case v.Kind() == reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), name)
 	case v.Type() == reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(time.Date(2026, 11, 20, 10, 0, number, 5000000, time.FixedZone("", 3600))))
 	case v.Kind() == reflect.Struct:
@@ -247,12 +255,17 @@ func TestRequests(t *testing.T) {
 	if page, err := c.Deleted(t.Context(), control.DeletedRequest{Base: "cn=a"}); page.Deleted == nil || err != nil {
 		t.Error(page, err)
 	}
+	ask := control.ForgetRequest{Suffix: "dc=x", Peer: "3", Name: "a@b", Force: true}
+	if done, err := c.ForgetPeer(t.Context(), ask); done != (control.Forgotten{SID: 3, JID: "a@b"}) || err != nil {
+		t.Error(done, err)
+	}
 	want := []string{
 		`admit "dc=x" "a@b" read-only`, `retry "" "some-id"`,
 		`conflicts {Suffix:dc=x Kinds:[glue] Name:cn=a Since:0001-01-01 00:00:00 +0000 UTC Limit:3 After:y ShowSecrets:true}`,
 		`conflict {Suffix: ID:3f ShowSecrets:false}`, `restore {Suffix: ID:3f Rename:cn=b RemoveValue:true}`,
 		`drop ["a" "b"] false`, `drop parked "dc=x" "some-id"`, `history {Suffix: Name:cn=a Limit:0 After: ShowSecrets:false}`,
 		`undelete {Suffix: Name:cn=a Rename:}`, `deleted {Suffix: Base:cn=a Limit:0 After:}`,
+		`forget "dc=x" "3" "a@b" true`,
 	}
 	if diff := cmp.Diff(want, f.asked); diff != "" {
 		t.Error(diff)

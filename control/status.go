@@ -63,6 +63,10 @@ type SuffixStatus struct {
 	// Peers are the other servers of the room, those away included, by
 	// ascending sid.
 	Peers []Peer `json:"peers"`
+	// Members are the servers whose copies count when the past is forgotten, and
+	// those removed, by ascending sid; Forgetting is how far that can go.
+	Members    []Member   `json:"members"`
+	Forgetting Forgetting `json:"forgetting"`
 }
 
 // Session is the connection to the XMPP server.
@@ -164,10 +168,24 @@ func (s *Status) normalise() {
 		x := &s.Suffixes[i]
 		x.Session.Since = x.Session.Since.UTC()
 		x.Vector, x.Parked, x.Peers = notNil(x.Vector), notNil(x.Parked), notNil(x.Peers)
+		x.Members = notNil(x.Members)
+		for j := range x.Members {
+			x.Members[j].Heartbeat = inUTC(x.Members[j].Heartbeat)
+		}
+		x.Forgetting.Before = inUTC(x.Forgetting.Before)
 		for j := range x.Parked {
 			x.Parked[j].Since = x.Parked[j].Since.UTC()
 		}
 	}
+}
+
+// inUTC returns a time, or none, in UTC.
+func inUTC(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	utc := at.UTC()
+	return &utc
 }
 
 func notNil[T any](list []T) []T {

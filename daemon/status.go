@@ -57,6 +57,7 @@ func (u *unit) status() (control.SuffixStatus, error) {
 	s.GivenUp = r.GivenUp
 	s.Queues = control.Queues{Publish: r.Publish, Apply: r.Apply, Withheld: r.Withheld, Future: r.Future}
 	s.Vector, s.Parked, s.Peers = marks(r.Vector), parked(r), peers(r)
+	s.Members, s.Forgetting = memberList(r), forgetting(r)
 	s.Counters = counters(l.replica.Counts())
 	s.State, s.Reason = u.verdict(l, r, s.Session)
 	return s, nil
@@ -153,6 +154,9 @@ func (u *unit) verdict(l *link, r replica.Status, session control.Session) (cont
 		return control.Amber, "catching up"
 	case r.Denied > 0:
 		return control.Amber, fmt.Sprintf("%d changes were denied: their servers are not masters", r.Denied)
+	}
+	if alarm := forgetting(r).Alarm; alarm != "" {
+		return control.Amber, alarm
 	}
 	return control.Green, cmp.Or(schemaWarning(r), returned(r.Identity))
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ldapsync/changelog"
+	"ldapsync/members"
 	"ldapsync/roles"
 	"ldapsync/store"
 )
@@ -35,6 +36,9 @@ type Status struct {
 	Denied    int
 	Conflicts int
 	Peers     []PeerStatus
+	// Members are the servers whose copies count, Stable is how far they all are.
+	Members []MemberStatus
+	Stable  members.Stable
 }
 
 // PeerStatus is another server and how far it is apart from us.
@@ -60,12 +64,12 @@ func (r *Replica) Status() (Status, error) {
 		s.Directory = r.dirErr.Error()
 	}
 	r.mu.Unlock()
-	var members map[changelog.SID]store.Member
+	var known map[changelog.SID]store.Member
 	err := r.view(func(w *work) (err error) {
 		if s.Vector, err = w.Log.Vector(); err != nil {
 			return err
 		}
-		if members, err = w.Members(); err != nil {
+		if known, err = w.Members(); err != nil {
 			return err
 		}
 		s.Publish = int(s.Vector[s.Identity.SID].Seq - min(w.Published(), s.Vector[s.Identity.SID].Seq))
@@ -83,8 +87,10 @@ func (r *Replica) Status() (Status, error) {
 		if s.Parked, err = w.ParkedList(shownParked); err != nil {
 			return err
 		}
-		s.Peers, err = r.peerStatus(w, s.Vector, members)
-		return err
+		if s.Peers, err = r.peerStatus(w, s.Vector, known); err != nil {
+			return err
+		}
+		return s.memberStatus(w)
 	})
 	if err != nil {
 		return s, fmt.Errorf("read status: %w", err)
@@ -92,7 +98,7 @@ func (r *Replica) Status() (Status, error) {
 	return s, nil
 }
 
-func (r *Replica) peerStatus(w *work, v changelog.Vector, members map[changelog.SID]store.Member) ([]PeerStatus, error) {
+func (r *Replica) peerStatus(w *work, v changelog.Vector, known map[changelog.SID]store.Member) ([]PeerStatus, error) {
 	var out []PeerStatus
 	online := map[changelog.SID]bool{}
 	for _, p := range r.Peers() {
@@ -116,7 +122,7 @@ func (r *Replica) peerStatus(w *work, v changelog.Vector, members map[changelog.
 		}
 		out = append(out, ps)
 	}
-	for sid, m := range members {
+	for sid, m := range known {
 		if online[sid] || sid == r.Identity().SID {
 			continue
 		}

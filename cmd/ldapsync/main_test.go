@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -102,6 +103,13 @@ func (s *fakeService) Admit(_ context.Context, suffix, jid string, role roles.Ro
 		return errors.New("unexpected request")
 	}
 	return nil
+}
+
+func (s *fakeService) ForgetPeer(_ context.Context, ask control.ForgetRequest) (control.Forgotten, error) {
+	if !ask.Force {
+		return control.Forgotten{}, &control.Error{Text: "remove server 3: it is in the room", HintText: "stop it first, or add --force", Code: control.CodeFailed}
+	}
+	return control.Forgotten{SID: 3, JID: cmp.Or(ask.Name, ask.Peer)}, nil
 }
 
 func (s *fakeService) RetryParked(_ context.Context, _, id string) (int, error) {

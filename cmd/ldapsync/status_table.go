@@ -45,6 +45,7 @@ func renderSuffix(b *strings.Builder, x control.SuffixStatus, now time.Time, col
 	line("set aside", "parked %d, given up %d, denied %d, conflicts %d", x.ParkedCount, x.GivenUp, x.Denied, x.Conflicts)
 	renderVector(b, x.Vector)
 	renderPeers(b, x.Peers)
+	renderMembers(b, x, now)
 	renderParked(b, x, now)
 }
 
