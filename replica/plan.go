@@ -15,6 +15,8 @@ import (
 type unit struct {
 	id  changelog.ID
 	gen uint64
+	// seen is what have contains of the changes of others.
+	seen changelog.Seqs
 	// have is the entry's image, nil where the directory does not hold it;
 	// want is what its view asks for, nil where it is not to be held.
 	have, want *store.Image
@@ -143,7 +145,7 @@ func (u *unit) unstamped() bool {
 }
 
 func (w *work) unit(d store.Dirty) (*unit, error) {
-	u := &unit{id: d.ID, gen: d.Gen}
+	u := &unit{id: d.ID, gen: d.Gen, seen: d.Seen}
 	have, err := w.Image(d.ID)
 	if err != nil {
 		return nil, err
@@ -206,6 +208,9 @@ func (w *work) intend(u *unit) error {
 	in := store.Intent{Gen: u.gen, Seen: w.seen, Image: store.Image{ID: u.id, Gone: true}}
 	if u.leaves != nil {
 		in.Image = *u.leaves
+	}
+	if u.leaves != u.want {
+		in.Seen = u.seen // there is more to come before it contains the rest
 	}
 	in.Image.Below = u.below
 	if u.have != nil {

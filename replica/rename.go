@@ -17,6 +17,9 @@ import (
 func (u *unit) rename(w *work, l *layout, parent changelog.ID, rdn dn.RDN, deleteOld bool) error {
 	image := *u.have
 	image.Loose = true
+	if u.want != nil {
+		image.Newest = u.want.Newest // what a client does now goes on from some of it
+	}
 	u.leaves = &image
 	defer u.guard()
 	name := l.name(u.id).String()

@@ -38,6 +38,7 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) ([]changel
 	if f != noFault {
 		made = writes[:nd.w.rng.IntN(len(writes)+1)]
 	}
+	clear(nd.watched.before)
 	before := map[changelog.ID]snapshot{}
 	for _, w := range made {
 		if f != noFault || nd.fuse > 0 {

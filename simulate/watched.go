@@ -19,8 +19,8 @@ type watched struct {
 	// wrote, what they would be in the other case. Until it is told, it cannot
 	// always tell what a client did there from what it may have done itself.
 	otherwise map[changelog.ID]snapshot
-	// doubted are the marks of the intents that otherwise is about.
-	doubted map[changelog.ID]uint64
+	// doubted are the states that the intents were to leave which otherwise is about.
+	doubted map[changelog.ID]snapshot
 	// below holds the superiors' names of entries that the replica added or moved,
 	// or may have. Names can change hands meanwhile: until the directory has told
 	// of it, such a write cannot always be told from a client's move.
@@ -57,7 +57,7 @@ func (p *pending) last() snapshot { return p.writes[p.known-1].state }
 func newWatched(nd *node) watched {
 	return watched{
 		nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{},
-		doubted: map[changelog.ID]uint64{}, below: map[changelog.ID]string{}, before: map[changelog.ID]snapshot{}, denied: map[changelog.ID]bool{},
+		doubted: map[changelog.ID]snapshot{}, below: map[changelog.ID]string{}, before: map[changelog.ID]snapshot{}, denied: map[changelog.ID]bool{},
 	}
 }
 
@@ -143,13 +143,13 @@ func (v *watched) doubt() {
 			}
 			before, made := v.before[id]
 			switch _, known := v.otherwise[id]; {
-			case known && v.doubted[id] == in.Gen:
+			case known && v.doubted[id].differs(snapshotOfImage(&in.Image)) == "":
 			case made:
 				v.otherwise[id] = before
 			default:
 				v.otherwise[id] = snapshotOfImage(&in.Image)
 			}
-			v.doubted[id] = in.Gen
+			v.doubted[id] = snapshotOfImage(&in.Image)
 		}
 		return nil
 	})
