@@ -12,6 +12,7 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/replica"
+	"ldapsync/roles"
 	"ldapsync/store"
 )
 
@@ -259,4 +260,67 @@ func first(list []changelog.Change) (c changelog.Change) {
 		c = list[0]
 	}
 	return c
+}
+
+// A store that is filled by snapshot finds its directory as one filled from logs.
+func TestLostStoreIsRebuiltFromASnapshot(t *testing.T) {
+	c, a, b := returning(t, 60)
+	a.do(modify(user(30), replace("mail", "a@x")))
+	c.settled()
+	trim(t, a)
+	b.do(modify(user(30), replace("title", "b")), directory.Write{Op: directory.Delete, DN: user(7)})
+	writes := b.counted()
+	b.start(2)
+	c.settled()
+	if b.pageCount() == 0 {
+		t.Error("no snapshot was taken")
+	}
+	if n := b.Counts()["captured"]; n != 2 || writes() > 1 {
+		t.Errorf("%d changes, %d writes, want 2 and 1", n, writes())
+	}
+	if !slices.Equal(a.values(user(30), "title"), []string{"b"}) || a.values(user(7), "uid") != nil {
+		t.Errorf("title %q, deleted %q", a.values(user(30), "title"), a.values(user(7), "uid"))
+	}
+}
+
+// What the room does not know was added here, or was deleted there and forgotten.
+func TestWhatTheRoomDoesNotKnow(t *testing.T) {
+	for name, removed := range map[string]bool{"a member": false, "removed": true} {
+		t.Run(name, func(t *testing.T) {
+			c, a, b := returning(t, 5)
+			b.do(person("old"))
+			// it was heard of two hours later, by its clock
+			v, err := a.Vector()
+			if err != nil {
+				t.Fatal(err)
+			}
+			ahead := 2 * time.Hour
+			beat := changelog.Change{Op: changelog.OpHeartbeat, Seq: v[2].Seq + 1, CSN: changelog.CSN{Time: time.Now().Add(ahead).UnixMicro(), SID: 2}, Seen: v.Seqs()}
+			delete(beat.Seen, 2)
+			if _, err := a.Receive(replica.Delivery{Relay: 2, RelayRole: roles.Master, Changes: []changelog.Change{beat}}); err != nil {
+				t.Fatal(err)
+			}
+			b.dir = b.dir.Copy(func() time.Time { return time.Now().Add(ahead) }, func() changelog.ID { return changelog.ID{0: 2, 13: 9} })
+			b.do(person("new"))
+			if removed {
+				if err := a.ForgetPeer(2, true); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.start(2)
+			c.settled()
+			people := ",ou=people," + suffix
+			for _, nd := range c.nodes {
+				if got := nd.values("uid=old"+people, "uid") == nil; got != removed {
+					t.Errorf("%s: the old entry is gone %v, want %v", nd.name, got, removed)
+				}
+				if nd.values("uid=new"+people, "uid") == nil {
+					t.Errorf("%s lacks the new entry", nd.name)
+				}
+			}
+			if got := b.keptValues("uid"); slices.Contains(got, "old") != removed {
+				t.Errorf("written down: %q", got)
+			}
+		})
+	}
 }
