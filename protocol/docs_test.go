@@ -32,7 +32,10 @@ func TestSpecificationExamples(t *testing.T) {
 			checkExample(t, &assembler, payload, found)
 		}
 	}
-	want := map[string]int{"xml": 15, "xsd": 1, "replica": 1, "changes": 5, "part": 2, "assembled": 1, "pull": 2, "pulled": 1, "busy": 1}
+	want := map[string]int{
+		"xml": 19, "xsd": 1, "replica": 1, "changes": 5, "part": 2, "assembled": 1, "pull": 2, "pulled": 2, "busy": 1,
+		"snapshot": 2, "snapped": 1,
+	}
 	if d := same(want, found); d != "" {
 		t.Error("the specification has other examples than this test checks", d)
 	}
@@ -78,6 +81,14 @@ func checkExample(t *testing.T, a *protocol.Assembler, e *element.Element, found
 		// Formatting lies between the payloads; they are checked on their own.
 		if _, err := protocol.ParsePulled(e); err != nil {
 			t.Error(err)
+		}
+	case "snapshot":
+		again(t, e, protocol.ParseSnapshot, protocol.Snapshot.Element)
+	case "snapped":
+		var pages protocol.Pages
+		p, complete, err := pages.Add(e)
+		if err != nil || !complete || len(p.Records) != 1 || len(p.Members) != 1 {
+			t.Error(p, complete, err)
 		}
 	case "busy":
 		again(t, e, protocol.ParseBusy, (*protocol.Busy).Element)
