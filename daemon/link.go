@@ -37,6 +37,8 @@ type link struct {
 	sid       changelog.SID
 	log       *slog.Logger
 	replica   *replica.Replica
+	// trial says that the room is only looked at.
+	trial bool
 
 	events *queue
 	// occupants is raised when the room changes, online at every new session.
@@ -114,6 +116,9 @@ func (l *link) keepUp(ctx context.Context) error {
 	peers := l.peers()
 	if err := l.replica.SetPeers(peers); err != nil {
 		return err
+	}
+	if l.trial {
+		return nil
 	}
 	if err := l.settleIn(ctx, self); err != nil {
 		return err

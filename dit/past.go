@@ -68,6 +68,33 @@ func (s *State) Within(id ID, base Base) (all bool, newest changelog.CSN, err er
 	return h.complete, h.newest, s.caught()
 }
 
+// Born reports whether the creation of an entry and of all its superiors is within
+// a base, so that a server which had that could show it.
+func (s *State) Born(id ID, base Base) (bool, error) {
+	trail, steps := id, 0
+	for !id.IsZero() {
+		e := s.load(id)
+		if e == nil || !base.Seqs.Covers(sidSeq(e.created)) {
+			return false, s.caught()
+		}
+		if id = e.node.parent; id == trail {
+			return false, s.caught()
+		}
+		if steps++; steps&(steps-1) == 0 {
+			trail = id
+		}
+	}
+	return true, s.caught()
+}
+
+// sidSeq returns whose change a stamp is of; none of the nil stamp is covered.
+func sidSeq(st *stamp) (changelog.SID, uint64) {
+	if st == nil {
+		return 0, 1
+	}
+	return st.csn.SID, st.seq
+}
+
 // Past tells what the clients of a directory did to an entry while nobody
 // watched from what they found there. What is there now, and was not when the
 // base was reached, they added; what was there then and is not now, they

@@ -126,6 +126,14 @@ func TestWithin(t *testing.T) {
 	if all, _, err := r.state().Within(testID("none"), base); err != nil || all {
 		t.Errorf("%v %v", all, err)
 	}
+	if born, err := r.state().Born(id, base); err != nil || !born {
+		t.Errorf("%v %v", born, err)
+	}
+	without := maps.Clone(base.Seqs)
+	without[r.sid] = 0
+	if born, err := r.state().Born(id, dit.Base{Seqs: without}); err != nil || born {
+		t.Errorf("born before its superiors: %v %v", born, err)
+	}
 	ids, err := r.state().Entries(dit.ID{}, 3)
 	if err != nil || len(ids) != 3 || !slices.IsSortedFunc(ids, func(a, b dit.ID) int { return strings.Compare(a.String(), b.String()) }) {
 		t.Errorf("%v %v", ids, err)

@@ -11,18 +11,24 @@ import (
 
 // TestScenarios plays every written scenario in many orders of delivery.
 func TestScenarios(t *testing.T) {
-	in, err := os.Open("../scenario/testdata/scenarios.yaml")
-	if err != nil {
-		t.Fatal(err)
+	for name, number := range map[string]int{"scenarios.yaml": 53, "references.yaml": 3} {
+		in, err := os.Open("../scenario/testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		file, err := scenario.Parse(name, in, schema.Standard())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(file.Scenarios) != number {
+			t.Errorf("%s: %d scenarios, want %d", name, len(file.Scenarios), number)
+		}
+		playAll(t, file)
 	}
-	defer in.Close()
-	file, err := scenario.Parse("scenarios.yaml", in, schema.Standard())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(file.Scenarios) != 53 {
-		t.Errorf("%d scenarios, want 53", len(file.Scenarios))
-	}
+}
+
+func playAll(t *testing.T, file *scenario.File) {
 	for _, sc := range file.Scenarios {
 		t.Run(sc.ID, func(t *testing.T) {
 			r, err := sc.Run(scenario.Options{Shuffles: 500, Seed: 1})

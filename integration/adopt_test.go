@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -52,8 +53,9 @@ func TestTwoFilledDirectoriesAreJoinedByName(t *testing.T) {
 	s.apply(s.b, "dn: %s\nchangetype: modify\nreplace: mail\nmail: b@x\n-\n\ndn: cn=onlyB,%s\nchangetype: add\nobjectClass: device\n", both, suffix)
 	uuids := entryUUID.FindAllString(s.search(s.b, "(objectClass=*)", "entryUUID"), -1)
 	s.start(s.a)
-	s.start(s.b)
 	s.admit(s.b, "master")
+	s.tryBoth()
+	s.start(s.b)
 	s.alike()
 	if out := s.search(s.b, "(|(cn=onlyA)(cn=onlyB)(mail=a@x))", "1.1"); strings.Count(out, "dn:") != 3 {
 		t.Errorf("of a's value and the entries that one had, b holds\n%s", out)
@@ -81,5 +83,38 @@ func TestTwoFilledDirectoriesAreJoinedByName(t *testing.T) {
 	}
 	if out := s.search(s.b, "(objectClass=*)", "1.1"); strings.Contains(out, alsoBoth) {
 		t.Error("an adopted entry was not deleted")
+	}
+}
+
+// tryBoth has b say what joining would do, and looks that nothing was done.
+func (s *site) tryBoth() {
+	s.t.Helper()
+	before, err := s.b.Slapd.Dump()
+	s.must(err)
+	var said string
+	s.until(20*time.Second, func() string {
+		if said, err = s.b.Ldapsync("init", "--dry-run"); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	for _, want := range []string{
+		"joins for the first time: of 61 entries here 0 are matched by entryUUID, 60 by name; 1 changes would be published, ",
+		"dn: cn=onlyB," + suffix + "\nchangetype: add\n", "dn: cn=onlyA," + suffix + "\nchangetype: add\n", "mail: a@x",
+	} {
+		if !strings.Contains(said, want) {
+			s.t.Errorf("the dry run lacks %q in\n%.3000s\n...\n%s", want, said, said[max(0, len(said)-600):])
+		}
+	}
+	if strings.Contains(said, "mail: b@x") || strings.Contains(said, "delete\n\n") {
+		s.t.Errorf("the dry run says\n%s", said)
+	}
+	after, err := s.b.Slapd.Dump()
+	s.must(err)
+	if files, err := filepath.Glob(filepath.Join(s.b.StateDir(), "*")); err != nil || len(files) > 0 || before != after {
+		s.t.Errorf("the dry run wrote: files %v, directory changed %v, %v", files, before != after, err)
+	}
+	if st, err := s.a.Status(); err != nil || st.Counters.Received != 0 {
+		s.t.Errorf("the dry run published %d changes, %v", st.Counters.Received, err)
 	}
 }

@@ -325,7 +325,7 @@ func (nd *node) pageCount() (n int) {
 // eventually waits until ok, or fails with what it says.
 func (c *cluster) eventually(ok func() string) {
 	c.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		why := ok()
 		if why == "" {

@@ -138,7 +138,7 @@ func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
 	if id.Joined || !id.SID.Valid() || !r.mayMatch() || !r.caughtUp() {
 		return false, nil
 	}
-	switch m, err := r.match(ctx); {
+	switch m, err := r.matchOnce(ctx); {
 	case err == nil && r.clearMismatch():
 		known, err := r.greet()
 		if err != nil || !known || !r.caughtUp() {
@@ -151,6 +151,19 @@ func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
 		r.setDirectoryError(err)
 	}
 	return false, nil
+}
+
+// matchOnce is match, or what it found before: while others hear of us, the
+// directory need not be read again.
+func (r *Replica) matchOnce(ctx context.Context) (*matching, error) {
+	if r.matched != nil {
+		return r.matched, nil
+	}
+	m, err := r.match(ctx)
+	if err == nil {
+		r.matched = m
+	}
+	return m, err
 }
 
 // joinRetry is how long to wait before looking again whether to join; matching

@@ -33,7 +33,7 @@ func (r *Replica) leave(why string) error {
 	if r.Fault() != "" || r.Identity().Joined && !r.hasFollowed() {
 		return nil
 	}
-	why += ", re-join needed: move the state file away and start again"
+	why += ", re-join needed: run 'ldapsync init --again' while the daemon is stopped"
 	if r.cfg.Unseen == nil {
 		r.refuse(why, true)
 		return nil

@@ -42,8 +42,11 @@ func (w *work) earlier() (*store.Return, error) {
 		if !slices.Contains(ret.Selves, sid) {
 			ret.Selves = append(ret.Selves, sid)
 		}
-		if ret.Heard.Before(last.CSN.When()) {
+		if !last.CSN.When().Before(ret.Heard) {
 			ret.Heard = last.CSN.When()
+			if _, ret.Removed, err = w.Roster().Removed(sid); err != nil {
+				return nil, err
+			}
 		}
 		if ret.Own {
 			continue // the directory may be as old as the state file
@@ -166,14 +169,26 @@ func (w *work) continued(was, now *store.Image, seen changelog.Seqs) error {
 	return w.putAndSettle(now)
 }
 
-// forgetAge is how long the room remembers what was deleted, at least.
-const forgetAge = 30 * 24 * time.Hour
+// forgetAge is how long the room remembers what was deleted, at least, as long as
+// a server is a member; afterSilence how long before a server was last heard of
+// it had certainly made known what its directory held.
+const (
+	forgetAge    = 30 * 24 * time.Hour
+	afterSilence = time.Hour
+)
 
 // forgotten reports whether an entry that the room does not know was deleted
 // there so long ago that nobody remembers: else the earlier self would have made
 // it known.
 func forgotten(ret *store.Return, now *store.Image) bool {
-	return ret != nil && now.CSN.When().Before(ret.Heard.Add(-forgetAge))
+	if ret == nil {
+		return false
+	}
+	age := forgetAge
+	if ret.Removed {
+		age = afterSilence
+	}
+	return now.CSN.When().Before(ret.Heard.Add(-age))
 }
 
 // unknown handles an entry that the room does not know.
@@ -218,7 +233,11 @@ func (r *Replica) eachLive(fn func(*work, changelog.ID) error) error {
 // as far as that can be told, not only before it was restored from a backup.
 func (w *work) wasHeld(ret *store.Return, id changelog.ID) (held, certain bool, err error) {
 	all, newest, err := w.dit.Within(id, baseOf(ret))
-	return all, all && newest.Before(ret.Horizon), err
+	if err != nil || !all || !newest.Before(ret.Horizon) {
+		return all, false, err
+	}
+	certain, err = w.dit.Born(id, baseOf(ret))
+	return all, certain, err
 }
 
 // deleteMissing records the deletion of the entries that the directory lacks

@@ -32,6 +32,8 @@ func (c *checker) initial(list []*yaml.Node) {
 		}
 		key := e.DN.Key(c.file.Schema)
 		switch {
+		case marked(e.DN):
+			c.refuse(n.Line, "%s: an entry cannot begin with the mark of a conflict", e.DN)
 		case names[key]:
 			c.refuse(n.Line, "%s is there already", e.DN)
 		case c.below(n.Line, e.DN) && !names[e.DN.Parent().Key(c.file.Schema)]:
@@ -41,6 +43,13 @@ func (c *checker) initial(list []*yaml.Node) {
 		c.ids[InitialID(i)] = n.Line
 		c.scenario.Initial = append(c.scenario.Initial, e)
 	}
+}
+
+// marked reports whether a name has what only the view puts there.
+func marked(name dn.DN) bool {
+	return slices.ContainsFunc(name, func(rdn dn.RDN) bool {
+		return slices.ContainsFunc(rdn, func(a dn.AVA) bool { return isMark(a.Attr) })
+	})
 }
 
 // below refuses a name that is not below the base.

@@ -90,6 +90,7 @@ func TestParseRefuses(t *testing.T) {
 		{"dn: ou=p,ou=t,dc=x\n    attrs", "dn: ou\n    attrs", "f.yaml:8: invalid DN"},
 		{"dn: ou=p,ou=t,dc=x\n    attrs", "dn: ou=p,dc=x\n    attrs", "f.yaml:8: ou=p,dc=x is not below the base ou=t,dc=x"},
 		{"dn: ou=p,ou=t,dc=x\n    attrs", "dn: ou=p,ou=q,ou=t,dc=x\n    attrs", "f.yaml:8: ou=p,ou=q,ou=t,dc=x: its superior does not stand before it"},
+		{"dn: ou=p,ou=t,dc=x\n    attrs", "dn: ldapsyncConflictId=p,ou=t,dc=x\n    attrs", "f.yaml:8: ldapsyncConflictId=p,ou=t,dc=x: an entry cannot begin with"},
 		{"dn: cn=c,ou=p,ou=t,dc=x\n    attrs", "dn: OU=P,ou=t,dc=x\n    attrs", "f.yaml:10: OU=P,ou=t,dc=x is there already"},
 		{"dn: cn=c,ou=p,ou=t,dc=x\n    attrs", "dn: nope=c,ou=p,ou=t,dc=x\n    attrs", `f.yaml:10: attribute type "nope" is not in the schema`},
 		{"objectClass: [inetOrgPerson]\n", "objectClass: [inetOrgPersona]\n", `f.yaml:12: object class "inetOrgPersona" is not in the schema`},
@@ -165,26 +166,34 @@ func TestParseIsBounded(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
-	for _, file := range []string{"testdata/scenarios.yaml", "testdata/system.yaml"} {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
 	f.Add([]byte("base: dc=x\nscenarios: [{id: 1, ops: [{time: 1, op: sync}]}]"))
+	f.Add([]byte("base: dc=x\nscenarios: [{id: 1, initial: [{dn: 'cn=a,dc=x', attrs: {sn: [a]}}],\n" +
+		"  ops: [{time: 1, replica: A, op: modrdn, dn: 'cn=a,dc=x', newrdn: cn=b, deleteoldrdn: false}, {time: 2, replica: B, op: delete, dn: 'cn=a,dc=x'}]}]"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		file, err := scenario.Parse("f", bytes.NewReader(b), schema.Standard())
 		if err != nil {
 			return
 		}
-		if len(b) > 4096 {
-			return
-		}
 		for _, s := range file.Scenarios {
-			if r, err := s.Run(scenario.Options{Shuffles: 1}); err == nil && r.Orders == 0 {
-				t.Error("no order of delivery was tried")
+			if len(s.Ops)+len(s.Initial) > 4 {
+				continue
+			}
+			if r, err := s.Run(scenario.Options{Shuffles: 1}); err != nil || r.Orders == 0 {
+				t.Errorf("%d orders of delivery, %v", r.Orders, err)
 			}
 		}
 	})
+}
+
+// TestSystemScenariosAreRefused: files for people, with operations that only a test
+// can make, are no scenarios.
+func TestSystemScenariosAreRefused(t *testing.T) {
+	b, err := os.ReadFile("testdata/system.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = scenario.Parse("system.yaml", bytes.NewReader(b), schema.Standard())
+	if err == nil || !strings.Contains(err.Error(), `system.yaml:9: unknown operation "clock"`) {
+		t.Errorf("%v", err)
+	}
 }

@@ -56,8 +56,10 @@ type Return struct {
 	// Own says that Applied comes from that state file, Kept where it is.
 	Own  bool   `json:"own,omitempty"`
 	Kept string `json:"kept,omitempty"`
-	// Heard is when the last of them was heard of.
-	Heard time.Time `json:"heard"`
+	// Heard is when the last of them was heard of, Removed whether the room had
+	// removed it.
+	Heard   time.Time `json:"heard"`
+	Removed bool      `json:"removed,omitempty"`
 	// Deletes says that entries which the directory lacks, though it had all that
 	// is known of them, were deleted there; Horizon is the newest change that the
 	// directory certainly contains, and only what is older counts.

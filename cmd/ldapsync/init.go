@@ -8,7 +8,7 @@ import (
 )
 
 func newInitCommand(f *flags) *cobra.Command {
-	var again bool
+	var again, dryRun bool
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "Check the directory and the account, and prepare this server",
@@ -19,7 +19,10 @@ nothing.
 
 With --again the server begins anew: the state file is set aside and kept, and
 the server joins its room as one that returns, under a new sid, with what its
-directory holds. The daemon must be stopped.`,
+directory holds. The daemon must be stopped.
+
+With --dry-run it only says what joining would do, as LDIF and counts: what
+would be published, and what would be written to the directory.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.load()
@@ -37,9 +40,13 @@ directory holds. The daemon must be stopped.`,
 				return err
 			}
 			defer closeLog()
+			if dryRun {
+				return daemon.Rehearse(cmd.Context(), cfg, log, again, cmd.OutOrStdout())
+			}
 			return daemon.Init(cmd.Context(), cfg, log, again, cmd.OutOrStdout())
 		},
 	}
 	c.Flags().BoolVar(&again, "again", false, "set the state file aside and begin anew")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what joining would do, and do nothing")
 	return c
 }

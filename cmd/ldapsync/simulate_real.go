@@ -36,7 +36,6 @@ func simulateReal(ctx context.Context, files []*scenario.File, definitions *scen
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s, %d servers\n", live.Versions(), servers)
 	site, err := live.Start(ctx, live.Options{Exe: exe, Servers: servers, Dir: opts.dir, Schema: conf})
 	if err != nil {
 		return err

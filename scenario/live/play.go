@@ -235,6 +235,16 @@ func (r *run) note(at int, time int64) error {
 	return nil
 }
 
+// timeOf returns the time of the operation that a change was.
+func (r *run) timeOf(c changelog.CSN) int64 {
+	for _, m := range r.moments[c.SID] {
+		if c.Compare(m.csn) <= 0 {
+			return m.time
+		}
+	}
+	return 0
+}
+
 // compare reads every server.
 func (r *run) compare(ctx context.Context) error {
 	r.row.Equal, r.row.Entries, r.row.Journal = true, true, true
@@ -301,7 +311,6 @@ func (r *run) outcome(ctx context.Context, at int) (scenario.Outcome, error) {
 	if err != nil {
 		return scenario.Outcome{}, err
 	}
-	records, asked, err := r.journal(ctx, at)
-	r.row.NoJournal = r.row.NoJournal || !asked
+	records, err := r.journal(ctx, at)
 	return scenario.NewOutcome(entries, records), err
 }

@@ -13,13 +13,12 @@ type Table struct {
 	// Markdown draws the table as one.
 	Markdown bool
 
-	servers int
-	rows    []*Row
+	rows []*Row
 }
 
-// Begin prints the head of a table of that many servers.
+// Begin prints the versions and the head of a table of that many servers.
 func (t *Table) Begin(servers int) {
-	t.servers = servers
+	fmt.Fprintf(t.Out, "%s, %d servers\n\n", Versions(), servers)
 	t.line("id", "title", fmt.Sprintf("slapd 1..%d", servers), "entries", "journal", "verdict", "s")
 	if t.Markdown {
 		fmt.Fprintln(t.Out, strings.Repeat("|---", 7)+"|")
@@ -61,11 +60,24 @@ func (t *Table) line(cells ...string) {
 
 // End prints what differs and the line that counts.
 func (t *Table) End() {
+	fmt.Fprintln(t.Out)
+	if t.Markdown {
+		fmt.Fprintln(t.Out, "```")
+	}
+	t.details()
+	if t.Markdown {
+		fmt.Fprint(t.Out, "```\n\n")
+	}
+	fmt.Fprintf(t.Out, "%d scenarios, %d differ\n", len(t.rows), t.Differ())
+}
+
+// details prints what is to be said of single scenarios.
+func (t *Table) details() {
 	for _, r := range t.rows {
 		if len(r.Differences)+len(r.Refused)+len(r.ByState) == 0 {
 			continue
 		}
-		fmt.Fprintf(t.Out, "\n%s %s\n", r.ID, r.Title)
+		fmt.Fprintf(t.Out, "%s %s\n", r.ID, r.Title)
 		for _, line := range append(r.Differences, r.Refused...) {
 			fmt.Fprintf(t.Out, "  %s\n", line)
 		}
@@ -73,7 +85,6 @@ func (t *Table) End() {
 			fmt.Fprintf(t.Out, "  by state: %s\n", line)
 		}
 	}
-	fmt.Fprintf(t.Out, "%d scenarios, %d differ\n", len(t.rows), t.Differ())
 }
 
 // Differ returns how many differ.
