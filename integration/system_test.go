@@ -307,3 +307,34 @@ func (s *site) honest() {
 		}
 	}
 }
+
+// TestSystemE15SameValueTwice: two entries get one uid while the servers are apart. Both
+// are kept; every server records it, until one of them gets another.
+func TestSystemE15SameValueTwice(t *testing.T) {
+	s := newSite(t)
+	s.load(s.a, 10, 1)
+	for _, server := range s.Servers {
+		s.must(server.Configure(func(text string) string {
+			return strings.Replace(text, "    directory:", "    unique: [uid]\n    directory:", 1)
+		}))
+	}
+	s.join()
+	const person = "dn: cn=%[1]s,ou=people,%[2]s\nchangetype: add\nobjectClass: inetOrgPerson\nsn: s\nuid: u1\n"
+	s.b.Link.Cut()
+	s.apply(s.a, person, "p", suffix)
+	s.apply(s.b, person, "q", suffix)
+	s.b.Link.Heal()
+	s.equal()
+	found := s.listed()
+	if len(found) != 1 || found[0].Kind != "uniqueness-violation" || !strings.HasPrefix(found[0].DN, "cn=q,") || !strings.HasPrefix(found[0].OtherDN, "cn=p,") || found[0].Lost.Text != "u1" {
+		t.Errorf("listed are %+v", found)
+	}
+	if out, err := s.b.Slapd.LDAPSearch("(uid=u1)", "1.1"); err != nil || strings.Count(out, "dn:") != 2 {
+		t.Errorf("entries with uid u1: %s %v", out, err)
+	}
+	s.apply(s.a, "dn: cn=q,ou=people,%s\nchangetype: modify\nreplace: uid\nuid: u2\n-\n", suffix)
+	s.equal()
+	if left := s.listed(); len(left) > 0 {
+		t.Errorf("still listed: %+v", left)
+	}
+}
