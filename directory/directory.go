@@ -105,7 +105,8 @@ type Directory interface {
 	// Watch reports every state an entry takes, at least once and in the order
 	// of the commits, from cookie on (nil or not usable: from scratch): first a
 	// refresh, from RefreshBegin to RefreshEnd, then what happens, until ctx
-	// ends or the directory goes away. It never returns nil before ctx ends. An
+	// ends or the directory goes away. The names in a refresh that ends are of one
+	// moment; one in which they changed is begun again with another RefreshBegin. It never returns nil before ctx ends. An
 	// error of report ends it and is returned. The events and what they point
 	// to belong to the callee.
 	Watch(ctx context.Context, cookie []byte, report func(Event) error) error

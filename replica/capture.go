@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"ldapsync/changelog"
@@ -121,7 +122,20 @@ func (c *capture) state(w *work, e *directory.Entry) error {
 	if err := w.DropDelayed(e.ID); err != nil {
 		return err
 	}
+	if moved, err := c.seemsMoved(w, e, parent); err != nil || moved {
+		return errors.Join(err, w.Delay(len(name), e))
+	}
 	return c.place(w, e, parent, name)
+}
+
+// seemsMoved reports whether a refresh shows an entry below another than before.
+// Only the end of the refresh says that its names are of one moment.
+func (c *capture) seemsMoved(w *work, e *directory.Entry, parent changelog.ID) (bool, error) {
+	if !c.refreshing {
+		return false, nil
+	}
+	old, err := w.Image(e.ID)
+	return err == nil && old != nil && !old.Gone && old.Parent != parent && old.CSN.Compare(e.CSN) <= 0, err
 }
 
 // locate finds the superior of a reported name.
@@ -166,7 +180,7 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name d
 			return w.confirm(old)
 		case order == 0 && old.Unreported:
 			return w.cameOut(old, now)
-		case order <= 0 && !c.refreshing:
+		case order <= 0 && !c.refreshing && !(order == 0 && c.ending && !c.resumed):
 			return w.tell(old, now)
 		case order < 0:
 			return w.rolledBack(old, now)

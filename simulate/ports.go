@@ -45,6 +45,7 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) ([]changel
 			before[w.ID] = nd.snapshot(w.ID)
 		}
 	}
+	clear(nd.watched.before)
 	nd.watched.attempted(made)
 	csns, err := s.server.Apply(ctx, made)
 	for _, w := range made {

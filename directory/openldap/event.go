@@ -2,6 +2,7 @@ package openldap
 
 import (
 	"context"
+	"errors"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -46,6 +47,11 @@ func (w *watch) handleEnd(ctx context.Context, end *syncPhaseEnd, came cookie) e
 		if err != nil {
 			return err
 		}
+	}
+	if err := w.checkNames(ctx); errors.Is(err, errNamesChanged) && w.lastTry {
+		w.server.log.Warn("the directory's names change faster than it can be read; entries may be taken for moved", "error", err)
+	} else if err != nil {
+		return err
 	}
 	w.over = true
 	w.advance(came)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
+	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/directory/ber"
 	"ldapsync/dn"
@@ -27,8 +28,8 @@ const emptyPoll = time.Second
 // as an empty refresh, and another refresh follows when it gets one.
 func (s *Server) Watch(ctx context.Context, cookie []byte, report func(directory.Event) error) error {
 	from := parseCookie(cookie)
-	for {
-		w := &watch{server: s, report: report, at: from, resumed: from != nil}
+	for anew := 0; ; {
+		w := &watch{server: s, report: report, at: from, resumed: from != nil, lastTry: anew == maxAnew}
 		err := w.run(ctx)
 		code, text, answered := resultCode(err)
 		switch {
@@ -36,6 +37,9 @@ func (s *Server) Watch(ctx context.Context, cookie []byte, report func(directory
 			return ctx.Err()
 		case w.reportFailed:
 			return err
+		case errors.Is(err, errNamesChanged):
+			s.log.Info("directory is read again", "why", err)
+			anew++
 		case answered && w.resumed && !w.began && unusableCookie(code):
 			s.log.Info("directory cannot resume, reads the whole suffix", "result", code, "text", text)
 			from = nil
@@ -99,6 +103,10 @@ type watch struct {
 	began   bool // RefreshBegin is reported
 	over    bool // RefreshEnd is reported
 	present bool // a present phase was part of the refresh
+	// superiors are the names that matter to others when the search began; that
+	// they have changed counts unless this is the last try.
+	superiors map[changelog.ID]uint64
+	lastTry   bool
 
 	stream  *stream
 	floors  *floors
@@ -113,6 +121,10 @@ func (w *watch) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if err := w.prepare(ctx); err != nil {
+		return err
+	}
+	var err error
+	if w.superiors, err = w.server.superiors(ctx); err != nil {
 		return err
 	}
 	conn, err := w.server.connect(ctx)
@@ -171,7 +183,7 @@ func (w *watch) request() []byte {
 		resume = ber.String(ber.OctetString, string(w.at.bytes()))
 	}
 	sync := control{oid: oidSync, value: string(ber.Element(ber.Sequence, ber.Int(ber.Enumerated, refreshAndPersist), resume)), hasValue: true}
-	return w.server.searchAll(wanted, sync)
+	return w.server.searchAll(allEntries, wanted, sync)
 }
 
 // loop reports messages until it fails.

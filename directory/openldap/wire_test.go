@@ -111,7 +111,7 @@ func FuzzParseSyncMessage(f *testing.F) {
 		if (m == nil) == (err == nil) && err == nil {
 			t.Errorf("%q: neither message nor error", msg)
 		}
-		_, _ = listed(msg)
+		_, _, _ = listed(msg)
 	})
 }
 
