@@ -31,6 +31,9 @@ func (l *link) Pull(ctx context.Context, peer string, have changelog.Seqs) ([]ch
 		if err != nil {
 			return nil, false, err
 		}
+		if !page.Removed.IsZero() {
+			return nil, false, &replica.RemovedError{CSN: page.Removed}
+		}
 		if page.Trimmed {
 			return nil, false, replica.ErrTrimmed
 		}
@@ -82,6 +85,9 @@ const serveRatio = 6
 func (l *link) serve(iq *element.Element, ask protocol.Pull) (*element.Element, error) {
 	if !l.isOccupant(iq.Attr("from")) {
 		return nil, &xmpp.StanzaError{Type: "auth", Condition: "forbidden", Text: "only servers of the room may pull"}
+	}
+	if at, err := l.replica.RemovedAt(iq.Attr("from")); err != nil || !at.IsZero() {
+		return protocol.Pulled{Suffix: l.suffix, Removed: at}.Element(), err
 	}
 	changes, more, err := l.replica.Serve(ask.Have, serveRatio*ask.Page())
 	if errors.Is(err, replica.ErrTrimmed) {

@@ -109,6 +109,9 @@ type Pulled struct {
 	// Trimmed says that the log no longer reaches back to what the asking copy
 	// has: it needs a snapshot.
 	Trimmed bool
+	// Removed is when the asking server was removed from the members, zero when it
+	// was not: it gets nothing any more.
+	Removed changelog.CSN
 	// Payloads are <changes> and <part> elements, for an Assembler.
 	Payloads []*element.Element
 }
@@ -122,6 +125,9 @@ func (p Pulled) Element() *element.Element {
 	}
 	if p.Trimmed {
 		e.SetAttr("trimmed", flag(p.Trimmed))
+	}
+	if !p.Removed.IsZero() {
+		e.SetAttr("removed", p.Removed.String())
 	}
 	return e.With(p.Payloads...)
 }
@@ -138,8 +144,11 @@ func ParsePulled(e *element.Element) (Pulled, error) {
 	}
 	r := open(e, "pulled")
 	p := Pulled{Suffix: r.suffix(), More: r.flag("more"), Trimmed: r.flag("trimmed"), Payloads: r.e.Children}
-	if p.Trimmed && len(p.Payloads) > 0 {
-		r.fail("payloads of a log that does not reach back")
+	if text := r.attr("removed", 64); text != "" {
+		p.Removed = r.csn(text)
+	}
+	if (p.Trimmed || !p.Removed.IsZero()) && len(p.Payloads) > 0 {
+		r.fail("payloads beside a refusal")
 	}
 	if len(p.Payloads) > DefaultLimits.Changes {
 		r.fail("%d payloads", len(p.Payloads))

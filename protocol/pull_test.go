@@ -42,6 +42,8 @@ func TestPulledRoundTrip(t *testing.T) {
 	}
 	for _, p := range []protocol.Pulled{
 		{Suffix: suffix},
+		{Suffix: suffix, Trimmed: true},
+		{Suffix: suffix, Removed: csn(1, 1)},
 		{Suffix: suffix, More: true, Payloads: []*element.Element{items[0].Payload}},
 	} {
 		got, err := protocol.ParsePulled(wire(t, p.Element()))
@@ -81,6 +83,8 @@ func TestPullRefuses(t *testing.T) {
 		"digest":       pull + `>` + strings.Replace(from, `'0000`, `'000`, 1) + `</pull>`,
 		"pulled":       `<pulled xmlns='urn:ldapsync:0'/>`,
 		"pulled other": `<pulled xmlns='urn:ldapsync:0' suffix='o=x'><x/></pulled>`,
+		"trimmed":      `<pulled xmlns='urn:ldapsync:0' suffix='o=x' trimmed='1'><part/></pulled>`,
+		"removed":      `<pulled xmlns='urn:ldapsync:0' suffix='o=x' removed='now'/>`,
 		"pulled full":  `<pulled xmlns='urn:ldapsync:0' suffix='o=x'>` + strings.Repeat("<part/>", 5000) + `</pulled>`,
 		"busy":         `<busy xmlns='urn:ldapsync:0' suffix='o=x'/>`,
 		"busy forever": `<busy xmlns='urn:ldapsync:0' suffix='o=x' retry='86401'/>`,

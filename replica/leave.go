@@ -13,6 +13,27 @@ import (
 // the others have forgotten meanwhile. It steps back, and writes down what it
 // has to say that the room does not know.
 
+// RemovedError is returned by Network.Pull when the peer says that this server
+// was removed from the members.
+type RemovedError struct{ CSN changelog.CSN }
+
+func (e *RemovedError) Error() string { return "removed at " + e.CSN.String() }
+
+// RemovedAt returns when the server of the room with a full JID was removed from
+// the members, zero when it was not.
+func (r *Replica) RemovedAt(jid string) (at changelog.CSN, err error) {
+	p, ok := r.peer(jid)
+	if !ok {
+		return at, nil
+	}
+	err = r.view(func(w *work) error {
+		removal, _, err := w.Roster().Removed(p.SID)
+		at = removal.CSN
+		return err
+	})
+	return at, err
+}
+
 // leaveIfRemoved steps back when the log says that this server was removed.
 func (r *Replica) leaveIfRemoved() (removed bool, err error) {
 	var removal members.Removal
@@ -23,7 +44,7 @@ func (r *Replica) leaveIfRemoved() (removed bool, err error) {
 	if err != nil || !removed {
 		return removed, err
 	}
-	return true, r.leave(fmt.Sprintf("removed at %s", removal.CSN))
+	return true, r.leave((&RemovedError{removal.CSN}).Error())
 }
 
 // leave steps back for good, as soon as all that clients have written to the

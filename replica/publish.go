@@ -132,6 +132,10 @@ func (r *Replica) StepPull(ctx context.Context) (bool, error) {
 	}
 	r.log.Debug("pulling", "peer", peer.JID, "have", v.String(), "offered", peer.Vector.String())
 	changes, more, err := r.cfg.Network.Pull(ctx, peer.JID, v.Seqs())
+	var removed *RemovedError
+	if errors.As(err, &removed) && peer.Role.Writes() {
+		return false, r.leave(removed.Error())
+	}
 	if errors.Is(err, ErrTrimmed) {
 		return r.trimmed(peer)
 	}
