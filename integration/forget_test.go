@@ -91,7 +91,7 @@ func TestForgottenServerAndSnapshot(t *testing.T) {
 	}
 	text, err := os.ReadFile(file)
 	s.must(err)
-	for _, want := range []string{"dn: " + ann, "title: unseen", "dn: cn=unseen," + suffix, "changetype: add"} {
+	for _, want := range []string{"dn:: " + base64.StdEncoding.EncodeToString([]byte(ann)), "title: unseen", "dn: cn=unseen," + suffix, "changetype: add"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %q in the changes that nobody has:\n%s", want, text)
 		}
