@@ -11,7 +11,7 @@ import (
 
 // TestScenarios plays every written scenario in many orders of delivery.
 func TestScenarios(t *testing.T) {
-	for name, number := range map[string]int{"scenarios.yaml": 53, "references.yaml": 3} {
+	for name, number := range map[string]int{"scenarios.yaml": 53, "references.yaml": 3, "journal.yaml": 7} {
 		in, err := os.Open("../scenario/testdata/" + name)
 		if err != nil {
 			t.Fatal(err)

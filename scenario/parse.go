@@ -66,7 +66,7 @@ func (p *parser) parse(b []byte) {
 		p.refuse(line, "%s", text)
 		return
 	}
-	f := p.fields(root, "version", "base", "scenarios")
+	f := p.fields(root, "version", "base", "unique", "scenarios")
 	if v := f.optional("version"); v != nil && v.Value != "1" {
 		p.refuse(v.Line, "version %.40q: only 1 is known", v.Value)
 	}
@@ -74,6 +74,15 @@ func (p *parser) parse(b []byte) {
 		p.file.Base = p.name(n)
 		if len(p.file.Base) == 0 {
 			p.refuse(n.Line, "base: want the name of an entry")
+		}
+	}
+	if list := f.optional("unique"); list != nil {
+		for _, n := range p.list(list, "unique") {
+			attr, ok := p.scalar(n)
+			if ok && p.file.Schema.Attribute(attr) == nil {
+				p.refuse(n.Line, "unique: the schema has no attribute %.60q", attr)
+			}
+			p.file.Unique = append(p.file.Unique, attr)
 		}
 	}
 	if list := f.need("scenarios"); list != nil {

@@ -42,6 +42,7 @@ func (r Refused) String() string {
 // play lets the clients do what they do, each at its replica.
 func (s *Scenario) play(byState bool) (*played, error) {
 	p := &played{rules: dit.DefaultRules(s.File.Schema, s.File.Base), names: Names{}, byState: byState, idle: map[string]bool{}}
+	p.rules.Unique = s.File.Unique
 	for _, letter := range s.Replicas() {
 		p.replicas = append(p.replicas, newReplica(SID(letter), p.rules))
 	}

@@ -24,7 +24,9 @@ type File struct {
 	Schema *schema.Schema
 	// Base is the entry below which everything happens; it is there from the
 	// beginning.
-	Base      dn.DN
+	Base dn.DN
+	// Unique are the attributes whose values are to be unique.
+	Unique    []string
 	Scenarios []*Scenario
 }
 
