@@ -2,7 +2,6 @@ package changelog
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"ldapsync/octets"
@@ -21,7 +20,7 @@ const (
 // AppendBinary appends the stored form of c. It implements
 // encoding.BinaryAppender and never fails.
 func (c *Change) AppendBinary(b []byte) ([]byte, error) {
-	b = append(b, codecVersion, byte(c.Op), c.flags())
+	b = append(slices.Grow(b, c.sizeHint()), codecVersion, byte(c.Op), c.flags())
 	b = octets.AppendUint(b, c.Seq)
 	b = c.CSN.AppendKey(b)
 	b = append(b, c.ID[:]...)
@@ -29,7 +28,7 @@ func (c *Change) AppendBinary(b []byte) ([]byte, error) {
 	b = octets.AppendString(b, c.DN)
 	b = octets.AppendString(b, c.RDN)
 	b = octets.AppendUint(b, uint64(len(c.Seen)))
-	for _, sid := range slices.Sorted(maps.Keys(c.Seen)) {
+	for _, sid := range c.Seen.SIDs() {
 		b = octets.AppendUint(b, uint64(sid))
 		b = octets.AppendUint(b, c.Seen[sid])
 	}
@@ -46,6 +45,18 @@ func (c *Change) AppendBinary(b []byte) ([]byte, error) {
 		b = octets.AppendStrings(b, c.Records)
 	}
 	return b, nil
+}
+
+// sizeHint is about how many octets the stored form of c takes.
+func (c *Change) sizeHint() int {
+	n := 80 + len(c.DN) + len(c.RDN) + 6*len(c.Seen)
+	for _, m := range c.Mods {
+		n += 4 + len(m.Attr)
+		for _, v := range m.Values {
+			n += 2 + len(v)
+		}
+	}
+	return n
 }
 
 func (c *Change) flags() (f byte) {

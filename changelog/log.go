@@ -116,7 +116,7 @@ func (l *Log) Know(sid SID) error {
 }
 
 func (l *Log) putMark(sid SID, m Mark) error {
-	return l.vector.Put(sidKey(sid), m.CSN.AppendKey(binary.BigEndian.AppendUint64(nil, m.Seq)))
+	return l.vector.Put(sidKey(sid), m.CSN.AppendKey(binary.BigEndian.AppendUint64(make([]byte, 0, 8+CSNKeySize), m.Seq)))
 }
 
 // Begin makes the log of a server begin behind m: the state is known to hold
@@ -255,6 +255,6 @@ func (l *Log) Trim(sid SID, seq uint64, max int) (int, error) {
 	return len(old), nil
 }
 
-func sidKey(sid SID) []byte { return binary.BigEndian.AppendUint16(nil, uint16(sid)) }
+func sidKey(sid SID) []byte { return binary.BigEndian.AppendUint16(make([]byte, 0, 10), uint16(sid)) }
 
 func logKey(sid SID, seq uint64) []byte { return binary.BigEndian.AppendUint64(sidKey(sid), seq) }

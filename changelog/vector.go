@@ -27,7 +27,7 @@ func (v Vector) Clone() Vector {
 }
 
 // SIDs returns the servers of v in ascending order.
-func (v Vector) SIDs() []SID { return slices.Sorted(maps.Keys(v)) }
+func (v Vector) SIDs() []SID { return sids(v) }
 
 // Covers reports whether the change seq of sid is within v.
 func (v Vector) Covers(sid SID, seq uint64) bool { return seq <= v[sid].Seq }
@@ -76,10 +76,22 @@ type Seqs map[SID]uint64
 // Covers reports whether the change seq of sid is within s.
 func (s Seqs) Covers(sid SID, seq uint64) bool { return seq <= s[sid] }
 
+// SIDs returns the servers of s in ascending order.
+func (s Seqs) SIDs() []SID { return sids(s) }
+
+func sids[V any](m map[SID]V) []SID {
+	list := make([]SID, 0, len(m))
+	for sid := range m {
+		list = append(list, sid)
+	}
+	slices.Sort(list)
+	return list
+}
+
 // String prints "2:40,3:7", sids in decimal and ascending; "" when empty.
 func (s Seqs) String() string {
 	var b strings.Builder
-	for i, sid := range slices.Sorted(maps.Keys(s)) {
+	for i, sid := range s.SIDs() {
 		if i > 0 {
 			b.WriteByte(',')
 		}

@@ -160,7 +160,9 @@ func (e *entry) readFacts(facts string) error {
 type reader struct {
 	rest  string
 	table []stamp
-	err   error
+	// room is memory for values.
+	room []value
+	err  error
 }
 
 func (r *reader) fail(what string) {
@@ -284,7 +286,10 @@ func (r *reader) attribute(a *attribute) {
 		r.fail("count")
 		return
 	}
-	a.values = make([]value, n)
+	if n > uint64(len(r.room)) {
+		r.room = make([]value, max(n, 8))
+	}
+	a.values, r.room = r.room[:n:n], r.room[n:]
 	for i := range a.values {
 		size := r.uvarint()
 		v := value{raw: r.take(size >> 1), add: common}

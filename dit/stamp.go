@@ -2,8 +2,6 @@ package dit
 
 import (
 	"encoding/binary"
-	"maps"
-	"slices"
 
 	"ldapsync/changelog"
 )
@@ -64,7 +62,7 @@ func packSeen(seen changelog.Seqs) string {
 		return ""
 	}
 	b := make([]byte, 0, 4*len(seen))
-	for _, sid := range slices.Sorted(maps.Keys(seen)) {
+	for _, sid := range seen.SIDs() {
 		if seen[sid] > 0 {
 			b = binary.AppendUvarint(b, uint64(sid))
 			b = binary.AppendUvarint(b, seen[sid])

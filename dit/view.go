@@ -99,11 +99,13 @@ func conflictAVA(id ID) dn.AVA { return dn.AVA{Attr: schema.ConflictID, Value: i
 // attributes returns what is visible.
 func (c *content) attributes() []Attribute {
 	out := make([]Attribute, 0, len(c.aspects))
+	room := make([]string, 0, len(c.aspects)+4)
 	for _, a := range c.aspects {
 		if a.hidden {
 			continue
 		}
 		var attr Attribute
+		start := len(room)
 		var spelt *stamp
 		for _, f := range a.values {
 			if !f.shown {
@@ -112,9 +114,10 @@ func (c *content) attributes() []Attribute {
 			if attr.Name == "" || !f.add.before(spelt) {
 				attr.Name, spelt = f.name, f.add
 			}
-			attr.Values = append(attr.Values, f.raw)
+			room = append(room, f.raw)
 		}
-		if attr.Values != nil {
+		if len(room) > start {
+			attr.Values = room[start:len(room):len(room)]
 			out = append(out, attr)
 		}
 	}

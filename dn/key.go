@@ -10,18 +10,43 @@ import (
 // share: the name printed with canonical attributes and normal forms of the
 // values, those of one RDN sorted. It can be shown, and Parse reads it.
 func (d DN) Key(n Normaliser) string {
+	if len(d) == 1 {
+		return d[0].Key(n)
+	}
 	var b strings.Builder
+	b.Grow(d.sizeHint())
 	for i, r := range d {
 		if i > 0 {
 			b.WriteByte(',')
+		}
+		if len(r) == 1 {
+			b.WriteString(n.Canonical(r[0].Attr))
+			b.WriteByte('=')
+			printValue(&b, n.Normalise(r[0].Attr, r[0].Value))
+			continue
 		}
 		r.normal(n).print(&b)
 	}
 	return b.String()
 }
 
+// sizeHint is about how many octets d takes in print.
+func (d DN) sizeHint() (n int) {
+	for _, r := range d {
+		for _, a := range r {
+			n += len(a.Attr) + len(a.Value) + 2
+		}
+	}
+	return n
+}
+
 // Key is to r what DN.Key is to a DN.
-func (r RDN) Key(n Normaliser) string { return r.normal(n).String() }
+func (r RDN) Key(n Normaliser) string {
+	if len(r) == 1 {
+		return (AVA{n.Canonical(r[0].Attr), n.Normalise(r[0].Attr, r[0].Value)}).String()
+	}
+	return r.normal(n).String()
+}
 
 // normal returns the RDN that all spellings of r have in common.
 func (r RDN) normal(n Normaliser) RDN {

@@ -11,6 +11,7 @@ import (
 // no UTF-8 become \xx, so the result is fit for a terminal or a log.
 func (d DN) String() string {
 	var b strings.Builder
+	b.Grow(d.sizeHint())
 	for i, r := range d {
 		if i > 0 {
 			b.WriteByte(',')
@@ -22,8 +23,21 @@ func (d DN) String() string {
 
 // String prints r as DN.String does; ParseRDN gives back the same r.
 func (r RDN) String() string {
+	if len(r) == 1 {
+		return r[0].String()
+	}
 	var b strings.Builder
 	r.print(&b)
+	return b.String()
+}
+
+// String prints a as RDN.String does an RDN of it alone.
+func (a AVA) String() string {
+	if isPlain(a.Value) {
+		return a.Attr + "=" + a.Value
+	}
+	var b strings.Builder
+	RDN{a}.print(&b)
 	return b.String()
 }
 

@@ -3,8 +3,6 @@ package members
 import (
 	"encoding/binary"
 	"errors"
-	"maps"
-	"slices"
 
 	"ldapsync/changelog"
 )
@@ -35,4 +33,4 @@ func seqOf(k []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(k[3:]), nil
 }
 
-func sortedSIDs(s changelog.Seqs) []changelog.SID { return slices.Sorted(maps.Keys(s)) }
+func sortedSIDs(s changelog.Seqs) []changelog.SID { return s.SIDs() }

@@ -3,7 +3,6 @@ package replica
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -276,12 +275,19 @@ func (r *Replica) SetPeers(peers []Peer) error {
 // the account that first showed it.
 func (r *Replica) trusted(peers []Peer) (map[string]Peer, error) {
 	next := make(map[string]Peer, len(peers))
+	var news []Peer
+	for _, p := range peers {
+		if before, ok := r.peer(p.JID); ok && before.SID == p.SID && p.State != stateRefused {
+			next[p.JID] = p
+		} else {
+			news = append(news, p)
+		}
+	}
+	if len(news) == 0 {
+		return next, nil
+	}
 	err := r.cfg.Store.View(func(t *store.Tx) error {
-		for _, p := range peers {
-			if before, ok := r.peer(p.JID); ok && before.SID == p.SID && p.State != stateRefused {
-				next[p.JID] = p
-				continue
-			}
+		for _, p := range news {
 			m, known, err := t.Member(p.SID)
 			if err != nil {
 				return err
@@ -310,8 +316,7 @@ func bare(address string) string {
 func (r *Replica) rememberPeers(peers map[string]Peer) error {
 	var changed, news []Peer
 	self := r.Identity().SID
-	for _, address := range slices.Sorted(maps.Keys(peers)) {
-		p := peers[address]
+	for _, p := range sortedPeers(peers) {
 		before, ok := r.peer(p.JID)
 		if same := ok && before.SID == p.SID && before.Install == p.Install && before.Role == p.Role && before.Service == p.Service; !same && p.SID.Valid() && p.SID != self {
 			changed = append(changed, p)
@@ -362,10 +367,16 @@ func (r *Replica) peer(address string) (Peer, bool) {
 func (r *Replica) Peers() []Peer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := make([]Peer, 0, len(r.peers))
-	for _, address := range slices.Sorted(maps.Keys(r.peers)) {
-		out = append(out, r.peers[address])
+	return sortedPeers(r.peers)
+}
+
+// sortedPeers returns peers in the order of their JIDs.
+func sortedPeers(peers map[string]Peer) []Peer {
+	out := make([]Peer, 0, len(peers))
+	for _, p := range peers {
+		out = append(out, p)
 	}
+	slices.SortFunc(out, func(a, b Peer) int { return strings.Compare(a.JID, b.JID) })
 	return out
 }
 

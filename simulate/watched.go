@@ -302,6 +302,9 @@ func (v *watched) settle(id changelog.ID, p *pending) {
 
 // ownAfter returns the changes of nd itself that its log holds beyond seq.
 func (nd *node) ownAfter(seq uint64) (list []*changelog.Change) {
+	if nd.logged() == seq {
+		return nil
+	}
 	nd.readLog(func(l *changelog.Log) error {
 		return l.After(nd.sid(), seq, func(c *changelog.Change) bool {
 			list = append(list, c)

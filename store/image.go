@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -60,6 +59,21 @@ const (
 	imageBelow
 )
 
+// sizeHint is about how many octets the stored form of m takes.
+func (m *Image) sizeHint() int {
+	n := 64 + len(m.RDN) + len(m.RDNKey)
+	if m.Told != nil {
+		n += len(m.Told.Parent) + 2 + len(m.Told.RDNKey)
+	}
+	for _, a := range m.Attrs {
+		n += 4 + len(a.Name)
+		for _, v := range a.Values {
+			n += 2 + len(v)
+		}
+	}
+	return n
+}
+
 func (m *Image) encode() []byte {
 	flags := byte(0)
 	if m.Confirmed {
@@ -80,7 +94,7 @@ func (m *Image) encode() []byte {
 	if m.Below != "" {
 		flags |= imageBelow
 	}
-	b := append([]byte{1, flags}, m.Parent[:]...)
+	b := append(append(make([]byte, 0, m.sizeHint()), 1, flags), m.Parent[:]...)
 	b = m.Newest.AppendKey(m.CSN.AppendKey(b))
 	b = octets.AppendString(octets.AppendString(b, m.RDN), m.RDNKey)
 	if m.Told != nil {
@@ -263,5 +277,5 @@ func nameKey(parent changelog.ID, rdnKey string) []byte {
 		sum := sha256.Sum256([]byte(rdnKey))
 		rdnKey = string(sum[:])
 	}
-	return append(slices.Clip(parent[:]), rdnKey...)
+	return append(append(make([]byte, 0, len(parent)+len(rdnKey)), parent[:]...), rdnKey...)
 }

@@ -57,10 +57,13 @@ type Tx struct {
 	tx transaction
 	// Log is the change log of the transaction.
 	Log *changelog.Log
+	log changelog.Log
 }
 
 func newTx(t transaction) *Tx {
-	return &Tx{tx: t, Log: changelog.NewIndexedLog(t.bucket(bucketLog), t.bucket(bucketVector), t.bucket(bucketHistory))}
+	tx := &Tx{tx: t, log: *changelog.NewIndexedLog(t.bucket(bucketLog), t.bucket(bucketVector), t.bucket(bucketHistory))}
+	tx.Log = &tx.log
+	return tx
 }
 
 // KV returns the part of the store in which package dit keeps its facts; valid

@@ -3,8 +3,6 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
-	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/octets"
@@ -175,7 +173,7 @@ func genKey(gen uint64) []byte { return binary.BigEndian.AppendUint64(nil, gen) 
 
 func appendSeqs(b []byte, s changelog.Seqs) []byte {
 	b = octets.AppendUint(b, uint64(len(s)))
-	for _, sid := range slices.Sorted(maps.Keys(s)) {
+	for _, sid := range s.SIDs() {
 		b = octets.AppendUint(octets.AppendUint(b, uint64(sid)), s[sid])
 	}
 	return b

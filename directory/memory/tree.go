@@ -125,9 +125,16 @@ func (t *tree) name(id changelog.ID, suffix dn.DN) dn.DN {
 // report returns an entry as its directory reports it.
 func (t *tree) report(id changelog.ID, suffix dn.DN) *directory.Entry {
 	e := t.entries[id]
-	out := &directory.Entry{ID: id, DN: t.name(id, suffix).String(), CSN: e.csn, Own: e.own, Attrs: make([]directory.Attribute, 0, len(e.attrs))}
+	out := &directory.Entry{ID: id, DN: t.name(id, suffix).String(), CSN: e.csn, Own: e.own, Attrs: make([]directory.Attribute, len(e.attrs))}
+	n := 0
 	for _, a := range e.attrs {
-		out.Attrs = append(out.Attrs, directory.Attribute{Name: a.name, Values: slices.Clone(a.values)})
+		n += len(a.values)
+	}
+	room := make([]string, 0, n)
+	for i, a := range e.attrs {
+		start := len(room)
+		room = append(room, a.values...)
+		out.Attrs[i] = directory.Attribute{Name: a.name, Values: room[start:len(room):len(room)]}
 	}
 	return out
 }
