@@ -126,8 +126,11 @@ func (v *watched) captured(events []directory.Event, before uint64) {
 		if p.known == 0 || authored[id] != nil {
 			continue
 		}
-		if denied := v.nd.denied(id, p.last()); denied || !v.nd.dead && v.nothingToRecord(id, p) {
-			v.denied[id] = denied
+		if n := v.deniedOf(id, p); n > 0 {
+			p.known, v.denied[id] = n, true
+			v.settle(id, p)
+		} else if !v.nd.dead && v.nothingToRecord(id, p) {
+			v.denied[id] = false
 			v.settle(id, p)
 		}
 	}
@@ -323,6 +326,17 @@ func (nd *node) isDead(id changelog.ID) (dead bool) {
 		return err
 	})
 	return dead
+}
+
+// deniedOf returns how many of the writes that the directory has reported the
+// replica has seen and will put back: it may have died before the last.
+func (v *watched) deniedOf(id changelog.ID, p *pending) int {
+	for n := p.known; n > 0; n-- {
+		if v.nd.denied(id, p.writes[n-1].state) {
+			return n
+		}
+	}
+	return 0
 }
 
 // denied reports whether the replica has seen that clients left an entry like
