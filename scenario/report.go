@@ -14,13 +14,19 @@ type Report struct {
 	Out io.Writer
 	// Verbose prints a line for those that are as expected, too.
 	Verbose bool
+	// JSON prints a Document at the end, and nothing else.
+	JSON bool
 
 	scenarios, differ int
+	document          Document
 }
 
 // Add prints one result.
 func (p *Report) Add(r *Result) error {
 	p.scenarios++
+	if p.JSON {
+		return p.collect(r)
+	}
 	var b strings.Builder
 	head := strings.TrimSpace(r.Scenario.ID + " " + r.Scenario.Title)
 	switch {
@@ -50,8 +56,22 @@ func (p *Report) Add(r *Result) error {
 	return err
 }
 
-// End prints the line that counts.
+// collect keeps a result for the document.
+func (p *Report) collect(r *Result) error {
+	v, err := r.verdict()
+	if v.Differs {
+		p.differ++
+	}
+	p.document.Scenarios = append(p.document.Scenarios, v)
+	return err
+}
+
+// End prints the line that counts, or the document.
 func (p *Report) End() error {
+	if p.JSON {
+		p.document.Differ = p.differ
+		return p.document.print(p.Out)
+	}
 	_, err := fmt.Fprintf(p.Out, "%d scenarios, %d differ\n", p.scenarios, p.differ)
 	return err
 }
@@ -66,15 +86,8 @@ func (p *Report) Differ() int { return p.differ }
 func (r *Result) show(w io.Writer) error {
 	servers := r.Scenario.Replicas()
 	fmt.Fprintf(w, "# on %s alike, for each of %d orders of delivery\n", strings.Join(servers, ", "), r.Orders)
-	out := ldif.NewWriter(w)
-	for _, e := range r.Outcome.Entries {
-		rec := ldif.Record{DN: e.DN.String()}
-		for _, a := range e.Attrs {
-			rec.Attrs = append(rec.Attrs, ldif.Attribute{Name: a.Name, Values: a.Values})
-		}
-		if err := out.Write(&rec); err != nil {
-			return err
-		}
+	if err := r.writeLDIF(w); err != nil {
+		return err
 	}
 	if len(r.Outcome.Entries) == 0 {
 		fmt.Fprintf(w, "# nothing is left below %s\n", r.Scenario.File.Base)
@@ -84,6 +97,20 @@ func (r *Result) show(w io.Writer) error {
 	}
 	for _, rec := range r.Outcome.Records {
 		fmt.Fprintf(w, "# journal: %s\n", r.Scenario.words(rec))
+	}
+	return nil
+}
+
+func (r *Result) writeLDIF(w io.Writer) error {
+	out := ldif.NewWriter(w)
+	for _, e := range r.Outcome.Entries {
+		rec := ldif.Record{DN: e.DN.String()}
+		for _, a := range e.Attrs {
+			rec.Attrs = append(rec.Attrs, ldif.Attribute{Name: a.Name, Values: a.Values})
+		}
+		if err := out.Write(&rec); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type simulateOptions struct {
 	shuffles int
 	schemas  []string
 	verbose  bool
+	asJSON   bool
 	real     realOptions
 	random   randomOptions
 }
@@ -49,7 +50,7 @@ Exit codes: 0 all as expected, 1 failed, 2 a file or flag is wrong, 3 something 
 					return &usageError{text: "--" + flag + " is for random histories, without a file", hint: cmd.CommandPath() + " --help"}
 				}
 				return simulateFiles(cmd.Context(), files, opts, cmd.InOrStdin(), cmd.OutOrStdout())
-			case given("seed"):
+			case given("seed") && firstGiven(given, "real", "json", "schema", "shuffles") == "":
 				return runRandom(cmd.Context(), opts.random, cmd.OutOrStdout())
 			}
 			return &usageError{text: "name a file of scenarios, or --seed for random histories", hint: cmd.CommandPath() + " --help"}
@@ -58,6 +59,7 @@ Exit codes: 0 all as expected, 1 failed, 2 a file or flag is wrong, 3 something 
 	c.Flags().Uint64Var(&opts.random.seed, "seed", 1, "what chance goes by: of the orders of delivery, or of the first random history")
 	c.Flags().IntVar(&opts.shuffles, "shuffles", 200, "random orders to try where all would be too many")
 	c.Flags().BoolVarP(&opts.verbose, "verbose", "v", false, "name the scenarios that are as expected, too")
+	c.Flags().BoolVar(&opts.asJSON, "json", false, "print the outcome of every scenario as one JSON document")
 	c.Flags().StringArrayVar(&opts.schemas, "schema", nil, "LDIF `file` with more attribute types and object classes; may be given again")
 	c.Flags().BoolVar(&opts.real.real, "real", false, "play the files on real slapds with a daemon beside each, and a real Prosody whose links are cut")
 	c.Flags().BoolVar(&opts.real.markdown, "markdown", false, "with --real: print the table as Markdown")
@@ -91,7 +93,7 @@ func simulateFiles(ctx context.Context, names []string, opts simulateOptions, in
 	}
 	known, err := definitions.Schema()
 	if err != nil {
-		return err
+		return &usageError{text: err.Error()}
 	}
 	files, err := readScenarios(names, in, known)
 	if err != nil {
@@ -100,10 +102,13 @@ func simulateFiles(ctx context.Context, names []string, opts simulateOptions, in
 	if opts.shuffles < 1 {
 		return &usageError{text: "--shuffles is less than 1"}
 	}
+	if opts.real.real && opts.asJSON {
+		return &usageError{text: "--real prints a table, not JSON"}
+	}
 	if opts.real.real {
 		return simulateReal(ctx, files, definitions, opts.real, out)
 	}
-	report := scenario.Report{Out: printableWriter{out}, Verbose: opts.verbose}
+	report := scenario.Report{Out: printableWriter{out}, Verbose: opts.verbose, JSON: opts.asJSON}
 	for _, f := range files {
 		for _, s := range f.Scenarios {
 			if err := ctx.Err(); err != nil {
