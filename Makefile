@@ -26,8 +26,8 @@ test: ## install what is missing, then check and test everything
 scenarios: ## play every scenario in all orders, and on real servers
 	scripts/install-deps
 	$(GO) build -o bin/ldapsync ./cmd/ldapsync
-	bin/ldapsync simulate scenario/testdata/scenarios.yaml scenario/testdata/references.yaml
-	bin/ldapsync simulate --real scenario/testdata/scenarios.yaml scenario/testdata/references.yaml
+	bin/ldapsync simulate scenario/testdata/{scenarios,references,journal}.yaml
+	bin/ldapsync simulate --real scenario/testdata/{scenarios,references,journal}.yaml
 
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck

@@ -24,6 +24,6 @@ var kinds = map[dit.Kind]kind{
 	dit.MoveSuperseded:   {false, "a move gave way to one made without knowing of it"},
 	dit.DeleteSuperseded: {false, "a deletion gave way to a restoration made without knowing of it"},
 
-	dit.DanglingReference:   {true, "a value names an entry that was deleted without knowing of it"},
-	dit.UniquenessViolation: {true, "another entry was given the same value earlier"},
+	dit.DanglingReference:   {false, "a value names an entry that was deleted without knowing of it"},
+	dit.UniquenessViolation: {false, "another entry was given the same value earlier"},
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"ldapsync/scenario"
 	"ldapsync/scenario/live"
@@ -18,7 +20,7 @@ type realOptions struct {
 }
 
 // simulateReal plays files on real servers.
-func simulateReal(ctx context.Context, files []*scenario.File, definitions *scenario.Definitions, opts realOptions, out io.Writer) (err error) {
+func simulateReal(ctx context.Context, files []*scenario.File, definitions *scenario.Definitions, opts realOptions, out io.Writer) error {
 	servers := 2
 	for _, f := range files {
 		for _, s := range f.Scenarios {
@@ -28,34 +30,52 @@ func simulateReal(ctx context.Context, files []*scenario.File, definitions *scen
 	if servers > live.MaxServers {
 		return &usageError{text: fmt.Sprintf("%d replicas are too many for --real: at most %d", servers, live.MaxServers)}
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	conf, err := definitions.Conf()
 	if err != nil {
 		return err
 	}
-	site, err := live.Start(ctx, live.Options{Exe: exe, Servers: servers, Dir: opts.dir, Schema: conf})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, site.Close()) }()
 	table := live.Table{Out: printableWriter{out}, Markdown: opts.markdown}
 	table.Begin(servers)
-	for _, f := range files {
-		for _, s := range f.Scenarios {
-			row, err := site.Play(ctx, s)
-			if err != nil {
-				table.End()
-				return err
-			}
-			table.Add(row)
+	for n := 1; len(files) > 0; n++ {
+		alike := 1
+		for alike < len(files) && slices.Equal(files[alike].Unique, files[0].Unique) {
+			alike++
 		}
+		site := live.Options{Servers: servers, Schema: conf, Unique: files[0].Unique}
+		if opts.dir != "" {
+			site.Dir = filepath.Join(opts.dir, fmt.Sprint("site", n))
+		}
+		if err := playReal(ctx, site, files[:alike], &table); err != nil {
+			table.End()
+			return err
+		}
+		files = files[alike:]
 	}
 	table.End()
 	if table.Differ() > 0 {
 		return &differError{table.Differ(), table.Scenarios()}
+	}
+	return nil
+}
+
+// playReal plays files on servers of their own.
+func playReal(ctx context.Context, opts live.Options, files []*scenario.File, table *live.Table) (err error) {
+	if opts.Exe, err = os.Executable(); err != nil {
+		return err
+	}
+	site, err := live.Start(ctx, opts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, site.Close()) }()
+	for _, f := range files {
+		for _, s := range f.Scenarios {
+			row, err := site.Play(ctx, s)
+			if err != nil {
+				return err
+			}
+			table.Add(row)
+		}
 	}
 	return nil
 }

@@ -36,6 +36,8 @@ type Options struct {
 	Exe string
 	// Servers is the number of servers, at least 2.
 	Servers int
+	// Unique are the attributes whose values are to be unique.
+	Unique []string
 	// Schema is more schema for the slapds, in slapd.conf's syntax.
 	Schema string
 	// Wait bounds how long the servers may take to agree; 0 means 30 s.
@@ -76,6 +78,9 @@ func Start(ctx context.Context, opts Options) (s *Site, err error) {
 		}
 		s.temp = opts.Dir
 	}
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return s, err
+	}
 	slapd := openldap.Options{SessionLog: 10000, NoSync: true}
 	if opts.Schema != "" {
 		slapd.Schemas = []string{opts.Schema}
@@ -107,6 +112,9 @@ func (s *Site) found(ctx context.Context) error {
 		return err
 	}
 	for i, server := range s.Servers {
+		if err := server.Configure(s.unique); err != nil {
+			return err
+		}
 		if err := server.StartDaemon(); err != nil {
 			return err
 		}
@@ -124,6 +132,12 @@ func (s *Site) found(ctx context.Context) error {
 		}
 	}
 	return s.agree(ctx)
+}
+
+// unique adds to a configuration which values are to be unique.
+func (s *Site) unique(config string) string {
+	list := fmt.Sprintf("    unique: [%s]\n    directory:", strings.Join(s.opts.Unique, ", "))
+	return strings.Replace(config, "    directory:", list, 1)
 }
 
 // Close stops everything.
