@@ -50,6 +50,8 @@ type node struct {
 	// prefer is what it is configured to prefer when it joins.
 	prefer  replica.Prefer
 	missing replica.Missing
+	// unique are the attributes whose values are to be unique.
+	unique []string
 
 	// guarded by c.mu
 	role      roles.Role
@@ -168,7 +170,11 @@ func (nd *node) start(sid changelog.SID) {
 	nd.Replica, err = replica.New(context.Background(), replica.Config{
 		Prefer: nd.prefer, Missing: nd.missing,
 		Suffix: mustDN(suffix), Store: nd.store, Directory: nd.dir, Network: nd,
-		Rules: func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, mustDN(suffix)) },
+		Rules: func(s *schema.Schema) dit.Rules {
+			rules := dit.DefaultRules(s, mustDN(suffix))
+			rules.Unique = nd.unique
+			return rules
+		},
 		Keep:  nd.keep, Unseen: nd.writeUnseen,
 		Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", nd.name),
 	})

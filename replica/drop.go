@@ -12,7 +12,7 @@ import (
 )
 
 // Drop settles conflicts: records of the state are dropped on every server, by a
-// change of this one; a change that was denied is thrown away here.
+// change of this one; what a client of this server was denied is thrown away.
 func (r *Replica) Drop(ids []string) (n int, err error) {
 	err = r.administer(func(w *work) error {
 		n = 0
@@ -24,6 +24,9 @@ func (r *Replica) Drop(ids []string) (n int, err error) {
 				d, err := w.denied(key)
 				if err != nil {
 					return err
+				}
+				if !d.Own {
+					return &RequestError{Text: id + " was made by another server, which offers it as long as it holds it", HintText: "let that server write, or remove it with: ldapsync forget-peer"}
 				}
 				if err := w.DropDenied(d); err != nil {
 					return err
@@ -51,7 +54,7 @@ func (r *Replica) Drop(ids []string) (n int, err error) {
 const dropPage = 500
 
 // DropAll settles all records of the state that a query asks for, and throws
-// away denied changes where it names their kind.
+// away what clients of this server were denied where it names that kind.
 func (r *Replica) DropAll(q ConflictQuery) (n int, err error) {
 	for more := true; more && err == nil; {
 		err = r.administer(func(w *work) error {
@@ -108,7 +111,7 @@ func (l *listing) dropDenied(n *int) error {
 	}
 	var all []store.DeniedChange
 	if err := l.EachDenied(func(d store.DeniedChange) bool {
-		if want[d.Key()] {
+		if d.Own && want[d.Key()] {
 			all = append(all, d)
 		}
 		return true

@@ -317,3 +317,81 @@ func TestParkedIsGivenUpUntilItChanges(t *testing.T) {
 	c.settled()
 	c.none()
 }
+
+// TestUniqueIsAskedForLater promises that violations are found which are older
+// than the setting.
+func TestUniqueIsAskedForLater(t *testing.T) {
+	c, a, b := two(t)
+	c.apart(person("bob", "employeeNumber", "7"), person("cid", "employeeNumber", "7"))
+	c.none()
+	for i, nd := range c.nodes {
+		nd.stop()
+		nd.unique = []string{"employeeNumber"}
+		nd.start(changelog.SID(i + 1))
+	}
+	c.settled()
+	found := c.only(dit.UniquenessViolation)
+	if found.DN != "uid=cid,ou=people,"+suffix || found.OtherDN != "uid=bob,ou=people,"+suffix || found.Lost.Value != "7" {
+		t.Errorf("recorded is %+v", found)
+	}
+	var bad *replica.RequestError
+	if _, err := a.Restore(found.ID, replica.RestoreOptions{}); !errors.As(err, &bad) || !strings.Contains(bad.HintText, "--remove-value") {
+		t.Errorf("restored without saying what: %v", err)
+	}
+	if _, err := b.Restore(found.ID, replica.RestoreOptions{RemoveValue: true}); err != nil {
+		t.Fatal(err)
+	}
+	c.settled()
+	c.none()
+}
+
+// TestDeniedIsRestored makes, on a server that may write again, what its clients
+// were denied while it was not.
+func TestDeniedIsRestored(t *testing.T) {
+	c, a, b := two(t)
+	b.setRole(roles.ReadOnly)
+	if err := b.SetRole(roles.ReadOnly); err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []string{"denied", "denied again"} {
+		b.do(modify(ann, replace("displayName", value)))
+		c.eventually(func() string {
+			if strings.Contains(strings.Join(b.dir.Dump(), "\n"), value) {
+				return "not undone"
+			}
+			return ""
+		})
+	}
+	c.settled()
+	ask := replica.ConflictQuery{Kinds: []dit.Kind{replica.DeniedByRole}, Limit: 1}
+	page, err := b.Conflicts(ask)
+	if err != nil || len(page.Conflicts) != 1 || page.Next == "" || page.Counts[replica.DeniedByRole] != 2 {
+		t.Fatal(page, err)
+	}
+	first := page.Conflicts[0]
+	ask.After = page.Next
+	page, err = b.Conflicts(ask)
+	if err != nil || len(page.Conflicts) != 1 || page.Conflicts[0].ID == first.ID {
+		t.Fatal(page, err)
+	}
+	if first.DN != ann || first.Lost.Server != "ldap2@x" || !strings.Contains(first.Text, "displayName") {
+		t.Errorf("listed as %+v", first)
+	}
+	b.setRole(roles.Master)
+	if err := b.SetRole(roles.Master); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Restore(first.ID, replica.RestoreOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := b.DropAll(replica.ConflictQuery{Kinds: []dit.Kind{replica.DeniedByRole}, Name: ann}); n != 1 || err != nil {
+		t.Errorf("dropped %d, %v", n, err)
+	}
+	c.settled()
+	if !strings.Contains(strings.Join(a.dir.Dump(), "\n"), "denied") {
+		t.Errorf("the change was not made: %s", a.dir.Dump())
+	}
+	if left := b.list(replica.ConflictQuery{Kinds: []dit.Kind{replica.DeniedByRole}}); len(left) > 0 {
+		t.Errorf("left are %+v", left)
+	}
+}

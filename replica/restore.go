@@ -378,6 +378,9 @@ func (w *work) restoreDenied(key string) (string, error) {
 	if err := w.assert(&c); err != nil {
 		return "", err
 	}
+	if !d.Own {
+		return c.DN + ": " + c.Op.String() + " made; that of the other server stays denied", nil
+	}
 	return c.DN + ": " + c.Op.String() + " made", w.DropDenied(d)
 }
 

@@ -179,8 +179,8 @@ func newConflictsDropCommand(f *flags, suffix *string) *cobra.Command {
 server, and come back only as other conflicts. Nothing else changes. With --all,
 --kind, --dn and --since say which.
 
-A change that was denied is thrown away by its id, or by --all --kind
-denied-by-role, on this server only. Parked entries are given up by
+What clients of this server were denied is thrown away by its id, or by --all
+--kind denied-by-role. Parked entries are given up by
 "ldapsync parked drop".`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
