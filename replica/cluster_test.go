@@ -175,7 +175,7 @@ func (nd *node) start(sid changelog.SID) {
 			rules.Unique = nd.unique
 			return rules
 		},
-		Keep:  nd.keep, Unseen: nd.writeUnseen,
+		Keep: nd.keep, Unseen: nd.writeUnseen,
 		Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", nd.name),
 	})
 	if err != nil {
