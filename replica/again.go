@@ -73,11 +73,14 @@ func (r *Replica) strangeSelf(why string) error {
 func (r *Replica) compareSelf(p Peer) error {
 	id := r.Identity()
 	theirs := p.Vector[id.SID]
+	if theirs.Seq == 0 || p.outside() || !p.Role.Writes() {
+		return nil
+	}
 	r.mu.Lock()
 	again := r.compared[p.JID] == theirs
 	r.compared[p.JID] = theirs
 	r.mu.Unlock()
-	if again || theirs.Seq == 0 || p.outside() || !p.Role.Writes() {
+	if again {
 		return nil
 	}
 	strange, ours := false, changelog.Mark{}

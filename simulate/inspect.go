@@ -125,6 +125,7 @@ func (w *world) judge() {
 func (w *world) judgeViews() *naive.Model {
 	ids, twin := w.everyID(), naive.New(standardRules, w.merged())
 	members := w.members()
+	named := map[string][]string{}
 	members[0].read(func(_ *store.Tx, s *dit.State) error {
 		for _, id := range ids {
 			shown, err := s.View(id)
@@ -137,11 +138,23 @@ func (w *world) judgeViews() *naive.Model {
 				want = flatShown(shown)
 			}
 			for _, nd := range members {
-				nd.compareEntry(id, shown, want)
+				if !nd.lost {
+					nd.compareEntry(id, shown, want)
+				}
+			}
+			if name, ok, err := s.DN(id); err != nil {
+				return err
+			} else if ok {
+				named[name.Key(standard)] = want
 			}
 		}
 		return compareJournal(twin, s)
 	})
+	for _, nd := range members {
+		if nd.lost {
+			nd.compareNames(named)
+		}
+	}
 	checkDIT(twin.Shown)
 	return twin
 }

@@ -34,7 +34,9 @@ func (w *world) leave(nd *node) {
 		return
 	}
 	nd.kill()
+	w.inspect()
 	nd.gone = true
+	w.unsay(nd)
 	w.stats.Left++
 	w.tracef("%d leaves", nd.i+1)
 }
@@ -42,7 +44,7 @@ func (w *world) leave(nd *node) {
 // join lets a new server come, with nothing in its directory.
 func (w *world) join() {
 	n := len(w.nodes)
-	if n >= maxMembers {
+	if n >= maxMembers || !w.everybodySettled() {
 		return
 	}
 	for i := range w.cut {
@@ -54,6 +56,17 @@ func (w *world) join() {
 	w.stats.Came++
 	w.tracef("%d comes", n+1)
 	nd.start()
+}
+
+// everybodySettled reports whether nobody is about to join: two that do at the
+// same time may take the same number.
+func (w *world) everybodySettled() bool {
+	for _, nd := range w.members() {
+		if !nd.settled {
+			return false
+		}
+	}
+	return !w.restored
 }
 
 // losses notes the changes that only servers held which have left: those are

@@ -26,8 +26,17 @@ type node struct {
 	role roles.Role
 	// gone says that the server has left for ever, asleep until which step it
 	// does nothing.
-	gone   bool
-	asleep int
+	gone bool
+	// number is the sid as last seen, installs counts the state files begun,
+	// backup is an old copy of one. Lost says that the present one is not the
+	// one that saw all that clients did: then they are not watched any more.
+	number   changelog.SID
+	installs int
+	lost     bool
+	backup   *store.Memory
+	// settled says that it has joined with its present state.
+	settled bool
+	asleep  int
 
 	server *memory.Directory
 	disk   *store.Memory
@@ -116,7 +125,13 @@ func (nd *node) time() time.Time {
 	return nd.w.now.Add(nd.skew + time.Duration(nd.drift*float64(elapsed)))
 }
 
-func (nd *node) sid() changelog.SID { return changelog.SID(nd.i + 1) }
+// sid returns the number that nd has now, or had when it was last up.
+func (nd *node) sid() changelog.SID {
+	if nd.rep != nil {
+		nd.number = nd.rep.Identity().SID
+	}
+	return nd.number
+}
 
 // guard decides what becomes of a transaction of the store.
 func (nd *node) guard(commit func()) error {
@@ -167,7 +182,7 @@ func (nd *node) open() error {
 	err := nd.store.Update(func(t *store.Tx) error {
 		id, err := t.Identity()
 		if err == nil && id.Install == "" {
-			err = t.SetIdentity(store.Identity{Suffix: suffixText, JID: nd.name, Install: fmt.Sprintf("install-%d", nd.i), Epoch: 1})
+			err = t.SetIdentity(store.Identity{Suffix: suffixText, JID: nd.name, Install: fmt.Sprintf("install-%d-%d", nd.i, nd.installs), Epoch: 1})
 		}
 		return err
 	})
@@ -182,10 +197,12 @@ func (nd *node) open() error {
 	if err != nil {
 		return err
 	}
-	if err := nd.rep.TakeSID(nd.sid()); err != nil {
-		return err
+	if !nd.lost {
+		if err := nd.rep.TakeSID(changelog.SID(nd.i + 1)); err != nil {
+			return err
+		}
 	}
-	if nd.i == 0 {
+	if nd.i == 0 && !nd.lost {
 		if err := nd.rep.Found(); err != nil {
 			return err
 		}
@@ -300,6 +317,7 @@ func (nd *node) stepJoin() bool {
 	joined, err := nd.rep.StepJoin(ctx)
 	nd.check("join", err)
 	nd.joined = joined && !nd.dead
+	nd.settled = nd.settled || nd.joined
 	return nd.joined
 }
 
@@ -338,6 +356,17 @@ func (nd *node) stepApply() bool {
 	return more
 }
 
+// stepHeartbeat reports whether the server made a heartbeat.
+func (nd *node) stepHeartbeat() bool {
+	if nd.rep == nil || nd.dead || !nd.joined {
+		return false
+	}
+	made, err := nd.rep.StepHeartbeat()
+	nd.check("heartbeat", err)
+	nd.reap()
+	return made
+}
+
 func (nd *node) stepTime() {
 	if nd.rep == nil || !nd.stepJoin() {
 		return
@@ -345,6 +374,9 @@ func (nd *node) stepTime() {
 	nd.check("time", nd.rep.StepTime())
 	nd.rep.StepSchema(ctx)
 	nd.reap()
+	if !nd.w.calm {
+		nd.stepHeartbeat()
+	}
 }
 
 // show lets presence show nd its role and the others as they are now, as far as
@@ -374,5 +406,8 @@ func (nd *node) show() {
 		}
 	}
 	nd.check("peers", nd.rep.SetPeers(peers))
+	if !nd.dead && len(peers) > 0 && nd.rep.Identity().SID == 0 {
+		nd.check("sid", nd.rep.TakeSID(changelog.SID(nd.i+1)))
+	}
 	nd.reap()
 }

@@ -11,6 +11,9 @@ import (
 const (
 	maxRounds = 40
 	maxSteps  = 200
+	// beatRounds is for how many rounds there are heartbeats: as time passes, they
+	// would never end.
+	beatRounds = 3
 )
 
 // settle ends the faults and lets everybody work until nothing is left to do.
@@ -30,7 +33,7 @@ func (w *world) settle() {
 			fail("livelock", "still at work after %d rounds: %s", round, w.unfinished())
 		}
 		w.stats.MaxRounds = max(w.stats.MaxRounds, round)
-		if w.round() {
+		if w.round(round) {
 			idle = 0
 			continue
 		}
@@ -45,13 +48,15 @@ func (w *world) settle() {
 // faulty reports whether the network may lose and repeat.
 func (w *world) faulty() bool { return !w.calm }
 
-// round lets everybody do all they can, and reports whether anything was done.
-func (w *world) round() (progress bool) {
+// round lets everybody do all they can, for the nth time, and reports whether anything was done.
+func (w *world) round(n int) (progress bool) {
 	w.now = w.now.Add(time.Second)
 	for _, nd := range w.nodes {
 		nd.start()
+		nd.beginAnew()
 		nd.show()
 		progress = w.repeat("capture", nd, func() bool { return nd.stepCapture(8) }) || progress
+		progress = n < beatRounds && nd.stepHeartbeat() || progress
 		progress = w.repeat("publish", nd, nd.stepPublish) || progress
 	}
 	for len(w.wire) > 0 {

@@ -12,6 +12,8 @@ type Stats struct {
 	Histories, Writes, Changes, Crashes int
 	// Came and Left count servers that joined empty and that left.
 	Came, Left int
+	// Wiped and Restored count state files lost, and replaced by old copies.
+	Wiped, Restored int
 	// Unknown counts transactions whose outcome the replica did not learn.
 	Unknown int
 	// Ambiguous counts writes of clients that could not be told from nothing
@@ -65,6 +67,8 @@ func (s *Stats) Add(other Stats) {
 	s.Ambiguous += other.Ambiguous
 	s.Came += other.Came
 	s.Left += other.Left
+	s.Wiped += other.Wiped
+	s.Restored += other.Restored
 	s.Looks += other.Looks
 	s.MaxRounds = max(s.MaxRounds, other.MaxRounds)
 	s.Journal = sum(s.Journal, other.Journal)

@@ -28,6 +28,9 @@ const (
 	actLeave
 	actJoin
 	actIdle
+	actWipe
+	actBackup
+	actRestore
 	acts
 )
 
@@ -41,6 +44,7 @@ var actWeights = [acts]int{
 var memberWeights = func() [acts]int {
 	list := actWeights
 	list[actRole], list[actLeave], list[actJoin], list[actIdle] = 6, 1, 2, 2
+	list[actWipe], list[actBackup], list[actRestore] = 1, 2, 1
 	return list
 }()
 
@@ -97,6 +101,12 @@ func (w *world) step(i int) *node {
 		w.leave(nd)
 	case actJoin:
 		w.join()
+	case actWipe:
+		nd.wipe()
+	case actBackup:
+		nd.backup = nd.disk.Copy()
+	case actRestore:
+		nd.restore()
 	case actIdle:
 		nd.asleep = i + 5 + w.rng.IntN(20)
 	}
@@ -121,6 +131,7 @@ func (nd *node) turn(i int) {
 	if nd.rep == nil && w.oneIn(2) {
 		nd.start()
 	}
+	nd.beginAnew()
 	for range 2 + w.rng.IntN(6) {
 		switch n := w.rng.IntN(16); {
 		case n < 5:

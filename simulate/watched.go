@@ -73,6 +73,9 @@ func (v *watched) endSearch() { clear(v.reported) }
 
 // written notes a client's write.
 func (v *watched) written(id changelog.ID, before snapshot) {
+	if v.nd.lost {
+		return
+	}
 	p := v.pending[id]
 	if p == nil {
 		p = &pending{base: before}
@@ -87,6 +90,9 @@ func (v *watched) written(id changelog.ID, before snapshot) {
 
 // applied checks a transaction of the replica that the directory made.
 func (v *watched) applied(writes []directory.Write) {
+	if v.nd.lost {
+		return
+	}
 	for _, w := range writes {
 		if v.mayNeverHaveBeen(w.ID) {
 			v.nd.w.stats.Ambiguous++
@@ -108,6 +114,9 @@ func (v *watched) applied(writes []directory.Write) {
 // captured checks what the replica made of reports; own changes up to before
 // it had made earlier.
 func (v *watched) captured(events []directory.Event, before uint64) {
+	if v.nd.lost {
+		return
+	}
 	for _, e := range events {
 		v.event(e)
 	}
@@ -138,6 +147,9 @@ func (v *watched) captured(events []directory.Event, before uint64) {
 
 // doubt notes of which entries the replica does not know whether it wrote.
 func (v *watched) doubt() {
+	if v.nd.lost {
+		return
+	}
 	v.nd.read(func(t *store.Tx, _ *dit.State) error {
 		for _, id := range t.IntentsAfter(changelog.ID{}, 1000) {
 			in, err := t.Intent(id)
@@ -347,8 +359,12 @@ func (nd *node) denied(id changelog.ID, last snapshot) (seen bool) {
 	}
 	nd.read(func(t *store.Tx, _ *dit.State) error {
 		image, err := t.Image(id)
+		if err != nil {
+			return err
+		}
+		in, err := t.Intent(id)
 		if err == nil {
-			seen = image == nil && last.gone || image != nil && snapshotOfImage(image).differs(last) == ""
+			seen = image == nil && in == nil && last.gone || image != nil && snapshotOfImage(image).differs(last) == ""
 		}
 		return err
 	})

@@ -47,6 +47,8 @@ type world struct {
 	made map[changeKey]*made
 	// births are the changes that added the entries.
 	births map[changelog.ID]changeKey
+	// restored says that an old state was put back somewhere.
+	restored bool
 	// calm says that the faults are over.
 	calm bool
 	log  *slog.Logger

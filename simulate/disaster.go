@@ -1,0 +1,115 @@
+package simulate
+
+import (
+	"fmt"
+	"slices"
+
+	"ldapsync/replica"
+	"ldapsync/roles"
+	"ldapsync/store"
+)
+
+// wipe loses the state file of a server; its directory remains.
+func (nd *node) wipe() {
+	if nd.gone || !nd.w.everybodySettled() {
+		return
+	}
+	nd.kill()
+	nd.w.tracef("%d loses its state", nd.i+1)
+	nd.w.stats.Wiped++
+	nd.putDisk(store.NewMemory())
+	nd.installs++
+}
+
+// restore puts an old copy of the state file in the place of the present one. It
+// is found out by what the others hold, so they have to be there: before, an old
+// copy may number what it makes like what its earlier self made.
+func (nd *node) restore() {
+	if nd.gone || nd.backup == nil || !nd.w.everybodySettled() || !nd.w.everybodyUp() {
+		return
+	}
+	nd.w.heal()
+	for _, o := range nd.w.nodes {
+		o.promote(roles.Master) // what read-only servers show is no evidence
+	}
+	nd.w.wire = slices.DeleteFunc(nd.w.wire, func(p packet) bool { return p.from == nd.i })
+	nd.kill()
+	nd.w.tracef("%d gets an old state", nd.i+1)
+	nd.w.stats.Restored++
+	nd.w.restored = true
+	nd.putDisk(nd.backup.Copy())
+	nd.backup = nil
+	nd.start()
+	nd.show()
+	nd.beginAnew()
+}
+
+// everybodyUp reports whether the processes of all members run.
+func (w *world) everybodyUp() bool {
+	return !slices.ContainsFunc(w.members(), func(nd *node) bool { return nd.rep == nil })
+}
+
+// putDisk gives a server that is down another disk. What it had not told anybody
+// of, nobody will ever hear of under that number.
+func (nd *node) putDisk(disk *store.Memory) {
+	nd.w.inspect()
+	nd.disk, nd.lost, nd.settled, nd.vector = disk, true, false, nil
+	nd.disk.SetGuard(nd.guard)
+	nd.watched = newWatched(nd)
+	nd.w.unsay(nd)
+	var err error
+	if nd.store, err = nd.disk.Open(); err != nil {
+		fail("start", "%s: %v", nd.name, err)
+	}
+	nd.stale = true
+}
+
+// unsay forgets the changes that only nd held, and that are not on their way.
+func (w *world) unsay(nd *node) {
+	held := map[changeKey]bool{}
+	for _, p := range w.wire {
+		for i := range p.changes {
+			held[changeKey{p.changes[i].SID(), p.changes[i].Seq}] = true
+		}
+	}
+	for key := range w.made {
+		for _, o := range w.nodes {
+			held[key] = held[key] || o != nd && !o.gone && key.seq <= o.vector[key.sid].Seq
+		}
+		if !held[key] {
+			delete(w.made, key)
+		}
+	}
+}
+
+// beginAnew does what the owner of a replica does whose state file turned out to
+// be an old copy.
+func (nd *node) beginAnew() {
+	if nd.rep == nil || !nd.rep.Again() {
+		return
+	}
+	id, err := replica.Anew(nd.store, nd.time())
+	nd.check("anew", err)
+	nd.kill()
+	nd.installs++
+	id.Install = fmt.Sprintf("install-%d-%d", nd.i, nd.installs)
+	nd.putDisk(store.NewMemory())
+	nd.check("anew", nd.store.Update(func(t *store.Tx) error { return t.SetIdentity(id) }))
+	nd.w.tracef("%d begins anew", nd.i+1)
+	nd.start()
+}
+
+// compareNames compares the directory with the attributes, as text, of all that
+// is shown, by name: a server that returned may know entries under other ids.
+func (nd *node) compareNames(want map[string][]string) {
+	ids := nd.server.IDs()
+	for _, id := range ids {
+		e := nd.server.Entry(id)
+		if have := flat(e.Attrs); !slices.Equal(have, want[mustDN(e.DN).Key(standard)]) {
+			fail("view", "%s: entry %s: view and directory:\n  %q\n  %q", nd.name, e.DN, want[mustDN(e.DN).Key(standard)], have)
+		}
+	}
+	if len(ids) != len(want) {
+		fail("view", "%s: %d entries, %d are shown", nd.name, len(ids), len(want))
+	}
+}
