@@ -59,6 +59,7 @@ type Suffix struct {
 	// same on every server of the suffix.
 	Unique []string `yaml:"unique,omitempty"`
 	Join   Join     `yaml:"join,omitempty"`
+	Forget Forget   `yaml:"forget,omitempty"`
 }
 
 // Directory says how to reach the directory server that holds a suffix.
@@ -126,6 +127,14 @@ const (
 	// MissingDelete deletes them everywhere.
 	MissingDelete = "delete"
 )
+
+// Forget says for how long the past is kept.
+type Forget struct {
+	// Log is how long changes stay in the log, at least, after every member of the
+	// room has them; 0 is 30 days. A server whose log goes back further can tell
+	// more of the history, and nothing else depends on it.
+	Log Duration `yaml:"log,omitempty"`
+}
 
 // State is where the daemon keeps what it must not lose.
 type State struct {

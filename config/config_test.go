@@ -114,6 +114,7 @@ suffixes:
       tls: {start_tls: true}
     exclude: {subtrees: ["OU=Local, dc=Example,dc=org"], attributes: [userCertificate, 2.5.4.3]}
     join: {prefer: newest, missing: fill}
+    forget: {log: 90d}
 state: {dir: state}
 control: {socket: run/control.sock}
 log: {level: debug, format: json, file: log.json}
@@ -145,7 +146,8 @@ suffixes:
 			Exclude: config.Exclude{
 				Subtrees: []string{"OU=Local, dc=Example,dc=org"}, Attributes: []string{"userCertificate", "2.5.4.3"},
 			},
-			Join: config.Join{Prefer: config.PreferNewest, Missing: config.MissingFill},
+			Join:   config.Join{Prefer: config.PreferNewest, Missing: config.MissingFill},
+			Forget: config.Forget{Log: config.Duration(90 * 24 * time.Hour)},
 		}, {
 			DN: "o=more",
 			Directory: config.Directory{

@@ -76,8 +76,9 @@ func (u *unit) open(ctx context.Context) (err error) {
 		Suffix: suffix, Store: u.store, Directory: u.directory, Network: l,
 		Rules:  func(s *schema.Schema) dit.Rules { return u.rules(s, suffix) },
 		Prefer: preference(u.cfg), Missing: meaning(u.cfg), Keep: keepIn(u.store.Path() + ".replaced.ldif"),
-		Unseen: unseenIn(u.store.Path() + ".unseen.ldif"),
-		Now:    time.Now, Log: u.log,
+		KeepLog: time.Duration(u.cfg.Forget.Log),
+		Unseen:  unseenIn(u.store.Path() + ".unseen.ldif"),
+		Now:     time.Now, Log: u.log,
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,8 @@ type cluster struct {
 	nodes []*node
 	mu    sync.Mutex
 	cut   bool
+	// ahead is how far the clock of all nodes is ahead of the real one.
+	ahead atomic.Int64
 	// anyIDs says that directories may call the same entry by different ids.
 	anyIDs bool
 }
@@ -176,7 +179,8 @@ func (nd *node) start(sid changelog.SID) {
 			return rules
 		},
 		Keep: nd.keep, Unseen: nd.writeUnseen,
-		Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", nd.name),
+		KeepLog: time.Millisecond,
+		Now:     func() time.Time { return time.Now().Add(time.Duration(nd.c.ahead.Load())) }, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("node", nd.name),
 	})
 	if err != nil {
 		t.Fatal(err)

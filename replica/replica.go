@@ -5,6 +5,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,6 +84,9 @@ type Config struct {
 	// It is durable when Keep returns nil; the same state may come again after a
 	// crash.
 	Keep func(*ldif.Record) error
+	// KeepLog is how long changes stay in the log after every member has them;
+	// 0 is DefaultKeepLog.
+	KeepLog time.Duration
 	// Unseen makes a file of the records that write hands it, durable when it
 	// returns nil, and returns its name: the changes of a server that was removed
 	// which the room has not. Nil where nobody wants them.
@@ -187,6 +191,7 @@ func New(ctx context.Context, cfg Config) (*Replica, error) {
 		peers: map[string]Peer{}, stale: map[changelog.ID]int{}, tries: map[changelog.ID]int{},
 		ready: make(chan struct{}), again: make(chan struct{}), compared: map[string]changelog.Mark{},
 	}
+	r.cfg.KeepLog = cmp.Or(cfg.KeepLog, DefaultKeepLog)
 	s, err := cfg.Directory.Schema(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read schema: %w", err)

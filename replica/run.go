@@ -290,6 +290,11 @@ func (r *Replica) keepTime(ctx context.Context) error {
 		if n%schemaEvery == 0 {
 			r.StepSchema(ctx)
 		}
+		if n%trimEvery == trimEvery-1 {
+			if err := r.trim(); err != nil {
+				r.log.Error("trim the log", "error", err)
+			}
+		}
 	}
 	return nil
 }

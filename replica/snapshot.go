@@ -220,7 +220,14 @@ func (w *work) takeVector(v changelog.Vector) (fault string, err error) {
 // What a server lacks that has joined is kept for it until it is removed. It
 // returns whether there is something to go on with.
 func (r *Replica) trimmed(peer Peer) (bool, error) {
-	if r.Identity().Joined {
+	v, err := r.Vector()
+	if err != nil {
+		return false, err
+	}
+	if id := r.Identity(); id.Joined {
+		if r.knownOfUs() > v[id.SID].Seq {
+			return false, nil // the state file is an old copy: see compareSelf
+		}
 		return false, r.leave(fmt.Sprintf("the log of %s no longer reaches back to what this server has", peer.JID))
 	}
 	return true, r.beginSnapshot()

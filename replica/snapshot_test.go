@@ -276,3 +276,76 @@ func TestRemovedServerStepsBack(t *testing.T) {
 		t.Errorf("fault %q", b.Fault())
 	}
 }
+
+// TestLogIsTrimmed promises that what every member has goes from the logs, that
+// nothing else does, and that a newcomer is filled all the same.
+func TestLogIsTrimmed(t *testing.T) {
+	c := newCluster(t, 4)
+	a, b, away, late := c.nodes[0], c.nodes[1], c.nodes[2], c.nodes[3]
+	a.start(1)
+	a.do(base()...)
+	for i := range 20 {
+		a.do(person(fmt.Sprintf("u%d", i)))
+	}
+	b.start(2)
+	away.start(3)
+	c.settled()
+	if begin := logBegin(t, a); begin != 1 {
+		t.Fatalf("the log was trimmed to %d before anybody said to have it", begin)
+	}
+	c.ahead.Add(int64(13 * time.Hour))
+	c.eventually(func() string {
+		for _, nd := range []*node{a, b} {
+			if s, err := nd.Status(); err != nil || s.Stable.Seqs[1] < 20 {
+				return fmt.Sprintf("%s: %+v %v", nd.name, s.Stable, err)
+			}
+		}
+		return ""
+	})
+	if logBegin(t, a) < 20 || logBegin(t, b) < 20 {
+		t.Errorf("logs begin at %d and %d", logBegin(t, a), logBegin(t, b))
+	}
+	away.stop()
+	a.do(person("kept"))
+	c.settled()
+	mark, err := a.Vector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ahead.Add(int64(24 * time.Hour))
+	c.eventually(func() string {
+		s, err := a.Status()
+		if err != nil || s.Members[1].Beat == nil || s.Members[1].Beat.Seen[1] < mark[1].Seq {
+			return fmt.Sprintf("no new heartbeat of b: %+v %v", s.Members, err)
+		}
+		return ""
+	})
+	if begin := logBegin(t, a); begin > mark[1].Seq {
+		t.Errorf("what one lacks was trimmed: the log begins at %d, the change is %d", begin, mark[1].Seq)
+	}
+	late.start(4)
+	c.settled()
+	if late.pageCount() == 0 {
+		t.Error("joined without a snapshot")
+	}
+	away.start(3)
+	c.settled()
+	sameState(t, a, late)
+	sameState(t, a, away)
+}
+
+// logBegin trims the log of a node and returns where that of server 1 begins.
+func logBegin(t *testing.T, nd *node) (seq uint64) {
+	t.Helper()
+	if _, err := nd.StepTrim(); err != nil {
+		t.Fatal(err)
+	}
+	err := nd.store.View(func(tx *store.Tx) error {
+		seq = tx.Log.First(1)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seq
+}

@@ -1,0 +1,97 @@
+package replica
+
+import (
+	"time"
+
+	"ldapsync/changelog"
+)
+
+// DefaultKeepLog is how long changes stay in the log, at least, after every
+// member has them.
+const DefaultKeepLog = 30 * 24 * time.Hour
+
+// trimBatch is how many changes one transaction removes from the log at most.
+const trimBatch = 1000
+
+// StepTrim removes from the log, up to a bound, what every member's directory
+// contains and is older than the setting asks for, counted back from the oldest
+// heartbeat that counts. It returns how many changes it removed; where it is the
+// bound of one step, there may be more.
+func (r *Replica) StepTrim() (removed int, err error) {
+	if !r.Identity().Joined || r.Fault() != "" {
+		return 0, nil
+	}
+	var upTo changelog.Seqs
+	err = r.view(func(w *work) (err error) {
+		upTo, err = w.trimmable()
+		return err
+	})
+	if err != nil || len(upTo) == 0 {
+		return 0, err
+	}
+	err = r.update(func(w *work) error {
+		removed = 0
+		v, err := w.Log.Vector()
+		if err != nil {
+			return err
+		}
+		for _, sid := range v.SIDs() {
+			n, err := w.Log.Trim(sid, upTo[sid], trimBatch-removed)
+			if err != nil {
+				return err
+			}
+			removed += n
+		}
+		return w.Roster().Prune(v)
+	})
+	return removed, err
+}
+
+// trimmable returns up to which change of each server the log may go, looking at
+// trimBatch changes of each at most.
+func (w *work) trimmable() (changelog.Seqs, error) {
+	v, err := w.Log.Vector()
+	if err != nil {
+		return nil, err
+	}
+	stable, err := w.Roster().Stable(v)
+	if err != nil {
+		return nil, err
+	}
+	before := changelog.CSN{Time: stable.CSN.Time - w.r.cfg.KeepLog.Microseconds()}
+	upTo := changelog.Seqs{}
+	for sid, last := range stable.Seqs {
+		left := trimBatch
+		err := w.Log.After(sid, 0, func(c *changelog.Change) bool {
+			if left--; c.Seq > last || !c.CSN.Before(before) || left < 0 {
+				return false
+			}
+			upTo[sid] = c.Seq
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return upTo, nil
+}
+
+// trimEvery is how many seconds pass between looks at what can go from the log,
+// maxTrim how much goes at a time.
+const (
+	trimEvery = 60
+	maxTrim   = 20 * trimBatch
+)
+
+// trim takes steps of StepTrim as long as there is something to remove.
+func (r *Replica) trim() error {
+	for all := 0; all < maxTrim; {
+		n, err := r.StepTrim()
+		if err != nil || n == 0 {
+			return err
+		}
+		r.log.Debug("trimmed the log", "changes", n)
+		all += n
+	}
+	return nil
+}
