@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -181,11 +182,14 @@ func (r *run) step(ctx context.Context, o scenario.Op) error {
 	err = r.do(r.clients[at], o.Operation)
 	var refused *ldap.Error
 	if errors.As(err, &refused) && refused.ResultCode < ldap.ErrorNetwork {
-		r.row.Refused = append(r.row.Refused, fmt.Sprintf("%s at time %d: slapd refuses: %v", o.Replica, o.Time, err))
+		r.refused(o, refused)
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if r.refusal(o) {
+		r.differ("%s at time %d: slapd makes what the simulation refuses", o.Replica, o.Time)
 	}
 	if o.Operation.Op == changelog.OpAdd {
 		if err := r.remember(r.clients[at], o.ID(), o.Operation.DN); err != nil {
@@ -196,6 +200,23 @@ func (r *run) step(ctx context.Context, o scenario.Op) error {
 		return err
 	}
 	return r.note(at, o.Time)
+}
+
+// refusal reports whether the simulation refuses an operation.
+func (r *run) refusal(o scenario.Op) bool {
+	return slices.ContainsFunc(r.foreseen.Refused, func(f scenario.Refused) bool { return f.Op.ID() == o.ID() })
+}
+
+// refused notes what a client was told; it differs where the simulation has nothing
+// against the operation.
+func (r *run) refused(o scenario.Op, why *ldap.Error) {
+	line := fmt.Sprintf("%s at time %d: %s of %s is refused by slapd, result %d: %s", o.Replica, o.Time, o.Operation.Op, o.Operation.DN,
+		why.ResultCode, ldap.LDAPResultCodeMap[why.ResultCode])
+	if r.refusal(o) {
+		r.row.Refused = append(r.row.Refused, line)
+	} else {
+		r.differ("%s", line)
+	}
 }
 
 // unsettled says that the daemon has not captured an operation, or has to write to
