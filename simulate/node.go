@@ -60,8 +60,10 @@ type node struct {
 	dead      bool
 	// next is what befalls the next transaction with the directory.
 	next fault
-	// meddle makes a client write just before the next transaction.
-	meddle bool
+	// meddle makes a client write just before the next transaction, between is
+	// done then.
+	meddle  bool
+	between func()
 	// refusing is the entry whose writes the directory refuses.
 	refusing map[changelog.ID]bool
 

@@ -32,6 +32,10 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) ([]changel
 		nd.meddle = false
 		nd.clientAtRandom()
 	}
+	if fn := nd.between; fn != nil {
+		nd.between = nil
+		fn()
+	}
 	f := nd.next
 	nd.next = noFault
 	made := writes
