@@ -76,6 +76,7 @@ func (s *State) mergeEntry(f *entry, found idSet) {
 		}
 	}
 	s.reviewOthers(others)
+	s.expect(f.id)
 }
 
 // shapes reports whether the facts of f may change more than the values of its

@@ -58,11 +58,13 @@ func (s *State) merge(c *changelog.Change) ([]ID, error) {
 	if !before.node.known || s.alters(c) {
 		touched := s.mergeShape(e, c.CSN, before)
 		s.reviewOthers(others)
+		s.expect(c.ID)
 		return touched, nil
 	}
 	s.save(e)
 	s.review(e)
 	s.reviewOthers(others)
+	s.expect(c.ID)
 	if !e.node.placed {
 		return nil, nil
 	}

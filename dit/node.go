@@ -60,6 +60,8 @@ const (
 	keyRefer   = 'R' // digest of name, id: an entry that was ever given the name as a value
 	keyPair    = 'p' // id, id: the first was ever given the name under which the second was deleted
 	keyUnique  = 'u' // attribute, normal form, id: an entry that was ever given the value, which is to be unique
+	keyDue     = 'f' // id: when to see what of it can be forgotten
+	keyQueue   = 'F' // time, id: the same, by time
 	keyTotals  = 't' // digest and counts
 	keyKinds   = 'c' // how many records there are of each kind
 )

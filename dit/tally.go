@@ -79,9 +79,8 @@ func fateOf(a *attribute, g valueGroup) (fate, bool) {
 	if f.add == nil {
 		return fate{}, false
 	}
-	if killer := newest(a.clear, del); f.add.before(killer) {
-		f.killer = killer
-	}
+	f.kill(a.clear)
+	f.kill(del)
 	f.shown = f.killer == nil
 	return f, true
 }

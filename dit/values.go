@@ -36,6 +36,8 @@ type fate struct {
 	add *stamp
 	// killer is the newest of what removed the value since, nil when nothing did.
 	killer *stamp
+	// died is the oldest of what removed the value since: when it was lost.
+	died *stamp
 	// outdone is the addition of the value that takes the only place there is.
 	outdone *stamp
 	shown   bool
@@ -178,9 +180,9 @@ func (s *State) decide(a *aspect, fates []fate, e *entry, g attributeGroup, n *n
 			continue
 		}
 		f := fate{norm: v.norm, raw: v.raw, name: v.name, add: v.add}
-		if killer := newest(clear, v.del, n.killer(g.name, v.norm)); v.add.before(killer) {
-			f.killer = killer
-		}
+		f.kill(clear)
+		f.kill(v.del)
+		f.kill(n.killer(g.name, v.norm))
 		f.shown = f.killer == nil
 		fates = append(fates, f)
 	}
@@ -192,6 +194,17 @@ func (s *State) decide(a *aspect, fates []fate, e *entry, g attributeGroup, n *n
 		a.single()
 	}
 	return fates
+}
+
+// kill notes what may have removed the value.
+func (f *fate) kill(by *stamp) {
+	if !f.add.before(by) {
+		return
+	}
+	f.killer = newest(f.killer, by)
+	if f.died == nil || by.before(f.died) {
+		f.died = by
+	}
 }
 
 // candidate is a value with its newest addition and removal.
@@ -276,7 +289,7 @@ func (s *State) repair(c *content, name string) {
 	}
 	last := -1
 	for i, f := range a.values {
-		if f.killer != nil && (last < 0 || !f.killer.before(a.values[last].killer)) {
+		if f.killer != nil && (last < 0 || !f.died.before(a.values[last].died)) {
 			last = i
 		}
 	}

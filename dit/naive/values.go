@@ -15,6 +15,7 @@ type outcome struct {
 	norm, raw, name string
 	add, del        *changelog.Change
 	killer, outdone *changelog.Change
+	died            *changelog.Change // the first of its killers
 	alive, naming   bool
 	repaired        bool
 }
@@ -74,6 +75,9 @@ func (n *Model) value(e *plain, attr string) outcomes {
 		}
 		for _, c := range []*changelog.Change{clear, v.del, n.renamedAway(e, attr, v.norm)} {
 			if before(v.add, c) {
+				if v.died == nil || before(c, v.died) {
+					v.died = c
+				}
 				v.killer = after(v.killer, c)
 			}
 		}
@@ -209,7 +213,7 @@ func repair(values outcomes) {
 	}
 	last := -1
 	for i, v := range values {
-		if last < 0 || !before(v.killer, values[last].killer) {
+		if last < 0 || !before(v.died, values[last].died) {
 			last = i
 		}
 	}

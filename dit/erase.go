@@ -1,0 +1,140 @@
+package dit
+
+import (
+	"slices"
+
+	"ldapsync/changelog"
+)
+
+// erasable reports whether a deleted entry can be forgotten altogether: it was
+// deleted long ago, nothing is or was below it, and no record needs it.
+func (s *State) erasable(e *entry, f Forgetting) bool {
+	if e.node.placed || e.deleted.csn.Time >= f.cutoff(f.Tombstones) || s.named(e.id) || len(e.edges) > 1 {
+		return false
+	}
+	stable := true
+	note := func(at *stamp) { stable = stable && f.stable(at) }
+	e.eachStamp(note)
+	for _, a := range e.attrs {
+		if a.spill != nil {
+			s.eachGroup(e, a, func(_ string, _ bool, values []value) {
+				for _, v := range values {
+					note(v.add)
+					note(v.del)
+				}
+			})
+		}
+	}
+	if !stable {
+		return false
+	}
+	fresh := func(r Record) bool { return r.Time().Time >= f.cutoff(f.Records) }
+	if slices.ContainsFunc(s.records(e), fresh) {
+		return false
+	}
+	return !slices.ContainsFunc(s.referrers(e), func(id ID) bool {
+		other := s.load(id)
+		return other != nil && slices.ContainsFunc(s.records(other), func(r Record) bool {
+			return r.Kind == DanglingReference && r.Winner == e.id && fresh(r)
+		})
+	})
+}
+
+// referrers returns the entries that were ever given the name under which e was
+// deleted.
+func (s *State) referrers(e *entry) []ID {
+	norm, ok := s.normalName(e.lastDN)
+	if !ok {
+		return nil
+	}
+	return s.idsAt(digestKey(keyRefer, digestOfName(norm)))
+}
+
+// erase forgets a deleted entry.
+func (s *State) erase(e *entry) {
+	for _, prefix := range s.journalPrefixes(e) {
+		s.list(e, prefix, nil)
+	}
+	referrers := s.referrers(e)
+	s.unbury(e)
+	s.unpoint(&entry{id: e.id}, s.pointers(e))
+	for _, k := range s.indexKeys(e) {
+		s.delete(k)
+	}
+	t := s.total()
+	for _, a := range e.attrs {
+		if a.spill == nil {
+			continue
+		}
+		s.eachGroup(e, a, func(_ string, _ bool, values []value) {
+			for _, v := range values {
+				t.sum.sub(digestOf(e.id[:], []byte(a.name), v.append(nil)))
+			}
+		})
+		s.deleteAll(valuePrefix(e.id, a.name))
+		s.setKey(appendKeyText(idKey(keySpill, e.id), a.name), false)
+	}
+	key := idKey(keyEntry, e.id)
+	if record := s.kv.Get(key); record != nil {
+		t.sum.sub(digestOf(e.id[:], record[nodeSize:]))
+		t.count(e.node, -1)
+	}
+	s.delete(key)
+	s.setKey(idKey(keyGap, e.id), false)
+	s.forgetFamilies()
+	s.reviewOthers(referrers)
+}
+
+// forgetMoves drops up to max moves, oldest first, as far as they are stable. A
+// move that is in force makes those of its entry before it needless: the entry
+// is below that parent from the beginning, as far as anything still to come can
+// tell. It returns how many there were.
+func (s *State) forgetMoves(f Forgetting, max int) (n int) {
+	for ; n < max; n++ {
+		m, found := s.oldestMove()
+		if !found || !m.at.Before(f.Before) || !s.forgetMove(m, f) {
+			break
+		}
+	}
+	return n
+}
+
+func (s *State) oldestMove() (m move, found bool) {
+	s.kv.Scan([]byte{keyMove}, nil, func(k, v []byte) bool {
+		at, err := changelog.CSNFromKey(k[1 : len(k)-len(ID{})])
+		if err != nil || len(v) != 1+len(ID{}) {
+			s.damaged("move")
+			return false
+		}
+		m, found = move{at: at, id: lastID(k), skipped: v[0] == 1}, true
+		return false
+	})
+	return m, found
+}
+
+// forgetMove drops one move, the oldest of all; false when it has to stay.
+func (s *State) forgetMove(m move, f Forgetting) bool {
+	e := s.load(m.id)
+	if e == nil {
+		return false
+	}
+	i := slices.IndexFunc(e.edges, func(g edge) bool { return g.at.csn == m.at })
+	if i != 1 || !f.stable(e.edges[0].at) || !f.stable(e.edges[1].at) {
+		return false
+	}
+	now := e.clone()
+	if m.skipped || e.edges[0].parent == e.edges[1].parent {
+		now.edges = slices.Delete(now.edges, 1, 2)
+	} else {
+		now.edges = now.edges[1:]
+	}
+	t := &trimming{state: s, f: f, old: e}
+	if e.created != nil && !t.same(now) {
+		return false
+	}
+	s.delete(m.key())
+	s.reword(e, now)
+	s.review(now)
+	s.expect(e.id)
+	return true
+}
