@@ -40,6 +40,30 @@ func (s *State) erasable(e *entry, f Forgetting) bool {
 	})
 }
 
+// doomed reports whether an erasable entry has been so since a time from which
+// everybody knows all that was stored here then: nobody shows it any more, so
+// nobody will write to it or below it. Otherwise the time begins now, unless it
+// has begun.
+func (s *State) doomed(e *entry, f Forgetting) bool {
+	key := idKey(keyDoomed, e.id)
+	since := s.kv.Get(key)
+	if since == nil {
+		s.put(key, append(f.Newest.AppendKey(nil), packSeen(f.Stored)...))
+		return false
+	}
+	newest, err := changelog.CSNFromKey(since[:min(len(since), changelog.CSNKeySize)])
+	if err != nil {
+		s.fail(err)
+		return false
+	}
+	all := newest.Before(f.Before)
+	stored := &stamp{seen: string(since[changelog.CSNKeySize:])}
+	stored.eachSeen(func(sid changelog.SID, seq uint64) {
+		all = all && f.Stable(changelog.CSN{SID: sid}, seq)
+	})
+	return all
+}
+
 // referrers returns the entries that were ever given the name under which e was
 // deleted.
 func (s *State) referrers(e *entry) []ID {
@@ -81,6 +105,7 @@ func (s *State) erase(e *entry) {
 	}
 	s.delete(key)
 	s.setKey(idKey(keyGap, e.id), false)
+	s.setKey(idKey(keyDoomed, e.id), false)
 	s.forgetFamilies()
 	s.reviewOthers(referrers)
 }

@@ -16,6 +16,10 @@ type Forgetting struct {
 	// Before is the CSN that every stable change is before, and every change
 	// still to come is not. Ages are counted back from it.
 	Before changelog.CSN
+	// Stored is what the state has been given of every server, Newest the newest
+	// CSN of that.
+	Stored changelog.Seqs
+	Newest changelog.CSN
 	// Tombstones is how old a deletion has to be before its entry is forgotten,
 	// Records how old what a record of the journal tells of, unless it is settled.
 	Tombstones, Records time.Duration
@@ -58,8 +62,11 @@ func (s *State) forget(e *entry, f Forgetting) (next int64) {
 		return f.Before.Time + retry.Microseconds()
 	}
 	if !e.node.live && s.erasable(e, f) {
-		s.erase(e)
-		return 0
+		if s.doomed(e, f) {
+			s.erase(e)
+			return 0
+		}
+		return f.Newest.Time
 	}
 	t := &trimming{state: s, f: f, old: e}
 	t.run()
@@ -98,9 +105,10 @@ func (s *State) plain(e *entry) bool {
 	return plain && len(e.settled) == 0
 }
 
-// expect notes that something of an entry may come to be forgotten. When, Forget
-// finds out: the note itself must follow from the facts alone.
+// expect notes that something of an entry may come to be forgotten; when, Forget
+// finds out. Two states with the same facts may differ in it.
 func (s *State) expect(id ID) {
+	s.setKey(idKey(keyDoomed, id), false)
 	if e := s.peek(id); e != nil && !s.plain(e) && s.kv.Get(idKey(keyDue, id)) == nil {
 		s.schedule(id, 0)
 	}

@@ -50,6 +50,8 @@ func (w *forgetful) stable(i int) dit.Forgetting {
 	return dit.Forgetting{
 		Stable:  func(csn changelog.CSN, seq uint64) bool { return csn.Time < before && seq <= least[csn.SID] },
 		Before:  changelog.CSN{Time: before},
+		Stored:  r.seen,
+		Newest:  changelog.CSN{Time: r.last},
 		Records: w.records,
 	}
 }

@@ -62,6 +62,7 @@ const (
 	keyUnique  = 'u' // attribute, normal form, id: an entry that was ever given the value, which is to be unique
 	keyDue     = 'f' // id: when to see what of it can be forgotten
 	keyQueue   = 'F' // time, id: the same, by time
+	keyDoomed  = 'U' // id: a deleted entry and what was stored when it was found to be needed by nothing
 	keyTotals  = 't' // digest and counts
 	keyKinds   = 'c' // how many records there are of each kind
 )

@@ -138,6 +138,7 @@ func (s *State) settle(id ID) {
 		}
 		before := s.shape(e)
 		e.node.placed = !e.node.placed
+		s.setKey(idKey(keyDoomed, e.id), false)
 		s.save(e)
 		s.reindex(before.keys, s.indexKeys(e))
 		s.forgetFamilies()
