@@ -44,6 +44,8 @@ func (r Rules) Apart() Rules {
 type attrRule struct {
 	// name is the canonical description, base that without options.
 	name, base string
+	// normalise returns the normal form of a value.
+	normalise func(string) string
 	// register says that all values change together, see Rules.isRegister.
 	single, register bool
 	// operational is set for those of operationalName.
@@ -67,6 +69,7 @@ func (m *memo) attr(desc string) *attrRule {
 		return r
 	}
 	r := &attrRule{name: m.schema.Canonical(desc)}
+	r.normalise = m.schema.Normaliser(r.name)
 	plain, _, _ := strings.Cut(r.name, ";")
 	r.base = m.schema.Canonical(plain)
 	r.single = m.schema.SingleValue(r.name)

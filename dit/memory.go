@@ -3,7 +3,6 @@ package dit
 import (
 	"bytes"
 	"slices"
-	"sort"
 )
 
 // blockSize is the greatest number of keys of one block of a Memory.
@@ -43,13 +42,31 @@ func (m *Memory) Len() int { return m.size }
 
 // find returns the block and the position in it where key is or belongs.
 func (m *Memory) find(key []byte) (b, i int, found bool) {
-	b = sort.Search(len(m.blocks), func(i int) bool { return bytes.Compare(m.blocks[i].keys[0], key) > 0 }) - 1
-	if b < 0 {
+	low, high := 0, len(m.blocks)
+	for low < high {
+		if mid := int(uint(low+high) >> 1); bytes.Compare(m.blocks[mid].keys[0], key) > 0 {
+			high = mid
+		} else {
+			low = mid + 1
+		}
+	}
+	if low == 0 {
 		return 0, 0, false
 	}
+	b = low - 1
 	keys := m.blocks[b].keys
-	i = sort.Search(len(keys), func(i int) bool { return bytes.Compare(keys[i], key) >= 0 })
-	return b, i, i < len(keys) && bytes.Equal(keys[i], key)
+	for low, high = 0, len(keys); low < high; {
+		mid := int(uint(low+high) >> 1)
+		switch bytes.Compare(keys[mid], key) {
+		case 0:
+			return b, mid, true
+		case 1:
+			high = mid
+		default:
+			low = mid + 1
+		}
+	}
+	return b, low, false
 }
 
 // own returns block b, first copied when another Memory holds it too.

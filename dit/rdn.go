@@ -101,8 +101,8 @@ func (s *State) rdnForm(text string) *rdnForm {
 func (s *State) namingValues(rdn dn.RDN) []namingValue {
 	out := make([]namingValue, len(rdn))
 	for i, a := range rdn {
-		attr := s.canonical(a.Attr)
-		out[i] = namingValue{attr: attr, spelt: a.Attr, norm: s.rules.Schema.Normalise(attr, a.Value), raw: a.Value}
+		rule := s.memo.attr(a.Attr)
+		out[i] = namingValue{attr: rule.name, spelt: a.Attr, norm: rule.normalise(a.Value), raw: a.Value}
 	}
 	return out
 }

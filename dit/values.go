@@ -165,7 +165,7 @@ func (s *State) decide(a *aspect, fates []fate, e *entry, g attributeGroup, n *n
 	plain := rule.operational && !g.naming && len(n.left) == 0
 	for _, attr := range g.spelt {
 		clear = newest(clear, attr.clear)
-		all = s.candidates(all, e, attr, rule.name, plain)
+		all = s.candidates(all, e, attr, rule, plain)
 	}
 	s.spare = all
 	all = joinCandidates(all)
@@ -215,14 +215,14 @@ type candidate struct {
 
 // candidates appends the values of an attribute. Plain ones are as good as their
 // normal forms: of operational attributes there is one.
-func (s *State) candidates(all []candidate, e *entry, a *attribute, canonical string, plain bool) []candidate {
+func (s *State) candidates(all []candidate, e *entry, a *attribute, rule *attrRule, plain bool) []candidate {
 	if a.spill != nil {
-		return s.spilledCandidates(all, e, a, canonical)
+		return s.spilledCandidates(all, e, a, rule.name)
 	}
 	for _, v := range a.values {
 		norm := v.raw
 		if !plain {
-			norm = s.rules.Schema.Normalise(canonical, v.raw)
+			norm = rule.normalise(v.raw)
 		}
 		all = append(all, candidate{norm, v.raw, a.name, v.add, v.del})
 	}

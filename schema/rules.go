@@ -72,6 +72,15 @@ func (s *Schema) Normalise(attr, value string) string {
 	return names{schema: s}.Normalise(attr, value)
 }
 
+// Normaliser returns what Normalise does to the values of attr.
+func (s *Schema) Normaliser(attr string) func(value string) string {
+	t := s.Attribute(attr)
+	if t == nil || t.normal == nil {
+		return func(value string) string { return value }
+	}
+	return func(value string) string { return t.normal(names{schema: s}, value) }
+}
+
 // names normalises the names inside a value: depth counts how many DNs stand
 // around it, each the value of an attribute in the next.
 type names struct {
