@@ -15,6 +15,10 @@ type Base struct {
 	Seqs changelog.Seqs
 	// Selves are the sids of its earlier selves.
 	Selves []changelog.SID
+	// Doubt says that the directory may have been restored from a backup that is
+	// older than the base: what it lacks was not removed there by a client, and
+	// what is known to be older not brought back.
+	Doubt bool
 }
 
 // Held is one entry as a directory holds it.
@@ -28,7 +32,8 @@ type Held struct {
 // it holds now, as far as the facts can tell.
 type Past struct {
 	Held
-	// Seen is the base of this entry: what its directory's state contains.
+	// Seen is the base of this entry: what its directory's state contains; nothing
+	// in doubt.
 	Seen changelog.Seqs
 	// Newest is the newest CSN within it.
 	Newest changelog.CSN
@@ -108,6 +113,9 @@ func (s *State) Past(id ID, base Base, now Held) (*Past, error) {
 	}
 	h := s.hindsight(e, base)
 	p := &Past{Held: now, Seen: h.seen, Newest: h.newest, Buried: !e.node.live && h.covers(e.deleted)}
+	if base.Doubt {
+		p.Seen = changelog.Seqs{}
+	}
 	named, placed := h.name(p, now), h.place(p, now)
 	h.attributes(p, now, named || placed)
 	if err := s.caught(); err != nil {
@@ -123,10 +131,11 @@ type hindsight struct {
 	seen     changelog.Seqs
 	newest   changelog.CSN
 	complete bool
+	doubt    bool
 }
 
 func (s *State) hindsight(e *entry, base Base) *hindsight {
-	h := &hindsight{State: s, entry: e, seen: maps.Clone(base.Seqs), complete: true}
+	h := &hindsight{State: s, entry: e, seen: maps.Clone(base.Seqs), complete: true, doubt: base.Doubt}
 	if h.seen == nil {
 		h.seen = changelog.Seqs{}
 	}
@@ -187,6 +196,9 @@ func (h *hindsight) name(p *Past, now Held) (local bool) {
 	if plain.Equal(current, h.rules.Schema) || h.isRoot(h.entry) {
 		return false
 	}
+	if h.doubt && slices.ContainsFunc(h.entry.names, func(n naming) bool { return plain.Equal(h.parseRDN(n.rdn), h.rules.Schema) }) {
+		return false
+	}
 	for _, n := range slices.Backward(h.entry.names) {
 		if !h.covers(n.at) {
 			continue
@@ -210,7 +222,7 @@ func (h *hindsight) place(p *Past, now Held) (local bool) {
 	here := func(parent ID) bool {
 		return now.Parent == parent || now.Parent == h.family(parent).display || h.wereOne(now.Parent, parent)
 	}
-	if here(h.entry.node.parent) {
+	if here(h.entry.node.parent) || h.doubt && slices.ContainsFunc(h.entry.edges, func(g edge) bool { return here(g.parent) }) {
 		return false
 	}
 	for i, g := range slices.Backward(h.entry.edges) {
@@ -332,8 +344,9 @@ func (h *hindsight) before(a *aspect, is *state) (was Attribute, news bool) {
 			strange--
 		}
 		switch {
-		case here && shown && (a.repaired || !h.covers(f.add)), here && !shown && (ended == nil || !h.covers(ended)):
+		case here && h.doubt, here && shown && (a.repaired || !h.covers(f.add)), here && !shown && (ended == nil || !h.covers(ended)):
 			was.Values = append(was.Values, raw)
+		case h.doubt:
 		case shown && !a.repaired && h.covers(f.add):
 			was.Values = append(was.Values, f.raw)
 		case !here && !shown && h.covers(f.add) && !h.covers(ended):

@@ -27,6 +27,9 @@ type capture struct {
 	// horizon is the newest entryCSN that a suspect refresh has found where it was
 	// known to be: what is not newer was there when the backup was made.
 	horizon changelog.CSN
+	// limit is what the store remembers as Limit: what is newer was written after
+	// the backup was restored.
+	limit changelog.CSN
 }
 
 // report handles the next events in order. RefreshBegin and RefreshEnd come
@@ -41,7 +44,7 @@ func (c *capture) report(ctx context.Context, events []directory.Event) error {
 	case directory.RefreshBegin:
 		c.refreshing, c.resumed, c.horizon = true, first.Resumed, changelog.CSN{}
 		c.r.live.Store(false)
-		return c.beginRefresh()
+		return errors.Join(c.beginRefresh(), c.setLimit())
 	case directory.RefreshEnd:
 		return c.endRefresh(ctx, first)
 	}
@@ -174,7 +177,7 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name d
 	if old != nil && !old.CSN.IsZero() {
 		switch order := e.CSN.Compare(old.CSN); {
 		case order == 0 && !old.Loose && w.same(old, now):
-			if old.Confirmed && c.horizon.Before(old.CSN) {
+			if old.Confirmed && c.horizon.Before(old.CSN) && !c.limit.Before(old.CSN) {
 				c.horizon = old.CSN
 			}
 			return w.confirm(old)
@@ -405,7 +408,7 @@ func (c *capture) endRefresh(ctx context.Context, end directory.Event) error {
 	}
 	return c.r.update(func(w *work) error {
 		if len(end.Cookie) > 0 {
-			return w.SetCookie(end.Cookie)
+			return errors.Join(w.SetLimit(changelog.CSN{}), w.SetCookie(end.Cookie))
 		}
 		return nil
 	})

@@ -113,7 +113,14 @@ func (w *work) readopt(now *store.Image) error {
 	if err != nil {
 		return err
 	}
-	past, err := w.dit.Past(now.ID, baseOf(w.r.Identity().Return), dit.Held{Parent: now.Parent, RDN: rdn, Attrs: toDIT(now.Attrs)})
+	ret := w.r.Identity().Return
+	base := baseOf(ret)
+	_, newest, err := w.dit.Within(now.ID, base)
+	if err != nil {
+		return err
+	}
+	base.Doubt = ret.Horizon.Before(newest)
+	past, err := w.dit.Past(now.ID, base, dit.Held{Parent: now.Parent, RDN: rdn, Attrs: toDIT(now.Attrs)})
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,15 @@ func (r *Replica) BeginCapture() (c *Capture, cookie []byte, err error) {
 	if cookie, err = r.cookie(); err != nil {
 		return nil, nil, &storeError{err}
 	}
-	return &Capture{r: r, c: capture{r: r, given: len(cookie) > 0}}, cookie, nil
+	var limit changelog.CSN
+	err = r.cfg.Store.View(func(t *store.Tx) (err error) {
+		limit, err = t.Limit()
+		return err
+	})
+	if err != nil {
+		return nil, nil, &storeError{err}
+	}
+	return &Capture{r: r, c: capture{r: r, given: len(cookie) > 0 || !limit.IsZero(), limit: limit}}, cookie, nil
 }
 
 // Step captures the next reports of the directory, those between a refresh's

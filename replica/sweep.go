@@ -75,6 +75,31 @@ func (c *capture) sweepUnseen(ctx context.Context, ids []changelog.ID) error {
 // suspect reports whether the directory may have gone back to an older state.
 func (c *capture) suspect() bool { return c.given && !c.resumed && (c.refreshing || c.ending) }
 
+// setLimit notes, where a suspect refresh begins, the newest entryCSN that is
+// known, unless an earlier one that did not come to its end has.
+func (c *capture) setLimit() error {
+	if !c.suspect() || !c.limit.IsZero() {
+		return nil
+	}
+	var after changelog.ID
+	for done := false; !done; {
+		err := c.r.view(func(w *work) error {
+			images, err := w.Images(after, 500)
+			done = len(images) == 0
+			for _, m := range images {
+				if after = m.ID; c.limit.Before(m.CSN) {
+					c.limit = m.CSN
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return c.r.update(func(w *work) error { return w.SetLimit(c.limit) })
+}
+
 // rolledBack takes over the state of an entry that is older than what the
 // directory had before: it was restored from a backup. The view is written
 // over it again; nothing of it is a change.

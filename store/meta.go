@@ -73,6 +73,7 @@ var (
 	keyPublished = []byte("published")
 	keyClock     = []byte("clock")
 	keyFault     = []byte("fault")
+	keyLimit     = []byte("limit")
 )
 
 // Identity returns whose file this is; the zero value for a new file.
@@ -93,6 +94,24 @@ func (t *Tx) SetCookie(cookie []byte) error {
 		return t.bucket(bucketMeta).Delete(keyCookie)
 	}
 	return t.bucket(bucketMeta).Put(keyCookie, cookie)
+}
+
+// Limit returns the newest entryCSN that was known when a refresh began that
+// could not be resumed, as long as none has been completed since; zero else.
+func (t *Tx) Limit() (changelog.CSN, error) {
+	raw := t.bucket(bucketMeta).Get(keyLimit)
+	if raw == nil {
+		return changelog.CSN{}, nil
+	}
+	return changelog.CSNFromKey(raw)
+}
+
+// SetLimit stores what Limit returns; zero removes it.
+func (t *Tx) SetLimit(c changelog.CSN) error {
+	if c.IsZero() {
+		return t.bucket(bucketMeta).Delete(keyLimit)
+	}
+	return t.bucket(bucketMeta).Put(keyLimit, c.AppendKey(nil))
 }
 
 // Published returns the last of our own sequence numbers that the XMPP server
