@@ -30,7 +30,9 @@ type node struct {
 	// number is the sid as last seen, installs counts the state files begun,
 	// backup is an old copy of one. Lost says that the present one is not the
 	// one that saw all that clients did: then they are not watched any more.
-	number   changelog.SID
+	number changelog.SID
+	// wants is the number it is configured to have.
+	wants    changelog.SID
 	installs int
 	lost     bool
 	backup   *store.Memory
@@ -98,7 +100,7 @@ var (
 
 // newNode returns a server with an empty disk and directory, to be started.
 func newNode(w *world, i int) *node {
-	nd := &node{w: w, i: i, name: fmt.Sprintf("n%d@x/ldapsync", i+1), role: roles.Master, rules: standardRules.Apart(), vector: changelog.Vector{}}
+	nd := &node{w: w, i: i, name: fmt.Sprintf("n%d@x/ldapsync", i+1), role: roles.Master, wants: changelog.SID(i + 1), rules: standardRules.Apart(), vector: changelog.Vector{}}
 	nd.own(store.NewMemory(), memory.New(suffix, standard, nd.time, nd.newID))
 	return nd
 }
@@ -194,13 +196,13 @@ func (nd *node) open() error {
 	nd.shown = map[int]replica.Peer{}
 	nd.rep, err = replica.New(ctx, replica.Config{
 		Suffix: suffix, Store: nd.store, Directory: (*server)(nd), Network: (*network)(nd),
-		Rules: nd.rulesOf, Keep: nd.keep, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
+		Rules: nd.rulesOf, Keep: nd.keep, Unseen: nd.unseen, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
 	})
 	if err != nil {
 		return err
 	}
 	if !nd.lost {
-		if err := nd.rep.TakeSID(changelog.SID(nd.i + 1)); err != nil {
+		if err := nd.rep.TakeSID(nd.wants); err != nil {
 			return err
 		}
 	}
@@ -219,6 +221,14 @@ func (nd *node) keep(rec *ldif.Record) error {
 	}
 	nd.kept = append(nd.kept, rec)
 	return nil
+}
+
+// unseen implements replica.Config.Unseen.
+func (nd *node) unseen(write func(out func(*ldif.Record) error) error) (string, error) {
+	if nd.dead {
+		return "", errDied
+	}
+	return "unseen.ldif", write(nd.keep)
 }
 
 // kill ends the process without warning.
@@ -409,7 +419,7 @@ func (nd *node) show() {
 	}
 	nd.check("peers", nd.rep.SetPeers(peers))
 	if !nd.dead && len(peers) > 0 && nd.rep.Identity().SID == 0 {
-		nd.check("sid", nd.rep.TakeSID(changelog.SID(nd.i+1)))
+		nd.check("sid", nd.rep.TakeSID(nd.wants))
 	}
 	nd.reap()
 }

@@ -166,6 +166,11 @@ func (n *network) Pull(_ context.Context, address string, have changelog.Seqs) (
 		if o.rep == nil || nd.w.cut[nd.i][o.i] || nd.w.cut[o.i][nd.i] {
 			return nil, false, replica.ErrOffline
 		}
+		if at, err := o.rep.RemovedAt(nd.name); err != nil {
+			return nil, false, err
+		} else if !at.IsZero() {
+			return nil, false, &replica.RemovedError{CSN: at}
+		}
 		changes, more, err := o.rep.Serve(have, 0)
 		if err == nil && nd.w.faulty() && len(changes) > 1 && nd.w.oneIn(4) {
 			changes, more = changes[:1+nd.w.rng.IntN(len(changes)-1)], true

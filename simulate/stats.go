@@ -90,7 +90,7 @@ func sum[K comparable](a, b map[K]int) map[K]int {
 // kinds are those of records that histories have to reach.
 var kinds = []dit.Kind{
 	dit.ValueSuperseded, dit.RenameSuperseded, dit.MoveSuperseded, dit.MoveSkipped, dit.ChangeOnDeleted,
-	dit.DeleteSuperseded, dit.NameConflict, dit.GlueShown, dit.MustRepaired, dit.HiddenNoClass,
+	dit.DeleteSuperseded, dit.NameConflict, dit.GlueShown, dit.MustRepaired, dit.HiddenNoClass, dit.DanglingReference,
 }
 
 // Uncovered returns the kinds of records and the rules that were reached too
