@@ -25,6 +25,7 @@ func (t *trimming) run() {
 	t.names()
 	t.values()
 	t.lives()
+	t.settled()
 	if !t.same(t.now) {
 		t.kept = true
 		t.now = t.old.clone()
@@ -245,6 +246,21 @@ func (t *trimming) lives() {
 	case e.deleted != nil:
 		e.undeleted = nil
 	}
+}
+
+// settled drops what says of records that are gone and long past that they were
+// dropped.
+func (t *trimming) settled() {
+	s, e := t.state, t.now
+	if len(e.settled) == 0 || t.unstable() != nil {
+		return
+	}
+	told := map[recordKey]bool{}
+	for _, r := range append(s.decisions(e), s.outward(e)...) {
+		told[r.key()] = true
+	}
+	old := t.f.cutoff(t.f.Records)
+	e.settled = slices.DeleteFunc(e.settled, func(d settled) bool { return !told[d.key] && d.at.Time < old })
 }
 
 // unseen returns e without what the authors of its changes had seen, where all of
