@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -293,7 +294,7 @@ func (w *work) putAndSettle(m *store.Image) error {
 // base decides what a reported state is to be compared with: the image, or,
 // where the answer to our last write never came, the state that the write was to
 // leave. That we wrote last is certain where the entry says so, and where it is
-// there without having been; else it is whichever the report is closer to.
+// there without having been; else by the signs.
 func (w *work) base(old, now *store.Image, e *directory.Entry) (*store.Image, error) {
 	old = w.placed(old, now, e)
 	in, err := w.Intent(now.ID)
@@ -322,7 +323,39 @@ func (w *work) wasMade(old, wrote, now *store.Image, e *directory.Entry) bool {
 	case w.same(old, now):
 		return false
 	}
-	return w.same(wrote, now) || w.distance(wrote, now) < w.distance(old, now)
+	made, not := w.signs(old, wrote, now)
+	return w.same(wrote, now) || made > 3*not
+}
+
+// signs counts what speaks for and against a write that was to turn old into
+// wrote: every value, name and place that it was to change. Few against many is
+// a client that took something back; else the write is taken for not made, since
+// what it was to do is then recorded once more, and never undone.
+func (w *work) signs(old, wrote, now *store.Image) (made, not int) {
+	count := func(differ, as, still bool) {
+		switch {
+		case differ && as:
+			made++
+		case differ && still:
+			not++
+		}
+	}
+	count(wrote.Parent != old.Parent, now.Parent == wrote.Parent, now.Parent == old.Parent)
+	count(wrote.RDNKey != old.RDNKey, now.RDNKey == wrote.RDNKey, now.RDNKey == old.RDNKey)
+	was, is, got := w.byKey(w.withoutStamps(old.Attrs)), w.byKey(w.withoutStamps(wrote.Attrs)), w.byKey(w.withoutStamps(now.Attrs))
+	for name, values := range is {
+		for _, v := range values {
+			there := slices.Contains(got[name], v)
+			count(!slices.Contains(was[name], v), there, !there)
+		}
+	}
+	for name, values := range was {
+		for _, v := range values {
+			there := slices.Contains(got[name], v)
+			count(!slices.Contains(is[name], v), !there, there)
+		}
+	}
+	return made, not
 }
 
 // distance counts the modifications that lead from one image to another, but for

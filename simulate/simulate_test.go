@@ -102,7 +102,8 @@ func TestOldFaults(t *testing.T) {
 		profile simulate.Profile
 		seed    uint64
 	}{
-		{"names", 3}, {"names", 438}, {"names", 1163}, {"mixed", 25}, {"mixed", 46379}, {"life", 229}, {"tree", 870}, {"tree", 7115}, {"mixed", 66254}, {"tree", 902910},
+		{"names", 3}, {"names", 438}, {"names", 1163}, {"mixed", 25}, {"mixed", 46379}, {"life", 229}, {"tree", 870}, {"tree", 7115}, {"mixed", 66254}, {"tree", 902910}, {"tree", 538232},
+		{"members", 2005492}, {"classes", 2003157}, {"classes", 2013490},
 	} {
 		if _, err := simulate.Run(simulate.Config{Seed: c.seed, Profile: c.profile, Steps: 60}); err != nil {
 			t.Errorf("%s/%d: %v", c.profile, c.seed, err)
