@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -242,36 +241,6 @@ func (w *work) takeOver(base, now *store.Image, own bool) error {
 	return w.putAndSettle(now)
 }
 
-// placed returns what we wrote, m, as it stands below the entry that now is
-// below, if it was our write that led there and not a client: a write cannot be
-// made to depend on whose name the superior's is. So it was if we wrote last.
-// Else it likely was if the superior has the name that we wrote and a client has
-// done something besides; a client that did nothing else has moved the entry.
-func (w *work) placed(m, now *store.Image, e *directory.Entry) *store.Image {
-	if m == nil || m.Gone || m.Below == "" || m.Parent == now.Parent {
-		return m
-	}
-	here := *m
-	here.Parent = now.Parent
-	switch {
-	case e.Own, !here.Loose && w.same(&here, now):
-		return &here
-	case w.isBelow(e.DN, m.Below) && w.distance(&here, now) > 0:
-		return &here
-	}
-	return m
-}
-
-// isBelow reports whether name is right below another.
-func (w *work) isBelow(name, superior string) bool {
-	n, err := dn.Parse(name)
-	if err != nil {
-		return false
-	}
-	s, err := dn.Parse(superior)
-	return err == nil && n.Parent().Key(w.rules.Schema) == s.Key(w.rules.Schema)
-}
-
 // tell notes where a report that is older than the image knows the entry.
 func (w *work) tell(m, told *store.Image) error {
 	if m.Told == nil && !m.Unreported {
@@ -289,87 +258,6 @@ func (w *work) putAndSettle(m *store.Image) error {
 		return err
 	}
 	return w.settle(m.ID, m)
-}
-
-// base decides what a reported state is to be compared with: the image, or,
-// where the answer to our last write never came, the state that the write was to
-// leave. That we wrote last is certain where the entry says so, and where it is
-// there without having been; else by the signs.
-func (w *work) base(old, now *store.Image, e *directory.Entry) (*store.Image, error) {
-	old = w.placed(old, now, e)
-	in, err := w.Intent(now.ID)
-	if err != nil || in == nil {
-		return old, err
-	}
-	if err := w.DropIntent(now.ID); err != nil {
-		return nil, err
-	}
-	if in.Image.Gone {
-		return old, nil
-	}
-	wrote := w.placed(&in.Image, now, e)
-	if !w.wasMade(old, wrote, now, e) {
-		return old, nil
-	}
-	return wrote, w.SetSeen(now.ID, in.Seen)
-}
-
-// wasMade decides whether a write that was to turn old into wrote came before
-// the report now.
-func (w *work) wasMade(old, wrote, now *store.Image, e *directory.Entry) bool {
-	switch {
-	case old == nil || old.Gone, e.Own && wrote.Loose, !wrote.Loose && w.same(wrote, now):
-		return true
-	case w.same(old, now):
-		return false
-	}
-	made, not := w.signs(old, wrote, now)
-	return w.same(wrote, now) || made > 3*not
-}
-
-// signs counts what speaks for and against a write that was to turn old into
-// wrote: every value, name and place that it was to change. Few against many is
-// a client that took something back; else the write is taken for not made, since
-// what it was to do is then recorded once more, and never undone.
-func (w *work) signs(old, wrote, now *store.Image) (made, not int) {
-	count := func(differ, as, still bool) {
-		switch {
-		case differ && as:
-			made++
-		case differ && still:
-			not++
-		}
-	}
-	count(wrote.Parent != old.Parent, now.Parent == wrote.Parent, now.Parent == old.Parent)
-	count(wrote.RDNKey != old.RDNKey, now.RDNKey == wrote.RDNKey, now.RDNKey == old.RDNKey)
-	was, is, got := w.byKey(w.withoutStamps(old.Attrs)), w.byKey(w.withoutStamps(wrote.Attrs)), w.byKey(w.withoutStamps(now.Attrs))
-	for name, values := range is {
-		for _, v := range values {
-			there := slices.Contains(got[name], v)
-			count(!slices.Contains(was[name], v), there, !there)
-		}
-	}
-	for name, values := range was {
-		for _, v := range values {
-			there := slices.Contains(got[name], v)
-			count(!slices.Contains(is[name], v), !there, there)
-		}
-	}
-	return made, not
-}
-
-// distance counts the modifications that lead from one image to another, but for
-// the stamps: a client that wrote last has left its own.
-func (w *work) distance(from, to *store.Image) int {
-	var attrs []directory.Attribute
-	n := 0
-	if from != nil && !from.Gone {
-		attrs = from.Attrs
-		if from.Parent != to.Parent || from.RDN != to.RDN {
-			n++
-		}
-	}
-	return n + len(w.rules.Diff(toDIT(w.withoutStamps(attrs)), toDIT(w.withoutStamps(to.Attrs))))
 }
 
 // gone handles the report that an entry was deleted.
