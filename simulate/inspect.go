@@ -47,7 +47,7 @@ func (w *world) inspect() {
 // of others.
 func (w *world) compare(nd *node, l *changelog.Log, v changelog.Vector, own bool) error {
 	for sid, old := range nd.vector {
-		if v[sid].Seq < old.Seq {
+		if v[sid].Seq < old.Seq && nd.joined {
 			fail("vector", "%s went back from %s to %s", nd.name, nd.vector, v)
 		}
 	}
@@ -59,6 +59,9 @@ func (w *world) compare(nd *node, l *changelog.Log, v changelog.Vector, own bool
 			c, err := l.Get(sid, seq)
 			if err != nil {
 				return err
+			}
+			if first := l.First(sid); c == nil && (first == 0 || seq < first) {
+				continue // trimmed, or the log began behind it
 			}
 			if c == nil {
 				fail("vector", "%s covers change %d/%d, which it does not hold", nd.name, sid, seq)

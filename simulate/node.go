@@ -196,7 +196,7 @@ func (nd *node) open() error {
 	nd.shown = map[int]replica.Peer{}
 	nd.rep, err = replica.New(ctx, replica.Config{
 		Suffix: suffix, Store: nd.store, Directory: (*server)(nd), Network: (*network)(nd),
-		Rules: nd.rulesOf, Keep: nd.keep, Unseen: nd.unseen, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
+		Rules: nd.rulesOf, Keep: nd.keep, Unseen: nd.unseen, KeepLog: 1, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
 	})
 	if err != nil {
 		return err
@@ -368,6 +368,19 @@ func (nd *node) stepApply() bool {
 	return more
 }
 
+// stepTrim lets the server remove from its log what every member has.
+func (nd *node) stepTrim() {
+	if nd.dead {
+		return
+	}
+	nd.w.inspect()
+	n, err := nd.rep.StepTrim()
+	if n > 0 {
+		nd.w.tracef("%d trims its log of %d changes", nd.i+1, n)
+	}
+	nd.check("trim", err)
+}
+
 // stepHeartbeat reports whether the server made a heartbeat.
 func (nd *node) stepHeartbeat() bool {
 	if nd.rep == nil || nd.dead || !nd.joined {
@@ -384,6 +397,7 @@ func (nd *node) stepTime() {
 		return
 	}
 	nd.check("time", nd.rep.StepTime())
+	nd.stepTrim()
 	nd.rep.StepSchema(ctx)
 	nd.reap()
 	if !nd.w.calm {
