@@ -86,7 +86,11 @@ func newTemplate(n int) *template {
 // copy makes the replicas of a template and starts them.
 func (w *world) copy(t *template) {
 	w.begin(len(t.nodes))
-	w.now, w.made = t.now, maps.Clone(t.made)
+	w.now = t.now
+	for key, m := range t.made {
+		own := *m
+		w.made[key] = &own
+	}
 	for i, from := range t.nodes {
 		nd := newNode(w, i)
 		nd.own(from.disk.Copy(), from.server.Copy(nd.time, nd.newID))
