@@ -19,8 +19,8 @@ import (
 type forgetful struct {
 	*world
 	records time.Duration
-	// forgot counts what was dropped, erased the entries.
-	forgot, erased int
+	// forgot counts how often something was dropped.
+	forgot int
 }
 
 // forever keeps every record.
