@@ -4,6 +4,7 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dit"
+	"ldapsync/dn"
 	"ldapsync/store"
 )
 
@@ -217,11 +218,13 @@ func (v *watched) leads(id changelog.ID, p *pending, changes []*changelog.Change
 // attempted notes what the replica is about to write.
 func (v *watched) attempted(writes []directory.Write) {
 	for _, w := range writes {
-		switch {
-		case w.Op == directory.Add:
-			v.below[w.ID] = mustDN(w.DN).Parent().Key(standard)
-		case w.NewSuperior != "":
-			v.below[w.ID] = mustDN(w.NewSuperior).Key(standard)
+		name, err := dn.Parse(w.NewSuperior)
+		if w.Op == directory.Add {
+			name, err = dn.Parse(w.DN)
+			name = name.Parent()
+		}
+		if err == nil && len(name) > 0 { // else the directory refuses it
+			v.below[w.ID] = name.Key(standard)
 		}
 	}
 }
