@@ -142,6 +142,15 @@ func (s *State) Deleted(base dn.DN, limit int, after string) (page []Tombstone, 
 	return page, next, s.caught()
 }
 
+// Death returns the newest deletion of an entry, zero when it was never deleted.
+func (s *State) Death(id ID) (changelog.CSN, error) {
+	var at changelog.CSN
+	if e := s.peek(id); e != nil && e.deleted != nil {
+		at = e.deleted.csn
+	}
+	return at, s.caught()
+}
+
 func (s *State) under(text string, base dn.DN) bool {
 	if base == nil {
 		return true

@@ -141,6 +141,8 @@ type Replica struct {
 	delayed atomic.Int32
 	// beatAt is when to think of a heartbeat again, in nanoseconds, 0 for now.
 	beatAt atomic.Int64
+	// forgotten is the time up to which all has been forgotten that can be.
+	forgotten atomic.Int64
 	// matched is what joining has found in the directory.
 	matched *matching
 	// greeted counts how often joining waited for others to know of us.

@@ -316,6 +316,18 @@ func (w *work) undelete(id changelog.ID, rename string) (string, error) {
 	case dit.Live:
 		return "", &RequestError{Text: id.String() + " is not deleted"}
 	}
+	death, err := w.dit.Death(id)
+	if err != nil {
+		return "", err
+	}
+	if gone, err := w.mayBeForgotten(death); err != nil {
+		return "", err
+	} else if gone {
+		return "", &RequestError{
+			Text:     "the entry was deleted so long ago that other servers may have forgotten it",
+			HintText: "add it anew",
+		}
+	}
 	name, _, err := w.dit.NameOf(id)
 	if err != nil {
 		return "", err

@@ -294,6 +294,9 @@ func (r *Replica) keepTime(ctx context.Context) error {
 			if err := r.trim(); err != nil {
 				r.log.Error("trim the log", "error", err)
 			}
+			if err := r.forget(); err != nil {
+				r.log.Error("forget", "error", err)
+			}
 		}
 	}
 	return nil

@@ -141,6 +141,19 @@ func (t *Tx) Due(until time.Time, max int) ([]*changelog.Change, error) {
 	return out, nil
 }
 
+// FirstPostponed returns the CSN of the oldest change postponed, zero for none.
+func (t *Tx) FirstPostponed() (changelog.CSN, error) {
+	k, _ := first(t.bucket(bucketFuture))
+	if k == nil {
+		return changelog.CSN{}, nil
+	}
+	csn, err := changelog.CSNFromKey(k)
+	if err != nil {
+		return csn, fmt.Errorf("read postponed change %x: damaged", k)
+	}
+	return csn, nil
+}
+
 // FutureCount returns the number of changes postponed.
 func (t *Tx) FutureCount() int { return t.count(bucketFuture) }
 
