@@ -76,6 +76,7 @@ func (s *State) referrers(e *entry) []ID {
 
 // erase forgets a deleted entry.
 func (s *State) erase(e *entry) {
+	s.dropped = true
 	for _, prefix := range s.journalPrefixes(e) {
 		s.list(e, prefix, nil)
 	}

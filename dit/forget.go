@@ -52,8 +52,27 @@ func (s *State) Forget(f Forgetting, limit int) (more bool, err error) {
 			s.schedule(id, max(next, f.Before.Time))
 		}
 	}
+	if s.dropped {
+		s.put([]byte{keyForgets}, binary.BigEndian.AppendUint64(nil, s.forgets()+1))
+		s.dropped = false
+	}
 	s.flush()
 	return moves == limit || len(due) == limit, s.caught()
+}
+
+// Forgets returns a number that grows whenever Forget drops something. Records
+// that Export returned before and after are not parts of one state.
+func (s *State) Forgets() (uint64, error) {
+	n := s.forgets()
+	return n, s.caught()
+}
+
+func (s *State) forgets() uint64 {
+	raw := s.kv.Get([]byte{keyForgets})
+	if len(raw) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(raw)
 }
 
 // forget drops what it can of e and returns when to try again, 0 for never.

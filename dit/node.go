@@ -63,6 +63,7 @@ const (
 	keyDue     = 'f' // id: when to see what of it can be forgotten
 	keyQueue   = 'F' // time, id: the same, by time
 	keyDoomed  = 'U' // id: a deleted entry and what was stored when it was found to be needed by nothing
+	keyForgets = 'G' // how often something was forgotten
 	keyTotals  = 't' // digest and counts
 	keyKinds   = 'c' // how many records there are of each kind
 )

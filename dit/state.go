@@ -28,6 +28,8 @@ type State struct {
 	scratch []byte
 	key     [1 + len(ID{})]byte
 	spare   []candidate
+	// dropped says that Forget has dropped something.
+	dropped bool
 	err     error
 }
 

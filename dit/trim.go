@@ -1,6 +1,7 @@
 package dit
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 )
@@ -267,7 +268,7 @@ func (t *trimming) settled() {
 // them are stable. Values that are compared with those of other entries keep it.
 func (t *trimming) unseen(e *entry) *entry {
 	c := e.clone()
-	if !e.node.live || t.unstable() != nil {
+	if !e.node.live || t.unstable() != nil || len(e.names) > 1 || len(e.edges) > 1 {
 		return c
 	}
 	s := t.state
@@ -349,6 +350,7 @@ func (s *State) unpoint(e *entry, before map[string]bool) {
 // reword stores what is left of an entry whose shape stays as it is.
 func (s *State) reword(old, now *entry) {
 	before := s.indexKeys(old)
+	s.dropped = s.dropped || !bytes.Equal(old.appendFacts(nil), now.appendFacts(nil))
 	if old.deleted != nil && now.deleted == nil {
 		s.unbury(old)
 	}

@@ -59,7 +59,7 @@ func (t *trimming) groups(a *attribute, name string, have tally) {
 			s.put(g.key, g.bytes())
 		}
 	}
-	total.dirty = true
+	total.dirty, s.dropped = true, true
 	s.put(appendKeyText(idKey(keySpill, t.old.id), a.name), have.bytes())
 }
 

@@ -23,7 +23,7 @@ const forgetBatch = 200
 // contains what came of them, so that they can make no difference any more. It
 // reports whether there may be more to drop now.
 func (r *Replica) StepForget() (more bool, err error) {
-	if !r.Identity().Joined || r.Fault() != "" {
+	if !r.Identity().Joined || r.Fault() != "" || r.serving() {
 		return false, nil
 	}
 	var news bool
@@ -95,4 +95,13 @@ func (r *Replica) forget() error {
 func (w *work) mayBeForgotten(deleted changelog.CSN) (bool, error) {
 	last, err := w.lastBeat()
 	return last != nil && deleted.Time < last.Time-tombAge.Microseconds(), err
+}
+
+// servingFor is how long after a page of a snapshot the next may be asked for; in
+// the meantime nothing is forgotten.
+const servingFor = 10 * time.Minute
+
+func (r *Replica) serving() bool {
+	since := r.cfg.Now().UnixNano() - r.servedAt.Load()
+	return since >= 0 && since < int64(servingFor)
 }

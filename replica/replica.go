@@ -145,6 +145,8 @@ type Replica struct {
 	forgotten atomic.Int64
 	// matched is what joining has found in the directory.
 	matched *matching
+	// servedAt is when a page of a snapshot was last served, in nanoseconds.
+	servedAt atomic.Int64
 	// greeted counts how often joining waited for others to know of us.
 	greeted int
 

@@ -2,9 +2,10 @@ package replica
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
+	"math"
 
 	"ldapsync/changelog"
 	"ldapsync/dit"
@@ -37,27 +38,46 @@ type StatePage struct {
 }
 
 // ServeSnapshot returns the page of our state behind a mark, nil for the first,
-// of about limit octets.
+// of about limit octets. When something was forgotten since the page that the
+// mark ends, it is the first page again, which the members in it show: what was
+// handed out before is of another state, and what was forgotten must not come
+// back by putting the two together. While somebody asks, nothing is forgotten.
 func (r *Replica) ServeSnapshot(after *dit.Mark, limit int) (page StatePage, err error) {
 	if !r.Identity().Joined || r.Fault() != "" {
 		return page, errNotServing
 	}
+	r.servedAt.Store(r.cfg.Now().UnixNano())
 	err = r.view(func(w *work) error {
 		var at dit.Mark
 		if page.Vector, err = w.Merged(); err != nil {
 			return err
 		}
-		if after == nil {
-			if page.Members, err = w.Roster().Changes(); err != nil {
-				return err
-			}
-		} else {
-			at = *after
+		forgets, err := w.dit.Forgets()
+		if err != nil {
+			return err
+		}
+		if after != nil && generation(after) == forgets {
+			at = dit.Mark{ID: after.ID, Within: after.Within[generationSize:]}
+		} else if page.Members, err = w.Roster().Changes(); err != nil {
+			return err
 		}
 		page.Records, page.Next, page.More, err = w.dit.Export(at, limit)
+		page.Next.Within = append(binary.BigEndian.AppendUint64(nil, forgets), page.Next.Within...)
 		return err
 	})
 	return page, err
+}
+
+// generationSize is the length of what precedes the rest in the mark of a page:
+// how often the state had forgotten something.
+const generationSize = 8
+
+// generation returns that; a mark that has none is of no state.
+func generation(m *dit.Mark) uint64 {
+	if len(m.Within) < generationSize {
+		return math.MaxUint64
+	}
+	return binary.BigEndian.Uint64(m.Within)
 }
 
 // beginSnapshot forgets what has come from the room so far, to be filled anew:
@@ -93,6 +113,13 @@ func (r *Replica) stepSnapshot(ctx context.Context, s *store.Snapshot) (bool, er
 	}
 	fault := ""
 	err = r.update(func(w *work) error {
+		again, err := w.Snapshot()
+		if err != nil || again == nil {
+			return err
+		}
+		if again.Vector != nil && (len(page.Members) > 0 || again.SID != peer.SID || again.Install != peer.Install) {
+			return errors.Join(w.ResetState(r.Identity().SID), w.SetSnapshot(&store.Snapshot{}))
+		}
 		for _, record := range page.Records {
 			touched, err := w.dit.Absorb(record)
 			if err == nil {
@@ -101,10 +128,6 @@ func (r *Replica) stepSnapshot(ctx context.Context, s *store.Snapshot) (bool, er
 			if err != nil {
 				return err
 			}
-		}
-		again, err := w.Snapshot()
-		if err != nil || again == nil {
-			return err
 		}
 		fault, err = w.takePage(again, peer, page)
 		return err
@@ -135,22 +158,13 @@ func (r *Replica) giver(s *store.Snapshot) (best Peer, ok bool) {
 	return best, ok
 }
 
-// nextMark returns where a peer is to go on, nil for the beginning. How far an
-// entry has come is known to the one who wrote it: another begins it again.
+// nextMark returns where a peer is to go on, nil for the beginning: that of another
+// state than the one begun with.
 func nextMark(s *store.Snapshot, p Peer) *dit.Mark {
-	if s.Vector == nil {
+	if s.Vector == nil || s.SID != p.SID || s.Install != p.Install {
 		return nil
 	}
-	m := &dit.Mark{ID: s.After, Within: s.Within}
-	if len(m.Within) > 0 && (s.SID != p.SID || s.Install != p.Install) {
-		m.Within = nil
-		for i := range slices.Backward(m.ID[:]) {
-			if m.ID[i]--; m.ID[i] != 0xff {
-				break
-			}
-		}
-	}
-	return m
+	return &dit.Mark{ID: s.After, Within: s.Within}
 }
 
 // takePage stores where a page ended, and ends the snapshot with the last one.
@@ -162,8 +176,8 @@ func (w *work) takePage(s *store.Snapshot, peer Peer, page StatePage) (fault str
 			}
 		}
 	}
-	if s.Vector == nil || s.SID != peer.SID || s.Install != peer.Install {
-		s.Vector = common(s.Vector, page.Vector)
+	if s.Vector == nil {
+		s.Vector = page.Vector
 	}
 	s.SID, s.Install, s.After, s.Within = peer.SID, peer.Install, page.Next.ID, page.Next.Within
 	s.Records += uint64(len(page.Records))
@@ -175,17 +189,6 @@ func (w *work) takePage(s *store.Snapshot, peer Peer, page StatePage) (fault str
 		return fault, err
 	}
 	return "", w.SetSnapshot(nil)
-}
-
-// common returns what two servers both have; nil stands for everything.
-func common(a, b changelog.Vector) changelog.Vector {
-	out := b.Clone()
-	for sid, m := range b {
-		if a != nil && a[sid].Seq < m.Seq {
-			out[sid] = a[sid]
-		}
-	}
-	return out
 }
 
 // takeVector makes the log begin behind a vector that the state contains.

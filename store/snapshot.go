@@ -17,8 +17,8 @@ type Snapshot struct {
 	// After and Within are where it ended.
 	After  changelog.ID `json:"after"`
 	Within []byte       `json:"within,omitempty"`
-	// Vector is what all pages together contain, once the last has come: of
-	// every server the least that one of those asked had at its first page.
+	// Vector is what all pages together contain, once the last has come: what the
+	// server that gives them had at the first; nil before that.
 	Vector changelog.Vector `json:"vector"`
 	// Records counts those stored.
 	Records uint64 `json:"records"`
