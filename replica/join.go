@@ -144,6 +144,10 @@ func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
 		if err != nil || !known || !r.caughtUp() {
 			return false, err
 		}
+		// The hello said of nothing that it is in the directory.
+		if err := r.cfg.Store.Update(func(t *store.Tx) error { return t.SetNews(true) }); err != nil {
+			return false, err
+		}
 		return true, r.setIdentity(func(id *store.Identity) { id.Joined, id.Return = true, m.ret })
 	case errors.Is(err, errMismatch):
 		r.mismatch(err.Error())
