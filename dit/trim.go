@@ -333,7 +333,8 @@ func (s *State) unpoint(e *entry, before map[string]bool) {
 	if len(before) == 0 {
 		return
 	}
-	maps.DeleteFunc(before, func(k string, _ bool) bool { return s.pointers(e)[k] })
+	after := s.pointers(e)
+	maps.DeleteFunc(before, func(k string, _ bool) bool { return after[k] })
 	for k := range before {
 		s.delete([]byte(k))
 		if k[0] != keyRefer {
