@@ -148,13 +148,13 @@ func (w *forgetful) write(i int) {
 // TestForgetting lets replicas forget what is stable at different times: what they
 // show and record, then and after whatever comes, is what it would have been.
 func TestForgetting(t *testing.T) {
-	forgetting(t, 12)
+	forgetting(t, 5)
 }
 
 // TestForgettingSpilled is the same with nearly every value under its own key.
 func TestForgettingSpilled(t *testing.T) {
 	defer dit.SetSpill(1, 1<<10)()
-	forgetting(t, 4)
+	forgetting(t, 2)
 }
 
 func forgetting(t *testing.T, seeds int) {
