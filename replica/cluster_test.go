@@ -50,6 +50,8 @@ type node struct {
 	store *store.Store
 	path  string
 	done  chan error
+	// followed is closed when the node no longer looks at the others.
+	followed chan struct{}
 	// prefer is what it is configured to prefer when it joins.
 	prefer  replica.Prefer
 	missing replica.Missing
@@ -57,11 +59,12 @@ type node struct {
 	unique []string
 
 	// guarded by c.mu
-	role      roles.Role
-	cancel    context.CancelFunc
-	published int
-	kept      []*ldif.Record
-	unseen    []*ldif.Record
+	role   roles.Role
+	cancel context.CancelFunc
+	// published counts the changes of entries, beats the heartbeats.
+	published, beats int
+	kept             []*ldif.Record
+	unseen           []*ldif.Record
 	// pages counts those handed out; afterPage, when set, is called with each.
 	pages int
 	// hidden says that the others do not see it.
@@ -97,6 +100,16 @@ func (nd *node) setCancel(cancel context.CancelFunc) {
 	nd.cancel = cancel
 }
 
+// now returns the replica as the other nodes reach it, nil while it is down.
+func (nd *node) now() *replica.Replica {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
+	if nd.cancel == nil {
+		return nil
+	}
+	return nd.Replica
+}
+
 func (nd *node) setRole(role roles.Role) {
 	nd.c.mu.Lock()
 	defer nd.c.mu.Unlock()
@@ -113,6 +126,12 @@ func (nd *node) publishedNow() int {
 	nd.c.mu.Lock()
 	defer nd.c.mu.Unlock()
 	return nd.published
+}
+
+func (nd *node) beatsNow() int {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
+	return nd.beats
 }
 
 func newCluster(t *testing.T, n int) *cluster {
@@ -170,7 +189,7 @@ func (nd *node) start(sid changelog.SID) {
 	if os.Getenv("DEBUG") != "" {
 		level = slog.LevelDebug
 	}
-	nd.Replica, err = replica.New(context.Background(), replica.Config{
+	made, err := replica.New(context.Background(), replica.Config{
 		Prefer: nd.prefer, Missing: nd.missing,
 		Suffix: mustDN(suffix), Store: nd.store, Directory: nd.dir, Network: nd,
 		Rules: func(s *schema.Schema) dit.Rules {
@@ -185,6 +204,9 @@ func (nd *node) start(sid changelog.SID) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	nd.c.mu.Lock()
+	nd.Replica = made
+	nd.c.mu.Unlock()
 	if err := nd.SetRole(nd.roleNow()); err != nil {
 		t.Fatal(err)
 	}
@@ -202,8 +224,9 @@ func (nd *node) start(sid changelog.SID) {
 	ctx, cancel := context.WithCancel(context.Background())
 	nd.done = make(chan error, 1)
 	nd.setCancel(cancel)
-	go func() { nd.done <- nd.Run(ctx) }()
-	go nd.follow(ctx)
+	go func() { nd.done <- made.Run(ctx) }()
+	nd.followed = make(chan struct{})
+	go nd.follow(ctx, nd.followed)
 }
 
 func (nd *node) stop() {
@@ -212,6 +235,7 @@ func (nd *node) stop() {
 	}
 	nd.cancel()
 	nd.setCancel(nil)
+	<-nd.followed
 	if err := <-nd.done; err != nil && !errors.Is(err, replica.ErrAgain) {
 		nd.c.t.Errorf("%s: %v", nd.name, err)
 	}
@@ -219,7 +243,8 @@ func (nd *node) stop() {
 }
 
 // follow shows the node the vectors of the others, as presence does.
-func (nd *node) follow(ctx context.Context) {
+func (nd *node) follow(ctx context.Context, over chan<- struct{}) {
+	defer close(over)
 	for ctx.Err() == nil {
 		if err := nd.SetPeers(nd.c.peersOf(nd)); err != nil {
 			return
@@ -267,18 +292,30 @@ func (nd *node) Publish(_ context.Context, changes []changelog.Change) (uint64, 
 	if nd.c.isCut() {
 		return 0, replica.ErrOffline
 	}
-	nd.c.mu.Lock()
-	nd.published += len(changes)
-	nd.c.mu.Unlock()
+	nd.count(changes)
 	for _, o := range nd.c.nodes {
-		if o == nd || !o.running() {
+		to := o.now()
+		if o == nd || to == nil {
 			continue
 		}
-		if _, err := o.Receive(replica.Delivery{Relay: nd.Identity().SID, RelayRole: nd.roleNow(), Changes: changes}); err != nil {
+		if _, err := to.Receive(replica.Delivery{Relay: nd.Identity().SID, RelayRole: nd.roleNow(), Changes: changes}); err != nil {
 			return 0, err
 		}
 	}
 	return changes[len(changes)-1].Seq, nil
+}
+
+func (nd *node) count(changes []changelog.Change) {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
+	for _, c := range changes {
+		switch {
+		case c.Op.Alters():
+			nd.published++
+		case c.Op == changelog.OpHeartbeat:
+			nd.beats++
+		}
+	}
 }
 
 // Pull implements replica.Network.
@@ -287,8 +324,8 @@ func (nd *node) Pull(_ context.Context, peer string, have changelog.Seqs) ([]cha
 		return nil, false, replica.ErrOffline
 	}
 	for _, o := range nd.c.nodes {
-		if o.name == peer {
-			return o.Serve(have, 0)
+		if from := o.now(); o.name == peer && from != nil {
+			return from.Serve(have, 0)
 		}
 	}
 	return nil, false, replica.ErrOffline
@@ -300,9 +337,9 @@ func (nd *node) Snapshot(_ context.Context, peer string, after *dit.Mark) (repli
 		return replica.StatePage{}, replica.ErrOffline
 	}
 	for _, o := range nd.c.nodes {
-		if o.name == peer && o.running() && !o.isHidden() {
-			page, err := o.ServeSnapshot(after, 600)
-			o.pages++
+		if from := o.now(); o.name == peer && from != nil && !o.isHidden() {
+			page, err := from.ServeSnapshot(after, 600)
+			o.handedOut()
 			if nd.afterPage != nil {
 				nd.afterPage(nd.pageCount())
 			}
@@ -324,8 +361,16 @@ func (nd *node) hide(hidden bool) {
 	nd.hidden = hidden
 }
 
+func (nd *node) handedOut() {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
+	nd.pages++
+}
+
 // pageCount returns how many pages all nodes have handed out.
 func (nd *node) pageCount() (n int) {
+	nd.c.mu.Lock()
+	defer nd.c.mu.Unlock()
 	for _, o := range nd.c.nodes {
 		n += o.pages
 	}
@@ -348,7 +393,29 @@ func (c *cluster) eventually(ok func() string) {
 	}
 }
 
-// settled waits until all running nodes hold the same, with nothing to do.
+// uncaptured tells whether a node that is up has not looked at all that its
+// directory has to report.
+func (nd *node) uncaptured() (why string) {
+	err := nd.store.View(func(tx *store.Tx) error {
+		if now := nd.dir.Cookie(); string(tx.Cookie()) != string(now) {
+			why = fmt.Sprintf("%s has captured up to %s of %s", nd.name, tx.Cookie(), now)
+		}
+		return nil
+	})
+	if err != nil {
+		return err.Error()
+	}
+	return why
+}
+
+// captured waits until a node has captured what its directory holds.
+func (nd *node) captured() {
+	nd.c.t.Helper()
+	nd.c.eventually(nd.uncaptured)
+}
+
+// settled waits until all running nodes hold the same, with nothing to do, and
+// have captured all that clients wrote.
 func (c *cluster) settled() {
 	c.t.Helper()
 	c.eventually(func() string {
@@ -357,6 +424,9 @@ func (c *cluster) settled() {
 		for _, nd := range c.nodes {
 			if !nd.running() {
 				continue
+			}
+			if why := nd.uncaptured(); why != "" {
+				return why
 			}
 			s, err := nd.Status()
 			if err != nil {

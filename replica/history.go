@@ -90,7 +90,9 @@ func (w *work) history(page *HistoryPage, secrets bool, limit int, from changelo
 			return false
 		}
 		var h HistoryChange
-		h, failed = w.told(c, secrets)
+		if h, failed = w.told(c, secrets); failed == nil && h.empty() {
+			return true
+		}
 		h.By = by
 		page.Changes = append(page.Changes, h)
 		return failed == nil
@@ -104,6 +106,12 @@ func (w *work) history(page *HistoryPage, secrets bool, limit int, from changelo
 		}
 	}
 	return failed
+}
+
+// empty reports whether a change says nothing but when and by whom it was made, as
+// the one that a rename leaves behind does.
+func (h *HistoryChange) empty() bool {
+	return h.Op == changelog.OpModify && len(h.Mods) == 0 && !h.Undelete && len(h.Records) == 0
 }
 
 // client returns the name of the client that made a change, "" where its

@@ -218,13 +218,23 @@ func (r *Replica) captureEvents(ctx context.Context, c *capture, run []directory
 	return nil
 }
 
-// refreshed notes that the directory's reports are complete.
+// refreshed notes that the directory's reports are complete. Only then may
+// anything be written to it: of a directory that was not taken over yet, what it
+// lacks would be written before it counts as deleted.
 func (r *Replica) refreshed() error {
+	if err := r.takenOver(); err != nil {
+		return err
+	}
 	r.live.Store(true)
 	r.mu.Lock()
 	r.followed = true
 	r.mu.Unlock()
 	r.setDirectoryError(nil)
+	return nil
+}
+
+// takenOver ends the taking over of a directory that has been read to the end.
+func (r *Replica) takenOver() error {
 	if r.Identity().Adopted {
 		return nil
 	}

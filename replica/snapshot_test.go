@@ -15,14 +15,18 @@ import (
 	"ldapsync/store"
 )
 
-// trim removes from the logs of some nodes all that they hold.
+// trim removes from the logs of some nodes all that they hold and have published.
 func trim(t *testing.T, nodes ...*node) {
 	t.Helper()
 	for _, nd := range nodes {
 		err := nd.store.Update(func(tx *store.Tx) error {
 			v, err := tx.Log.Vector()
 			for sid, m := range v {
-				if _, e := tx.Log.Trim(sid, m.Seq, 1<<20); e != nil {
+				upTo := m.Seq
+				if sid == nd.Identity().SID {
+					upTo = min(upTo, tx.Published())
+				}
+				if _, e := tx.Log.Trim(sid, upTo, 1<<20); e != nil {
 					return e
 				}
 			}

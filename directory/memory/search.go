@@ -41,6 +41,13 @@ func (d *Directory) Search(cookie []byte) *Search {
 	return s
 }
 
+// Cookie returns what the last of the reports so far is told with.
+func (d *Directory) Cookie() []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cookie(len(d.history))
+}
+
 // cookie returns what to resume with after the first n events.
 func (d *Directory) cookie(n int) []byte {
 	return []byte(strconv.Itoa(d.generation) + "." + strconv.Itoa(n))
