@@ -78,17 +78,25 @@ func TestNewcomerIsFilledBySnapshot(t *testing.T) {
 		if s, err := tx.Snapshot(); s != nil || err != nil {
 			t.Errorf("snapshot still stands: %+v %v", s, err)
 		}
-		for sid, nd := range map[changelog.SID]*node{1: a, 2: c.nodes[1]} {
-			m, err := tx.Roster().Member(sid)
-			if err != nil || m.Install != nd.Identity().Install {
-				t.Errorf("member %d: %+v %v", sid, m, err)
-			}
-		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.eventually(func() (why string) { // the founder says who it is within a second or two
+		err := d.store.View(func(tx *store.Tx) error {
+			for sid, nd := range map[changelog.SID]*node{1: a, 2: c.nodes[1]} {
+				if m, err := tx.Roster().Member(sid); err != nil || m.Install != nd.Identity().Install {
+					why = fmt.Sprintf("member %d: %+v %v", sid, m, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err.Error()
+		}
+		return why
+	})
 	if _, _, err := d.Serve(changelog.Seqs{1: 1}, 0); err == nil || !strings.Contains(err.Error(), replica.ErrTrimmed.Error()) {
 		t.Errorf("serves changes that it never had: %v", err)
 	}
