@@ -23,13 +23,16 @@ const (
 	Classes Profile = "classes"
 	// Members is Mixed with servers that come and go and change their roles.
 	Members Profile = "members"
+	// Ages is about forgetting: weeks and months pass, and servers forget what all
+	// have. Its clients take after those of the others in turn.
+	Ages Profile = "ages"
 	// Calm is one write after the other, each known everywhere before the next:
 	// nothing is concurrent, so nothing may be recorded.
 	Calm Profile = "calm"
 )
 
 // Profiles are all profiles.
-var Profiles = []Profile{Tree, Attributes, Names, Life, Mixed, Classes, Members, Calm}
+var Profiles = []Profile{Tree, Attributes, Names, Life, Mixed, Classes, Members, Calm, Ages}
 
 // deed is a kind of operation of a client.
 type deed uint8
@@ -118,7 +121,7 @@ func (nd *node) clientAtRandom() {
 	if len(ids) == 0 || nd.gone {
 		return
 	}
-	list := weights[w.cfg.Profile]
+	list := weights[w.deeds()]
 	if wr, ok := nd.invent(w.weighted(list[:]), ids); ok {
 		nd.client(wr)
 	}
@@ -173,7 +176,7 @@ var (
 func (nd *node) invent(kind int, ids []changelog.ID) (directory.Write, bool) {
 	w := nd.w
 	id := pick(w, ids)
-	if w.cfg.Profile == Classes && w.rng.IntN(4) > 0 {
+	if w.deeds() == Classes && w.rng.IntN(4) > 0 {
 		id = theOne
 	}
 	e := nd.server.Entry(id)
@@ -227,7 +230,7 @@ func (nd *node) nameFor(e *directory.Entry) string {
 	if hasValue(e, "objectClass", "groupOfNames") {
 		return pick(nd.w, names[:5])
 	}
-	if nd.w.cfg.Profile == Classes {
+	if nd.w.deeds() == Classes {
 		return pick(nd.w, classNames)
 	}
 	return pick(nd.w, names)
@@ -254,9 +257,9 @@ func (nd *node) edits(e *directory.Entry) []changelog.Mod {
 		attrs = unitAttrs
 	case hasValue(e, "objectClass", "groupOfNames"):
 		attrs = groupAttrs
-	case nd.w.cfg.Profile == Classes && hasValue(e, "objectClass", "domainRelatedObject"):
+	case nd.w.deeds() == Classes && hasValue(e, "objectClass", "domainRelatedObject"):
 		attrs = classAttrs
-	case nd.w.cfg.Profile == Classes:
+	case nd.w.deeds() == Classes:
 		attrs = classAttrs[:4]
 	}
 	mods := []changelog.Mod{nd.editOf(e, pick(nd.w, attrs))}

@@ -103,56 +103,53 @@ func (w *world) register(nd *node, c *changelog.Change, v changelog.Vector) {
 }
 
 // judge checks what must hold when everybody has settled. Views follow from
-// the state alone, so those of one replica are those of all.
+// the state alone, so those of one replica are those of all, unless some have
+// forgotten what others have not.
 func (w *world) judge() {
 	w.inspect()
 	w.losses()
-	var want string
 	members := w.members()
-	for i, nd := range members {
+	for _, nd := range members {
 		w.judgeNode(nd)
-		state := nd.dump()
-		if i == 0 {
-			want = state
-		} else if state != want {
+	}
+	if w.forgot {
+		w.judgeFates(w.judgeViews(members))
+		return
+	}
+	want := members[0].dump()
+	for _, nd := range members[1:] {
+		if nd.dump() != want {
 			fail("diverged", "the states of %s and %s differ", members[0].name, nd.name)
 		}
 	}
-	twin := w.judgeViews()
+	twin := w.judgeViews(members[:1])
 	w.judgeNaive(want)
 	w.judgeFates(twin)
 }
 
-// judgeViews compares the views of the state that all have with the obvious
+// judgeViews compares the views of the states of some with the obvious
 // computation, and every directory with them. It returns that computation.
-func (w *world) judgeViews() *naive.Model {
+func (w *world) judgeViews(states []*node) *naive.Model {
 	ids, twin := w.everyID(), naive.New(standardRules, w.merged())
 	members := w.members()
 	named := map[string][]string{}
-	members[0].read(func(_ *store.Tx, s *dit.State) error {
-		for _, id := range ids {
-			shown, err := s.View(id)
-			if err != nil {
-				return err
-			}
-			compareTwin(twin, id, shown)
-			var want []string
-			if shown != nil {
-				want = flatShown(shown)
-			}
-			for _, nd := range members {
-				if !nd.lost {
-					nd.compareEntry(id, shown, want)
+	for _, of := range states {
+		of.read(func(_ *store.Tx, s *dit.State) error {
+			clear(named)
+			for _, id := range ids {
+				want, err := w.compareView(s, twin, id)
+				if err != nil {
+					return err
+				}
+				if name, ok, err := s.DN(id); err != nil {
+					return err
+				} else if ok {
+					named[name.Key(standard)] = want
 				}
 			}
-			if name, ok, err := s.DN(id); err != nil {
-				return err
-			} else if ok {
-				named[name.Key(standard)] = want
-			}
-		}
-		return compareJournal(twin, s)
-	})
+			return w.compareJournal(twin, s)
+		})
+	}
 	for _, nd := range members {
 		if nd.lost {
 			nd.compareNames(named)
@@ -160,6 +157,25 @@ func (w *world) judgeViews() *naive.Model {
 	}
 	checkDIT(twin.Shown)
 	return twin
+}
+
+// compareView compares the view of an entry with the twin, and the entry in every
+// directory with it. It returns the attributes as text.
+func (w *world) compareView(s *dit.State, twin *naive.Model, id changelog.ID) (want []string, err error) {
+	shown, err := s.View(id)
+	if err != nil {
+		return nil, err
+	}
+	compareTwin(twin, id, shown)
+	if shown != nil {
+		want = flatShown(shown)
+	}
+	for _, nd := range w.members() {
+		if !nd.lost {
+			nd.compareEntry(id, shown, want)
+		}
+	}
+	return want, nil
 }
 
 // everyID returns every entry there was.

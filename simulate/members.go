@@ -1,6 +1,9 @@
 package simulate
 
 import (
+	"slices"
+
+	"ldapsync/changelog"
 	"ldapsync/roles"
 )
 
@@ -52,10 +55,23 @@ func (w *world) join() {
 	}
 	w.cut = append(w.cut, make([]bool, n+1))
 	nd := newNode(w, n)
+	for w.taken(nd.wants) {
+		nd.wants++
+	}
 	w.nodes = append(w.nodes, nd)
 	w.stats.Came++
 	w.tracef("%d comes", n+1)
 	nd.start()
+}
+
+// taken reports whether some server has or had a number.
+func (w *world) taken(sid changelog.SID) bool {
+	for key := range w.made {
+		if key.sid == sid {
+			return true
+		}
+	}
+	return slices.ContainsFunc(w.nodes, func(nd *node) bool { return nd.sid() == sid })
 }
 
 // everybodySettled reports whether nobody is about to join: two that do at the

@@ -125,7 +125,7 @@ func (nd *node) newID() changelog.ID {
 }
 
 func (nd *node) time() time.Time {
-	elapsed := nd.w.now.Sub(epoch)
+	elapsed := nd.w.now.Sub(epoch) - nd.w.jumped
 	return nd.w.now.Add(nd.skew + time.Duration(nd.drift*float64(elapsed)))
 }
 

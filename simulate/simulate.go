@@ -91,6 +91,9 @@ func Run(cfg Config) (stats Stats, err error) {
 	step = cfg.Steps
 	w.settle()
 	w.judge()
+	if cfg.Profile == Ages {
+		w.outlive()
+	}
 	w.stats.Histories++
 	return w.stats, nil
 }

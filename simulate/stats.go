@@ -14,6 +14,8 @@ type Stats struct {
 	Came, Left int
 	// Wiped and Restored count state files lost, and replaced by old copies.
 	Wiped, Restored int
+	// Forgot counts how often a server forgot something.
+	Forgot int
 	// Unknown counts transactions whose outcome the replica did not learn.
 	Unknown int
 	// Ambiguous counts writes of clients that could not be told from nothing
@@ -69,6 +71,7 @@ func (s *Stats) Add(other Stats) {
 	s.Left += other.Left
 	s.Wiped += other.Wiped
 	s.Restored += other.Restored
+	s.Forgot += other.Forgot
 	s.Looks += other.Looks
 	s.MaxRounds = max(s.MaxRounds, other.MaxRounds)
 	s.Journal = sum(s.Journal, other.Journal)

@@ -31,6 +31,8 @@ const (
 	actWipe
 	actBackup
 	actRestore
+	actForget
+	actAge
 	acts
 )
 
@@ -51,11 +53,14 @@ var memberWeights = func() [acts]int {
 // step makes one step of the history, and returns the server that it was about.
 func (w *world) step(i int) *node {
 	w.reseed(i)
-	list := &actWeights
-	if w.cfg.Profile == Members {
-		list = &memberWeights
+	list := actWeights[:]
+	switch w.cfg.Profile {
+	case Members:
+		list = memberWeights[:]
+	case Ages:
+		list = w.ageWeights()
 	}
-	a := act(w.weighted(list[:]))
+	a := act(w.weighted(list))
 	nd := w.nodes[w.rng.IntN(len(w.nodes))]
 	w.now = w.now.Add(time.Duration(1 + w.rng.Int64N(int64(2*time.Second))))
 	w.tracef("--- step %d", i)
@@ -107,6 +112,10 @@ func (w *world) step(i int) *node {
 		nd.backup = nd.disk.Copy()
 	case actRestore:
 		nd.restore()
+	case actForget:
+		nd.stepForget()
+	case actAge:
+		w.age()
 	case actIdle:
 		nd.asleep = i + 5 + w.rng.IntN(20)
 	}

@@ -47,6 +47,13 @@ type world struct {
 	made map[changeKey]*made
 	// births are the changes that added the entries.
 	births map[changelog.ID]changeKey
+	// jumped is how much time passed in days that nobody saw go by. Forgot says
+	// that some server has forgotten something, newest is the newest of the made
+	// when there were counted.
+	jumped  time.Duration
+	forgot  bool
+	newest  int64
+	counted int
 	// restored says that an old state was put back somewhere.
 	restored bool
 	// calm says that the faults are over.
