@@ -127,8 +127,8 @@ func (r *Replica) Speaks() (bool, error) {
 }
 
 // greet makes the first heartbeat of a server that is about to join, which
-// contains nothing yet, and reports whether a server that takes part has stored
-// it: from then on nothing is forgotten that this one may lack, once it has what
+// contains nothing yet, and reports whether a server that may hand over what it
+// has has stored it: from then on nothing is forgotten that this one may lack, once it has what
 // that server had by then.
 func (r *Replica) greet() (known bool, err error) {
 	id := r.Identity()
@@ -142,7 +142,7 @@ func (r *Replica) greet() (known bool, err error) {
 		}
 	}
 	for _, p := range r.Peers() {
-		if !p.outside() && p.Vector.Covers(id.SID, 1) {
+		if !p.outside() && p.Role.Writes() && p.Vector.Covers(id.SID, 1) {
 			return true, nil
 		}
 	}

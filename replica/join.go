@@ -208,8 +208,8 @@ func (r *Replica) clearMismatch() bool {
 	return true
 }
 
-// caughtUp reports whether a server that is ready is online and no peer has
-// anything more for us.
+// caughtUp reports whether a server is ready that may hand over what it has, and
+// no peer has anything more for us.
 func (r *Replica) caughtUp() bool {
 	v, err := r.Vector()
 	if err != nil {
@@ -222,7 +222,7 @@ func (r *Replica) caughtUp() bool {
 		return false
 	}
 	return slices.ContainsFunc(r.Peers(), func(p Peer) bool {
-		return p.State == stateReady || p.State == stateBusy || p.State == stateReadOnly
+		return (p.State == stateReady || p.State == stateBusy) && p.Role.Writes()
 	})
 }
 

@@ -168,7 +168,7 @@ func (r *Replica) bestPeer(v changelog.Vector) (best Peer, ok bool) {
 	var most uint64
 	for _, p := range r.Peers() {
 		gain := r.gain(v, p)
-		if gain == 0 || p.outside() {
+		if gain == 0 || p.outside() || r.isShort(p, v) {
 			continue
 		}
 		if p.State != stateBusy {

@@ -172,6 +172,9 @@ type Replica struct {
 	dirErr   error
 	// compared is what each server of the room last showed to hold of our changes.
 	compared map[string]changelog.Mark
+	// short are the servers, by install, whose logs do not reach back to what this
+	// one had, which was that.
+	short map[string]changelog.Vector
 	// again is closed, once, when the state file is to be set aside.
 	again  chan struct{}
 	ending bool
@@ -193,7 +196,7 @@ func New(ctx context.Context, cfg Config) (*Replica, error) {
 		captured: newSignal(), toApply: newSignal(), toPublish: newSignal(), toPull: newSignal(),
 		changed: newSignal(), resync: newSignal(), doubt: newSignal(),
 		peers: map[string]Peer{}, stale: map[changelog.ID]int{}, tries: map[changelog.ID]int{},
-		ready: make(chan struct{}), again: make(chan struct{}), compared: map[string]changelog.Mark{},
+		ready: make(chan struct{}), again: make(chan struct{}), compared: map[string]changelog.Mark{}, short: map[string]changelog.Vector{},
 	}
 	r.cfg.KeepLog = cmp.Or(cfg.KeepLog, DefaultKeepLog)
 	s, err := cfg.Directory.Schema(ctx)

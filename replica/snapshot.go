@@ -220,8 +220,9 @@ func (w *work) takeVector(v changelog.Vector) (fault string, err error) {
 }
 
 // trimmed deals with a peer whose log no longer reaches back to what we have.
-// What a server lacks that has joined is kept for it until it is removed. It
-// returns whether there is something to go on with.
+// What a server lacks that has joined is kept for it until it is removed, but not
+// by all: the log of one that was filled by a snapshot begins there. It returns
+// whether there is something to go on with.
 func (r *Replica) trimmed(peer Peer) (bool, error) {
 	v, err := r.Vector()
 	if err != nil {
@@ -230,6 +231,11 @@ func (r *Replica) trimmed(peer Peer) (bool, error) {
 	if id := r.Identity(); id.Joined {
 		if r.knownOfUs() > v[id.SID].Seq {
 			return false, nil // the state file is an old copy: see compareSelf
+		}
+		r.noteShort(peer, v)
+		if left, err := r.mayReachBack(v); left || err != nil {
+			r.log.Warn("the log of a server does not reach back to what this one has; waiting for another", "peer", peer.JID)
+			return left, err
 		}
 		return false, r.leave(fmt.Sprintf("the log of %s no longer reaches back to what this server has", peer.JID))
 	}
