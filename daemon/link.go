@@ -53,7 +53,13 @@ type link struct {
 // listen begins to take in what the nodes say. It is called before the client
 // connects, since the XMPP server then delivers at once what it has kept.
 func (l *link) listen() {
-	pubsub.Events(l.client, func(e pubsub.Event) { l.events.put(e) })
+	pubsub.Events(l.client, func(e pubsub.Event) bool {
+		ours := pubsub.IsNodeOf(l.suffix, e.Node)
+		if ours {
+			l.events.put(e)
+		}
+		return ours
+	})
 	l.client.OnOnline(func(context.Context) { l.newSession() })
 }
 

@@ -40,7 +40,7 @@ func (w *world) listen(t testing.TB, user string) (*xmpp.Client, *inbox) {
 	t.Helper()
 	c := w.client(user)
 	in := &inbox{events: make(chan pubsub.Event, 10_000), others: make(chan *element.Element, 10_000)}
-	pubsub.Events(c, func(e pubsub.Event) { in.events <- e })
+	pubsub.Events(c, func(e pubsub.Event) bool { in.events <- e; return true })
 	c.HandleMessage(func(msg *element.Element) bool {
 		in.others <- msg
 		return true

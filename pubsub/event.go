@@ -32,14 +32,15 @@ type Event struct {
 // runs the client's handlers: fn must not block. Only messages whose sender
 // has no resource are events: a server stamps what a client sends with the
 // client's full JID, so none of them can speak for a service or an account.
-// The returned function ends the calls.
-func Events(c *xmpp.Client, fn func(Event)) (remove func()) {
+// Where fn returns false the item is none of its business, and others who asked
+// for events are given it. The returned function ends the calls.
+func Events(c *xmpp.Client, fn func(Event) bool) (remove func()) {
 	return c.HandleMessage(func(msg *element.Element) bool {
-		events := parseEvents(msg, c.Addr().Bare())
-		for _, e := range events {
-			fn(e)
+		taken := false
+		for _, e := range parseEvents(msg, c.Addr().Bare()) {
+			taken = fn(e) || taken
 		}
-		return len(events) > 0
+		return taken
 	})
 }
 

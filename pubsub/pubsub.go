@@ -37,9 +37,16 @@ var ErrNoService = errors.New("pubsub: no node can be created")
 // be in normalised form: urn:ldapsync:0:<sid>:<hash>, the hash being 26
 // characters of lower-case base32 of the suffix's SHA-256.
 func NodeName(sid uint16, suffix string) string {
+	return fmt.Sprintf("urn:ldapsync:0:%d:%s", sid, hashOf(suffix))
+}
+
+// IsNodeOf reports whether a node is, by its name, that of some server for a
+// suffix.
+func IsNodeOf(suffix, node string) bool { return strings.HasSuffix(node, ":"+hashOf(suffix)) }
+
+func hashOf(suffix string) string {
 	sum := sha256.Sum256([]byte(suffix))
-	hash := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:26]
-	return fmt.Sprintf("urn:ldapsync:0:%d:%s", sid, hash)
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:26]
 }
 
 // request sends one pubsub request and returns the pubsub element of the

@@ -18,7 +18,11 @@ const (
 )
 
 func TestNodeName(t *testing.T) {
-	got := pubsub.NodeName(1, "dc=example,dc=org")
+	const suffix = "dc=example,dc=org"
+	if node := pubsub.NodeName(7, suffix); !pubsub.IsNodeOf(suffix, node) || pubsub.IsNodeOf("dc=second,dc=net", node) {
+		t.Errorf("whose node is %s?", node)
+	}
+	got := pubsub.NodeName(1, suffix)
 	if want := "urn:ldapsync:0:1:x3bocruul2qz3czkyu6f5y7tlk"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
