@@ -51,13 +51,19 @@ func (r *Replica) strangeSelf(why string) error {
 	}
 	id := r.Identity()
 	if !id.Joined && v[id.SID].Seq == 0 {
-		return r.anotherSID()
+		return r.anotherSID(why)
 	}
 	if id.Return != nil && id.Return.Own && r.cfg.Now().Sub(id.Since) < againAfter {
 		r.refuse(why+"; it was begun anew less than a day ago and does not again by itself: make sure that no second server uses this account or a copy "+
 			"of this machine, then stop the daemon and run 'ldapsync init --again'", true)
 		return nil
 	}
+	r.setAside(why)
+	return nil
+}
+
+// setAside asks for another state file in the place of this one.
+func (r *Replica) setAside(why string) {
 	r.refuse(why+"; it is set aside", false)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,16 +71,19 @@ func (r *Replica) strangeSelf(why string) error {
 		r.ending = true
 		close(r.again)
 	}
-	return nil
 }
 
 // compareSelf looks for changes under our number in what a server of the room
-// shows to hold.
+// shows to hold. One that may not write is believed only as long as we have said
+// nothing: then to take another number costs nothing.
 func (r *Replica) compareSelf(p Peer) error {
 	id := r.Identity()
 	theirs := p.Vector[id.SID]
-	if theirs.Seq == 0 || p.outside() || !p.Role.Writes() {
+	if theirs.Seq == 0 || p.outside() {
 		return nil
+	}
+	if speaks, err := r.Speaks(); err != nil || speaks && !p.Role.Writes() {
+		return err
 	}
 	r.mu.Lock()
 	again := r.compared[p.JID] == theirs
@@ -117,6 +126,13 @@ func Anew(s *store.Store, now time.Time) (store.Identity, error) {
 		}
 		applied[id.SID] = v[id.SID].Seq // captured in the directory
 		next = store.Identity{Suffix: id.Suffix, JID: id.JID, Epoch: id.Epoch + 1, Wanted: id.SID, Since: now}
+		if !id.Joined { // its number may be another's, and its directory holds what it held before
+			next.Return = &store.Return{}
+			if id.Return != nil {
+				*next.Return = *id.Return
+			}
+			return nil
+		}
 		next.Return = &store.Return{Selves: []changelog.SID{id.SID}, Applied: applied, Own: true, Heard: v[id.SID].CSN.When()}
 		if id.Adopted {
 			return nil

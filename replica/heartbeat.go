@@ -141,8 +141,12 @@ func (r *Replica) greet() (known bool, err error) {
 			return false, err
 		}
 	}
+	v, err := r.Vector()
+	if err != nil {
+		return false, err
+	}
 	for _, p := range r.Peers() {
-		if !p.outside() && p.Role.Writes() && p.Vector.Covers(id.SID, 1) {
+		if ours := v[id.SID]; !p.outside() && p.Role.Writes() && ours.Seq > 0 && p.Vector[id.SID] == ours {
 			return true, nil
 		}
 	}

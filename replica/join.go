@@ -45,53 +45,57 @@ func (r *Replica) TakeSID(wanted changelog.SID) error {
 	if id.SID != 0 {
 		return nil
 	}
-	members, err := r.members()
+	used, err := r.usedSIDs()
 	if err != nil {
 		return err
-	}
-	v, err := r.Vector()
-	if err != nil {
-		return err
-	}
-	used := func(sid changelog.SID) bool {
-		_, known := v[sid]
-		return members[sid] || known || sid == id.Wanted
 	}
 	sid := wanted
 	if _, here := r.peerBySID(wanted); wanted != 0 && used(wanted) && !here {
 		r.log.Warn("the sid was used in this room before; taking a free one", "sid", uint16(wanted))
 		sid = 0
 	}
-	for next := changelog.SID(1); sid == 0 && next <= changelog.MaxSID; next++ {
-		if !used(next) {
-			sid = next
-		}
-	}
 	if sid == 0 {
-		return errors.New("every sid is taken")
-	}
-	r.log.Info("this server has a number", "sid", uint16(sid))
-	err = r.setIdentity(func(id *store.Identity) {
-		id.SID = sid
-		if wanted != 0 {
-			id.Wanted = wanted
+		if sid, err = r.freeSID(0); err != nil {
+			return err
 		}
-	})
-	if err != nil {
-		return err
 	}
-	return r.resetClock()
+	if wanted != 0 {
+		if err := r.setIdentity(func(id *store.Identity) { id.Wanted = wanted }); err != nil {
+			return err
+		}
+	}
+	return r.assume(sid, func(*store.Tx) error { return nil })
 }
 
-// anotherSID gives a server that has not joined another number than the one that
-// turns out to have been used before.
-func (r *Replica) anotherSID() error {
-	old := r.Identity().SID
-	if err := r.setIdentity(func(id *store.Identity) { id.SID = 0 }); err != nil {
-		return err
+// freeSID returns the lowest number that no server ever used, but for one.
+func (r *Replica) freeSID(except changelog.SID) (changelog.SID, error) {
+	used, err := r.usedSIDs()
+	if err != nil {
+		return 0, err
 	}
-	defer r.toPull.raise()
-	return r.TakeSID(old)
+	for sid := changelog.SID(1); sid <= changelog.MaxSID; sid++ {
+		if sid != except && !used(sid) {
+			return sid, nil
+		}
+	}
+	return 0, errors.New("every sid is taken")
+}
+
+// usedSIDs tells which numbers another server has or had, or this one asked for.
+func (r *Replica) usedSIDs() (used func(changelog.SID) bool, err error) {
+	members, err := r.members()
+	if err != nil {
+		return nil, err
+	}
+	v, err := r.Vector()
+	if err != nil {
+		return nil, err
+	}
+	wanted := r.Identity().Wanted
+	return func(sid changelog.SID) bool {
+		_, known := v[sid]
+		return members[sid] || known || sid == wanted
+	}, nil
 }
 
 // members returns every other server the store or the peers' vectors know of.

@@ -244,8 +244,7 @@ func (r *Replica) mergeDue() error {
 }
 
 // SetPeers replaces what is known of the other servers of the room, and
-// remembers it. A server that shows our own number is a reason to step back:
-// see clash.
+// remembers it. Of two that show one number, one steps back: see clash.
 func (r *Replica) SetPeers(peers []Peer) error {
 	next, err := r.trusted(peers)
 	if err != nil {
@@ -258,7 +257,9 @@ func (r *Replica) SetPeers(peers []Peer) error {
 	r.peers = next
 	r.mu.Unlock()
 	for _, p := range peers {
-		r.clash(p)
+		if err := r.clash(p); err != nil {
+			return err
+		}
 	}
 	for _, p := range r.Peers() {
 		if err := r.compareSelf(p); err != nil {
@@ -272,7 +273,7 @@ func (r *Replica) SetPeers(peers []Peer) error {
 }
 
 // trusted returns the peers that may speak under their number: it belongs to
-// the account that first showed it.
+// the account that first showed it, unless that took another and never spoke.
 func (r *Replica) trusted(peers []Peer) (map[string]Peer, error) {
 	next := make(map[string]Peer, len(peers))
 	var news []Peer
@@ -292,7 +293,11 @@ func (r *Replica) trusted(peers []Peer) (map[string]Peer, error) {
 			if err != nil {
 				return err
 			}
-			if known && bare(m.JID) != bare(p.JID) {
+			free, err := unused(t, p.SID, m, peers)
+			if err != nil {
+				return err
+			}
+			if known && !free && bare(m.JID) != bare(p.JID) {
 				r.Reject()
 				r.log.Debug("a server shows the number of another", "jid", p.JID, "sid", p.SID, "owner", m.JID)
 				continue
@@ -304,6 +309,14 @@ func (r *Replica) trusted(peers []Peer) (map[string]Peer, error) {
 		return nil
 	})
 	return next, err
+}
+
+// unused reports whether the server that showed a number first has said nothing
+// under it and shows it no more.
+func unused(t *store.Tx, sid changelog.SID, first store.Member, peers []Peer) (bool, error) {
+	mark, err := t.Log.Mark(sid)
+	still := slices.ContainsFunc(peers, func(p Peer) bool { return p.SID == sid && bare(p.JID) == bare(first.JID) })
+	return mark.Seq == 0 && !still, err
 }
 
 // bare cuts the resource off a JID (RFC 7622 section 3.1).
@@ -421,19 +434,4 @@ func (r *Replica) peerBySID(sid changelog.SID) (Peer, bool) {
 		}
 	}
 	return Peer{}, false
-}
-
-// clash refuses to go on under a number that another install uses. Of two, the
-// one that the room has heard of stays: the other one has published nothing
-// the room accepted.
-func (r *Replica) clash(p Peer) {
-	id := r.Identity()
-	if p.SID != id.SID || !p.SID.Valid() || p.Install == id.Install {
-		return
-	}
-	if id.Joined && p.outside() {
-		return
-	}
-	r.refuse(fmt.Sprintf("sid %d is in use by %s (install %s, this one is %s): give this server another sid in its configuration, "+
-		"or leave 'sid' out so that it takes a free one, remove its state file and start again", p.SID, p.JID, p.Install, id.Install), false)
 }

@@ -1,0 +1,100 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+
+	"ldapsync/changelog"
+	"ldapsync/store"
+)
+
+// clash deals with a server that shows our number. One of the two has to give way:
+// see keepsNumber. A server that has not joined and has chosen its number by itself
+// then takes another; one whose number was asked for refuses to go on.
+func (r *Replica) clash(p Peer) error {
+	id := r.Identity()
+	if p.SID != id.SID || !p.SID.Valid() || p.Install == id.Install {
+		return nil
+	}
+	v, err := r.Vector()
+	if err != nil || keepsNumber(id, v[id.SID].Seq > 0, p) {
+		return err
+	}
+	if id.Joined || id.SID == id.Wanted {
+		r.refuse(fmt.Sprintf("sid %d is in use by %s (install %s, this one is %s): give this server another sid in its configuration, "+
+			"or leave 'sid' out so that it takes a free one, remove its state file and start again", p.SID, p.JID, p.Install, id.Install), false)
+		return nil
+	}
+	r.log.Info("another server has the same number; taking another", "sid", uint16(p.SID), "jid", p.JID)
+	return r.anotherSID(fmt.Sprintf("sid %d is in use by %s, and this server has said hello under it", p.SID, p.JID))
+}
+
+// keepsNumber decides whether this server keeps the number that p shows too. One
+// that has joined keeps it; of two that have not, the one that has said hello, so
+// that its word stands for what the others may have stored. Where neither has, the
+// smaller install id keeps it. Where both have, neither does: some of the others
+// may have stored the one hello, some the other.
+func keepsNumber(id store.Identity, spoke bool, p Peer) bool {
+	theirs := p.Vector[p.SID].Seq > 0
+	switch {
+	case id.Joined:
+		return p.outside()
+	case p.State != stateWaiting && p.State != stateJoining:
+		return false
+	case spoke || theirs:
+		return spoke && !theirs
+	}
+	return id.Install < p.Install
+}
+
+// errSpoke says that a number was spoken under.
+var errSpoke = errors.New("has said hello")
+
+// anotherSID gives a server that has not joined another number than the one that
+// turns out to be another's. One that has said hello begins anew, since its log
+// holds a change under the old number that is not the room's; why says so.
+func (r *Replica) anotherSID(why string) error {
+	old := r.Identity().SID
+	next, err := r.freeSID(old)
+	if err != nil {
+		return err
+	}
+	switch err := r.assume(next, func(t *store.Tx) error {
+		if mark, err := t.Log.Mark(old); err != nil || mark.Seq > 0 {
+			return errors.Join(err, errSpoke)
+		}
+		return nil
+	}); {
+	case errors.Is(err, errSpoke):
+		r.setAside(why)
+	case err != nil:
+		return err
+	}
+	r.toPull.raise()
+	return nil
+}
+
+// assume gives this server a number, in one transaction with what allows it: what
+// is noted in another one meanwhile has the one number or the other.
+func (r *Replica) assume(sid changelog.SID, allow func(*store.Tx) error) error {
+	err := r.cfg.Store.Update(func(t *store.Tx) error {
+		if err := allow(t); err != nil {
+			return err
+		}
+		last, err := t.Clock()
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.identity.SID = sid
+		id := r.identity
+		r.mu.Unlock()
+		r.clock = changelog.NewClock(sid, r.cfg.Now, last)
+		return t.SetIdentity(id)
+	})
+	if err == nil {
+		r.log.Info("this server has a number", "sid", uint16(sid))
+		r.changed.raise()
+	}
+	return err
+}

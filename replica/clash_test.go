@@ -1,0 +1,157 @@
+package replica_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/directory/memory"
+	"ldapsync/dit"
+	"ldapsync/ldif"
+	"ldapsync/replica"
+	"ldapsync/roles"
+	"ldapsync/schema"
+	"ldapsync/store"
+)
+
+// TestNewcomersWithOneNumber promises that servers that chose the same number, not
+// seeing each other, end up with one each, by themselves.
+func TestNewcomersWithOneNumber(t *testing.T) {
+	c := newCluster(t, 4)
+	a := c.nodes[0]
+	a.start(1)
+	a.do(base()...)
+	a.do(person("ann"))
+	c.settled()
+	c.partition(true)
+	for _, nd := range c.nodes[1:] {
+		nd.start(0)
+		if nd.Identity().SID != 1 {
+			t.Fatalf("%s chose %d", nd.name, nd.Identity().SID)
+		}
+	}
+	c.partition(false)
+	c.eventually(func() string {
+		for _, nd := range c.nodes {
+			if nd.Again() {
+				nd.beginAnew()
+			}
+			if !nd.Identity().Joined {
+				return nd.name + " has not joined: " + nd.Fault()
+			}
+		}
+		return ""
+	})
+	c.settled()
+	c.nodes[3].do(person("bob"))
+	c.settled()
+	owner := map[changelog.SID]string{}
+	for _, nd := range c.nodes {
+		sid := nd.Identity().SID
+		if owner[sid] != "" || nd.Fault() != "" {
+			t.Errorf("%s has the number %d of %q, fault %q", nd.name, sid, owner[sid], nd.Fault())
+		}
+		owner[sid] = nd.name
+		sameState(t, a, nd)
+	}
+	c.ahead.Add(int64(13 * time.Hour))
+	c.eventually(func() string { // nothing holds up forgetting
+		for _, nd := range c.nodes {
+			if s, err := nd.Status(); err != nil || len(s.Stable.Seqs) < 4 {
+				return nd.name + " is held up by " + s.Stable.Holding.String()
+			}
+		}
+		return ""
+	})
+}
+
+// newcomer returns a replica that has a number and is not run, and, when it spoke,
+// has said hello.
+func newcomer(t *testing.T, wanted changelog.SID, spoke bool) *replica.Replica {
+	t.Helper()
+	s, err := store.NewMemory().Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Update(func(tx *store.Tx) error {
+		return tx.SetIdentity(store.Identity{Suffix: suffix, JID: "new@x/ldapsync", Install: "m", Role: "master"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := replica.New(t.Context(), replica.Config{
+		Suffix: mustDN(suffix), Store: s, Directory: memory.New(mustDN(suffix), schema.Standard(), time.Now, newIDs(9)), Network: &node{c: &cluster{t: t}},
+		Rules: func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, mustDN(suffix)) },
+		Keep:  func(*ldif.Record) error { return nil }, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.TakeSID(wanted); err != nil {
+		t.Fatal(err)
+	}
+	if !spoke {
+		return r
+	}
+	ready := replica.Peer{JID: "ready@x/ldapsync", SID: 5, Install: "r", Role: roles.Master, State: "ready"}
+	if err := r.SetPeers([]replica.Peer{ready}); err != nil {
+		t.Fatal(err)
+	}
+	if joined, err := r.StepJoin(context.Background()); joined || err != nil {
+		t.Fatal(joined, err)
+	}
+	if v, err := r.Vector(); err != nil || v[r.Identity().SID].Seq != 1 {
+		t.Fatalf("no hello: %s, %v", v, err)
+	}
+	return r
+}
+
+func TestWhichNewcomerKeepsItsNumber(t *testing.T) {
+	const keeps, yields, again, refuses = "keeps", "yields", "again", "refuses"
+	for name, tt := range map[string]struct {
+		wanted         changelog.SID
+		spoke, theirs  bool
+		install, state string
+		want           string
+	}{
+		"the smaller install":               {0, false, false, "z", "joining", keeps},
+		"the greater install":               {0, false, false, "a", "waiting", yields},
+		"only it spoke":                     {0, true, false, "a", "joining", keeps},
+		"only the other spoke":              {0, false, true, "z", "joining", yields},
+		"both spoke":                        {0, true, true, "z", "joining", again},
+		"the other has joined":              {0, false, false, "z", "ready", yields},
+		"the other has joined, it spoke":    {0, true, true, "z", "catching-up", again},
+		"asked for, the other has joined":   {1, false, false, "z", "ready", refuses},
+		"asked for, the greater install":    {1, false, false, "a", "joining", refuses},
+		"asked for, the smaller install":    {1, false, false, "z", "joining", keeps},
+		"the other is refused, and smaller": {0, false, false, "a", "refused", yields},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newcomer(t, tt.wanted, tt.spoke)
+			p := replica.Peer{JID: "other@x/ldapsync", SID: 1, Install: tt.install, Role: roles.Master, State: tt.state, Vector: changelog.Vector{}}
+			if tt.theirs {
+				p.Vector[1] = changelog.Mark{Seq: 1, CSN: changelog.CSN{Time: 1, SID: 1}}
+			}
+			if err := r.SetPeers([]replica.Peer{p}); err != nil {
+				t.Fatal(err)
+			}
+			got := keeps
+			switch {
+			case r.Again():
+				got = again
+			case strings.Contains(r.Fault(), "give this server another sid"):
+				got = refuses
+			case r.Fault() != "":
+				got = r.Fault()
+			case r.Identity().SID != 1:
+				got = yields
+			}
+			if got != tt.want {
+				t.Errorf("it %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
