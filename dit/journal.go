@@ -111,9 +111,10 @@ func (r Record) key() (k recordKey) {
 	return k
 }
 
-// Time returns when the two met: the later of their CSNs.
+// Time returns when the two met: the later of their CSNs. A skipped move met what
+// was there before it.
 func (r Record) Time() changelog.CSN {
-	if r.Lost.CSN.Before(r.Won.CSN) {
+	if r.Kind != MoveSkipped && r.Lost.CSN.Before(r.Won.CSN) {
 		return r.Won.CSN
 	}
 	return r.Lost.CSN

@@ -103,15 +103,21 @@ func (w *world) step(i int) *node {
 	case actRole:
 		nd.promote(pick(w, []roles.Role{roles.ReadOnly, roles.ReadOnly, roles.Master, roles.Controller}))
 	case actLeave:
-		w.leave(nd)
+		if w.cfg.Profile != Ages || w.spares(nd) {
+			w.leave(nd)
+		}
 	case actJoin:
 		w.join()
 	case actWipe:
-		nd.wipe()
+		if w.cfg.Profile != Ages || w.spares(nd) {
+			nd.wipe()
+		}
 	case actBackup:
 		nd.backup = nd.disk.Copy()
 	case actRestore:
-		nd.restore()
+		if w.cfg.Profile != Ages || w.spares(nd) {
+			nd.restore()
+		}
 	case actForget:
 		nd.stepForget()
 	case actAge:

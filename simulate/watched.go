@@ -280,8 +280,7 @@ func (p *pending) report(csn changelog.CSN) {
 // record checks the changes of one entry.
 func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 	p := v.pending[id]
-	if p == nil && v.denied[id] && len(changes) == 1 && changes[0].Op == changelog.OpAdd &&
-		(snapshot{}).after(changes[0]).unstamped().differs(v.nd.snapshot(id).unstamped()) == "" {
+	if (p == nil || p.known == 0) && v.recordsDenied(id, p, changes) {
 		delete(v.denied, id)
 		return
 	}
@@ -305,6 +304,20 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 		fail("recorded", "%s: the changes lead elsewhere than the client did (changes and directory): %s%s", v.nd.name, d, list)
 	}
 	v.settle(id, p)
+}
+
+// recordsDenied reports whether the changes of an entry are no more than the
+// addition, after all, of what clients added when the server was not allowed to
+// write.
+func (v *watched) recordsDenied(id changelog.ID, p *pending, changes []*changelog.Change) bool {
+	if !v.denied[id] || len(changes) != 1 || changes[0].Op != changelog.OpAdd {
+		return false
+	}
+	left := v.nd.snapshot(id)
+	if p != nil {
+		left = p.base
+	}
+	return snapshot{}.after(changes[0]).unstamped().differs(left.unstamped()) == ""
 }
 
 // settle takes the writes reported so far as recorded.
