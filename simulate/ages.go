@@ -16,11 +16,15 @@ const day = 24 * time.Hour
 const recordAge = 365 * day
 
 // ageWeights are those of the profile Ages, in which servers also come and go in
-// every other history.
+// every other history. None loses its state file or gets an old one back: what a
+// server that returns then records, in doubt about what its directory held, says
+// that its author knew nothing, and others may have forgotten what it is held
+// against.
 func (w *world) ageWeights() []int {
 	list := actWeights
 	if w.cfg.Seed/uint64(len(agesDeeds))%2 == 1 {
 		list = memberWeights
+		list[actWipe], list[actBackup], list[actRestore] = 0, 0, 0
 	}
 	list[actForget], list[actAge] = 8, 6
 	return list[:]

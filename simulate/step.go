@@ -109,15 +109,11 @@ func (w *world) step(i int) *node {
 	case actJoin:
 		w.join()
 	case actWipe:
-		if w.cfg.Profile != Ages || w.spares(nd) {
-			nd.wipe()
-		}
+		nd.wipe()
 	case actBackup:
 		nd.backup = nd.disk.Copy()
 	case actRestore:
-		if w.cfg.Profile != Ages || w.spares(nd) {
-			nd.restore()
-		}
+		nd.restore()
 	case actForget:
 		nd.stepForget()
 	case actAge:
