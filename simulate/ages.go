@@ -178,7 +178,13 @@ func (nd *node) remembers(ids []changelog.ID) remembered {
 			}
 		}
 		m.dump = string(dumpKV(t.KV()))
-		return s.Journal(func(r dit.Record) bool { m.records[r] = true; return true })
+		return s.Journal(func(r dit.Record) bool {
+			if r.Kind == dit.MoveSkipped {
+				r.Won = dit.Side{} // where the entry went since
+			}
+			m.records[r] = true
+			return true
+		})
 	})
 	return m
 }
