@@ -11,7 +11,7 @@ import (
 	"ldapsync/dit"
 )
 
-var lifeChanges = flag.Int("changes", 8_000, "changes of TestLongLife; a million takes some minutes")
+var lifeChanges = flag.Int("changes", 12_000, "changes of TestLongLife; a million takes some minutes")
 
 // life is one state that two servers write to in turn, ten minutes apart, each
 // knowing what the other did, and that forgets every day what is a day old.
