@@ -87,6 +87,9 @@ func TestRestoredStateFileIsSetAside(t *testing.T) {
 	backup, err := os.ReadFile(file)
 	s.must(err)
 	s.start(s.b)
+	// What the copy finds in the directory is less than what was done to it.
+	s.apply(s.b, "dn: %s\nchangetype: modify\nreplace: title\ntitle: between\n-\n", person(1))
+	s.equal()
 	s.apply(s.b, "dn: %s\nchangetype: modify\nreplace: title\ntitle: two\n-\n", person(1))
 	s.apply(s.b, "dn: %s\nchangetype: delete\n\ndn: cn=new,%s\nchangetype: add\nobjectClass: device\n", person(2), suffix)
 	s.apply(s.a, "dn: %s\nchangetype: modify\nreplace: title\ntitle: of a\n-\n", person(3))
@@ -95,8 +98,17 @@ func TestRestoredStateFileIsSetAside(t *testing.T) {
 	s.must(os.WriteFile(file, backup, 0o600))
 	s.apply(s.b, "dn: %s\nchangetype: modify\nreplace: title\ntitle: unseen\n-\n", person(4))
 	s.start(s.b)
-	st := s.reason(s.b, "was set aside", ".aside")
+	s.until(2*time.Minute, func() string {
+		if aside, err := filepath.Glob(file + ".*.aside"); err != nil || len(aside) == 0 {
+			return fmt.Sprintf("nothing was set aside, %v", err)
+		}
+		if now, err := s.b.Status(); err != nil || now.SID == 2 || now.State != control.Green {
+			return fmt.Sprintf("%s (%s) as sid %d, %v", now.State, now.Reason, now.SID, err)
+		}
+		return ""
+	})
 	s.equal()
+	var st control.SuffixStatus
 	if st, err = s.b.Status(); err != nil || st.State != control.Green || st.SID == 2 {
 		t.Errorf("%s (%s) as sid %d, %v", st.State, st.Reason, st.SID, err)
 	}
@@ -107,8 +119,8 @@ func TestRestoredStateFileIsSetAside(t *testing.T) {
 	if out := s.search(s.a, "(objectClass=*)", "1.1"); strings.Contains(out, person(2)) {
 		t.Error("an entry that was deleted came back")
 	}
-	if st.Counters.Captured != 1 {
-		t.Errorf("%d changes were made, want that of the client", st.Counters.Captured)
+	if st.Counters.Captured > 1 {
+		t.Errorf("%d changes were made, want no more than that of the client", st.Counters.Captured)
 	}
 	aside, err := filepath.Glob(file + ".*.aside")
 	s.must(err)
