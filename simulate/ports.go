@@ -42,14 +42,14 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) ([]changel
 	if f != noFault {
 		made = writes[:nd.w.rng.IntN(len(writes)+1)]
 	}
-	clear(nd.watched.before)
+	clear(nd.watched.batch)
 	before := map[changelog.ID]snapshot{}
 	for _, w := range made {
 		if f != noFault || nd.fuse > 0 {
 			before[w.ID] = nd.snapshot(w.ID)
 		}
 	}
-	clear(nd.watched.before)
+	clear(nd.watched.batch)
 	nd.watched.attempted(made)
 	csns, err := s.server.Apply(ctx, made)
 	for _, w := range made {
@@ -66,7 +66,7 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) ([]changel
 	nd.watched.applied(made)
 	for _, w := range made {
 		if b, ok := before[w.ID]; ok {
-			nd.watched.before[w.ID] = b
+			nd.watched.batch[w.ID] = turn{b, nd.snapshot(w.ID)}
 		}
 	}
 	if f != noFault {

@@ -26,8 +26,8 @@ type watched struct {
 	// or may have. Names can change hands meanwhile: until the directory has told
 	// of it, such a write cannot always be told from a client's move.
 	below map[changelog.ID]string
-	// before holds what the entries of the last batch were before it.
-	before map[changelog.ID]snapshot
+	// batch holds what the entries of the last batch were before it and after.
+	batch map[changelog.ID]turn
 	// denied are the entries of which the replica has seen what clients did
 	// when the server was not allowed to write. Until it is undone, what others
 	// do afterwards may need it: then it is recorded after all.
@@ -46,6 +46,9 @@ type pending struct {
 	searched int
 }
 
+// turn is what the replica's writes of one batch made of an entry.
+type turn struct{ before, after snapshot }
+
 // write is what a client's write left.
 type write struct {
 	csn   changelog.CSN // zero for a delete
@@ -58,7 +61,7 @@ func (p *pending) last() snapshot { return p.writes[p.known-1].state }
 func newWatched(nd *node) watched {
 	return watched{
 		nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{},
-		doubted: map[changelog.ID]snapshot{}, below: map[changelog.ID]string{}, before: map[changelog.ID]snapshot{}, denied: map[changelog.ID]bool{},
+		doubted: map[changelog.ID]snapshot{}, below: map[changelog.ID]string{}, batch: map[changelog.ID]turn{}, denied: map[changelog.ID]bool{},
 	}
 }
 
@@ -157,19 +160,20 @@ func (v *watched) doubt() {
 			if err != nil {
 				return err
 			}
-			before, made := v.before[id]
+			wanted := snapshotOfImage(&in.Image)
+			made, inBatch := v.batch[id]
 			switch _, known := v.otherwise[id]; {
-			case known && v.doubted[id].differs(snapshotOfImage(&in.Image)) == "":
-			case made:
-				v.otherwise[id] = before
-			default:
-				v.otherwise[id] = snapshotOfImage(&in.Image)
+			case known && v.doubted[id].differs(wanted) == "":
+			case inBatch && made.after.unstamped().differs(wanted.unstamped()) == "":
+				v.otherwise[id] = made.before
+			default: // a write that it had not made yet
+				v.otherwise[id] = wanted
 			}
-			v.doubted[id] = snapshotOfImage(&in.Image)
+			v.doubted[id] = wanted
 		}
 		return nil
 	})
-	clear(v.before)
+	clear(v.batch)
 }
 
 // mayNeverHaveBeen reports whether clients deleted an entry of which the replica
