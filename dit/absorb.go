@@ -50,33 +50,18 @@ func (s *State) mergeEntry(f *entry, found idSet) {
 	if e == nil {
 		e = &entry{id: f.id}
 	}
-	before, tomb := shape{node: e.node}, tombOf(e)
-	shaping := !e.node.known || s.shapes(f)
-	if shaping {
-		before = s.shape(e)
-	}
+	before, tomb := s.shapeIf(e, s.shapes(f)), tombOf(e)
 	changed := e.merge(f)
 	if changed = s.spillOver(e) || changed; !changed || s.err != nil {
 		return
 	}
-	others := s.pointMerged(e, f, tomb)
 	var at changelog.CSN
 	if len(f.edges) > 0 {
 		at = f.edges[0].at.csn
 	}
-	if shaping {
-		for _, id := range s.mergeShape(e, at, before) {
-			found.add(id)
-		}
-	} else {
-		s.save(e)
-		s.review(e)
-		if e.node.placed {
-			found.add(e.id)
-		}
+	for _, id := range s.finish(e, at, before, s.pointMerged(e, f, tomb)) {
+		found.add(id)
 	}
-	s.reviewOthers(others)
-	s.expect(f.id)
 }
 
 // shapes reports whether the facts of f may change more than the values of its
@@ -90,11 +75,7 @@ func (s *State) shapes(f *entry) bool {
 func (s *State) pointMerged(e, f *entry, before tomb) (others []ID) {
 	others = s.bury(e, before)
 	s.eachEverAdded(f, func(attr, raw string) { s.pointValue(e, attr, raw) })
-	if e.deleted != nil {
-		if norm, ok := s.normalName(e.lastDN); ok {
-			others = append(others, s.idsAt(digestKey(keyRefer, digestOfName(norm)))...)
-		}
-	}
+	others = append(others, s.referrers(e)...)
 	unique := entry{id: e.id}
 	for _, a := range e.attrs {
 		if s.unique(a.name) {

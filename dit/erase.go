@@ -64,25 +64,14 @@ func (s *State) doomed(e *entry, f Forgetting) bool {
 	return all
 }
 
-// referrers returns the entries that were ever given the name under which e was
-// deleted.
-func (s *State) referrers(e *entry) []ID {
-	norm, ok := s.normalName(e.lastDN)
-	if !ok {
-		return nil
-	}
-	return s.idsAt(digestKey(keyRefer, digestOfName(norm)))
-}
-
 // erase forgets a deleted entry.
 func (s *State) erase(e *entry) {
 	s.dropped = true
 	for _, prefix := range s.journalPrefixes(e) {
 		s.list(e, prefix, nil)
 	}
-	referrers := s.referrers(e)
-	s.unbury(e)
-	s.unpoint(&entry{id: e.id}, s.pointers(e))
+	referrers := s.unbury(e.id, tombOf(e))
+	s.unpoint(&entry{id: e.id}, s.pointed(e))
 	for _, k := range s.indexKeys(e) {
 		s.delete(k)
 	}

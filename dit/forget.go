@@ -91,7 +91,7 @@ func (s *State) forget(e *entry, f Forgetting) (next int64) {
 	t.run()
 	again := f.Before.Time + retry.Microseconds()
 	switch unstable := t.unstable(); {
-	case s.plain(t.now):
+	case t.now.plain():
 		return 0
 	case unstable != nil:
 		return unstable.csn.Time
@@ -114,21 +114,14 @@ func (t *trimming) unstable() *stamp {
 	return last
 }
 
-// plain reports whether e was created and nothing else was done to it.
-func (s *State) plain(e *entry) bool {
-	plain := e.created != nil && e.node.live
-	e.eachStamp(func(at *stamp) { plain = plain && at == e.created })
-	for _, a := range e.attrs {
-		plain = plain && a.spill == nil
-	}
-	return plain && len(e.settled) == 0
-}
+// plain reports whether there is nothing to forget of e.
+func (e *entry) plain() bool { return e.untouched() && len(e.settled) == 0 }
 
 // expect notes that something of an entry may come to be forgotten; when, Forget
 // finds out. Two states with the same facts may differ in it.
 func (s *State) expect(id ID) {
 	s.setKey(idKey(keyDoomed, id), false)
-	if e := s.peek(id); e != nil && !s.plain(e) && s.kv.Get(idKey(keyDue, id)) == nil {
+	if e := s.peek(id); e != nil && !e.plain() && s.kv.Get(idKey(keyDue, id)) == nil {
 		s.schedule(id, 0)
 	}
 }

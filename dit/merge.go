@@ -42,11 +42,7 @@ func (s *State) merge(c *changelog.Change) ([]ID, error) {
 	if e == nil {
 		e = &entry{id: c.ID}
 	}
-	before := shape{node: e.node}
-	if s.alters(c) {
-		before = s.shape(e)
-	}
-	tomb := tombOf(e)
+	before, tomb := s.shapeIf(e, s.alters(c)), tombOf(e)
 	changed, err := e.absorb(c)
 	if err != nil {
 		return nil, err
@@ -54,21 +50,32 @@ func (s *State) merge(c *changelog.Change) ([]ID, error) {
 	if changed = s.spillOver(e) || changed; !changed || s.err != nil {
 		return nil, nil
 	}
-	others := s.point(e, c, tomb)
-	if !before.node.known || s.alters(c) {
-		touched := s.mergeShape(e, c.CSN, before)
-		s.reviewOthers(others)
-		s.expect(c.ID)
-		return touched, nil
+	return s.finish(e, c.CSN, before, s.point(e, c, tomb)), nil
+}
+
+// finish stores what facts of change at have made of e, whose shape was before
+// (nil when they cannot alter it), and what the journal says of it and of
+// others. It returns the entries whose view may have changed, each once.
+func (s *State) finish(e *entry, at changelog.CSN, before *shape, others []ID) (touched []ID) {
+	if before != nil {
+		touched = s.mergeShape(e, at, *before)
+	} else {
+		touched = s.keep(e)
 	}
+	s.reviewOthers(others)
+	s.expect(e.id)
+	return touched
+}
+
+// keep stores an entry that only its own view depends on, and returns it when
+// it is shown.
+func (s *State) keep(e *entry) []ID {
 	s.save(e)
 	s.review(e)
-	s.reviewOthers(others)
-	s.expect(c.ID)
 	if !e.node.placed {
-		return nil, nil
+		return nil
 	}
-	return []ID{e.id}, nil
+	return []ID{e.id}
 }
 
 // alters reports whether c may change more than the values of its entry.
@@ -86,6 +93,16 @@ type shape struct {
 
 func (s *State) shape(e *entry) shape {
 	return shape{node: e.node, edges: len(e.edges), names: len(e.names), keys: s.indexKeys(e)}
+}
+
+// shapeIf returns the shape of e if it may be altered, as that of an entry may of
+// which nothing was known; nil if not.
+func (s *State) shapeIf(e *entry, altered bool) *shape {
+	if e.node.known && !altered {
+		return nil
+	}
+	before := s.shape(e)
+	return &before
 }
 
 // same reports whether two shapes of one entry mean the same to others.
@@ -152,19 +169,14 @@ func (s *State) mergeShape(e *entry, at changelog.CSN, before shape) []ID {
 			parent = p
 		}
 	}
-	m := surgery{state: s, entry: e, found: newIDSet(), reshaping: r}
 	old := e.node
 	s.derive(e, parent)
 	after := s.shape(e)
 	e.node = old
 	if before.same(after) && len(r.turned) == 0 && len(r.parents) == 0 {
-		s.save(e)
-		s.review(e)
-		if e.node.placed {
-			m.found.add(e.id)
-		}
-		return *m.found.order
+		return s.keep(e)
 	}
+	m := surgery{state: s, entry: e, found: newIDSet(), reshaping: r}
 	m.open(before)
 	e.node = after.node
 	m.place(e, before, after)

@@ -31,10 +31,8 @@ func (s *State) uniqueKey(canonical, norm string) []byte {
 func (s *State) point(e *entry, c *changelog.Change, before tomb) (others []ID) {
 	others = s.bury(e, before)
 	s.eachAdded(c, func(attr, raw string) { s.pointValue(e, attr, raw) })
-	if e.deleted != nil && s.alters(c) {
-		if norm, ok := s.normalName(e.lastDN); ok {
-			others = append(others, s.idsAt(digestKey(keyRefer, digestOfName(norm)))...)
-		}
+	if s.alters(c) {
+		others = append(others, s.referrers(e)...)
 	}
 	if len(s.rules.Unique) > 0 && (s.alters(c) || slices.ContainsFunc(c.Mods, func(m changelog.Mod) bool { return s.unique(m.Attr) })) {
 		others = append(others, s.rivals(e)...)
@@ -89,17 +87,35 @@ func (s *State) eachEverAdded(e *entry, fn func(attr, raw string)) {
 
 // pointValue adds a value of e to the indexes it belongs to.
 func (s *State) pointValue(e *entry, attr, raw string) {
-	rule := s.memo.attr(attr)
-	if rule.reference {
-		d := digestOfName(s.rules.Schema.Normalise(rule.name, raw))
-		if s.setKey(digestKey(keyRefer, d, e.id), true) {
-			for _, id := range s.idsAt(digestKey(keyTomb, d)) {
-				s.put(idKey(keyPair, e.id, id), []byte{})
-			}
+	for _, k := range s.pointers(e, attr, raw) {
+		if s.setKey(k, true) {
+			s.pair(e.id, k, true)
 		}
 	}
+}
+
+// pointers returns the keys of the indexes that lead from a value to e.
+func (s *State) pointers(e *entry, attr, raw string) (keys [][]byte) {
+	rule := s.memo.attr(attr)
+	norm := s.rules.Schema.Normalise(rule.name, raw)
+	if rule.reference {
+		keys = append(keys, digestKey(keyRefer, digestOfName(norm), e.id))
+	}
 	if s.unique(attr) {
-		s.setKey(append(s.uniqueKey(rule.name, s.rules.Schema.Normalise(rule.name, raw)), e.id[:]...), true)
+		keys = append(keys, append(s.uniqueKey(rule.name, norm), e.id[:]...))
+	}
+	return keys
+}
+
+// pair notes which deleted entries an entry names by the name that a pointer has
+// begun to lead from, or has ceased to.
+func (s *State) pair(id ID, pointer []byte, stand bool) {
+	if pointer[0] != keyRefer {
+		return
+	}
+	name := nameDigest(pointer[1 : 1+len(nameDigest{})])
+	for _, target := range s.idsAt(digestKey(keyTomb, name)) {
+		s.setKey(idKey(keyPair, id, target), stand)
 	}
 }
 

@@ -6,19 +6,22 @@ import (
 	"ldapsync/changelog"
 )
 
-// uneventful reports, cheaply and of most entries, that e was created and that
-// is all: there are no records about it.
+// untouched reports whether e was created and that is all that is known of it,
+// with values that stand in its record.
+func (e *entry) untouched() bool {
+	same := e.created != nil && e.node.live
+	e.eachStamp(func(at *stamp) { same = same && at == e.created })
+	return same && !slices.ContainsFunc(e.attrs, func(a *attribute) bool { return a.spill != nil })
+}
+
+// uneventful reports, cheaply and of most entries, that there are no records
+// about e, since it was created and that is all.
 func (s *State) uneventful(e *entry) bool {
-	plain := e.created != nil && e.node.live
-	e.eachStamp(func(at *stamp) { plain = plain && at == e.created })
-	if !plain {
+	if !e.untouched() {
 		return false
 	}
 	var classes []string
 	for _, a := range e.attrs {
-		if a.spill != nil {
-			return false
-		}
 		if s.canonical(a.name) == s.objectClass {
 			for _, v := range a.values {
 				classes = append(classes, v.raw)

@@ -64,25 +64,43 @@ func (s *State) bury(e *entry, before tomb) (referrers []ID) {
 		return nil
 	}
 	if before.at != nil {
-		s.delete(deathKey(before.at, e.id))
+		referrers = s.unbury(e.id, before)
 	}
 	s.put(deathKey(e.deleted, e.id), []byte{})
-	if norm, ok := s.normalName(before.name); before.at != nil && ok {
-		d := digestOfName(norm)
-		s.delete(digestKey(keyTomb, d, e.id))
-		for _, id := range s.idsAt(digestKey(keyRefer, d)) {
-			s.delete(idKey(keyPair, id, e.id))
-			referrers = append(referrers, id)
-		}
-	}
 	if norm, ok := s.normalName(e.lastDN); ok {
-		d := digestOfName(norm)
-		s.put(digestKey(keyTomb, d, e.id), []byte{})
-		for _, id := range s.idsAt(digestKey(keyRefer, d)) {
+		s.put(digestKey(keyTomb, digestOfName(norm), e.id), []byte{})
+		for _, id := range s.referrers(e) {
 			s.put(idKey(keyPair, id, e.id), []byte{})
 		}
 	}
 	return referrers
+}
+
+// unbury takes a deletion of an entry out of the indexes, and returns the entries
+// that were ever given the name under which it was deleted.
+func (s *State) unbury(id ID, t tomb) (referrers []ID) {
+	s.delete(deathKey(t.at, id))
+	norm, ok := s.normalName(t.name)
+	if !ok {
+		return nil
+	}
+	d := digestOfName(norm)
+	s.delete(digestKey(keyTomb, d, id))
+	referrers = s.idsAt(digestKey(keyRefer, d))
+	for _, r := range referrers {
+		s.delete(idKey(keyPair, r, id))
+	}
+	return referrers
+}
+
+// referrers returns the entries that were ever given the name under which e was
+// deleted.
+func (s *State) referrers(e *entry) []ID {
+	norm, ok := s.normalName(e.lastDN)
+	if !ok {
+		return nil
+	}
+	return s.idsAt(digestKey(keyRefer, digestOfName(norm)))
 }
 
 // idsAt returns the ids at the end of the keys with a prefix.

@@ -34,7 +34,7 @@ func (t *trimming) run() {
 	if bare := t.unseen(t.now); t.same(bare) {
 		t.now = bare
 	}
-	before := s.pointers(t.old)
+	before := s.pointed(t.old)
 	s.reword(t.old, t.now)
 	s.unpoint(t.now, before)
 	s.review(t.now)
@@ -167,7 +167,7 @@ func (t *trimming) values() {
 
 // aspect drops what it can of one attribute, however it is spelt.
 func (t *trimming) aspect(a *aspect, spelt []*attribute) {
-	last := a.lastDied()
+	last := a.lastDied() // a class may come to demand it
 	normal := func(v value) string { return t.state.rules.Schema.Normalise(a.name, v.raw) }
 	unsettled := map[string]bool{} // values with facts that are not stable
 	for _, b := range spelt {
@@ -218,21 +218,6 @@ func (t *trimming) droppable(a *aspect, f fate) bool {
 		return false
 	}
 	return !f.lost() || !t.fresh(f.superseded(t.now.id, a.name))
-}
-
-// lastDied returns the place of the value that was removed last where no value
-// is alive, -1 elsewhere: a class may come to demand it.
-func (a *aspect) lastDied() int {
-	last := -1
-	for i, f := range a.values {
-		switch {
-		case f.killer == nil:
-			return -1
-		case last < 0 || !f.died.before(a.values[last].died):
-			last = i
-		}
-	}
-	return last
 }
 
 // lives drops a deletion that was undone, or what undid an earlier one.
@@ -312,39 +297,27 @@ func (e *entry) replaceStamps(by func(*stamp) *stamp) {
 	}
 }
 
-// pointers returns the keys of the indexes that lead to the values of e.
-func (s *State) pointers(e *entry) map[string]bool {
+// pointed returns the keys of the indexes that lead from values to e.
+func (s *State) pointed(e *entry) map[string]bool {
 	keys := map[string]bool{}
 	s.eachEverAdded(e, func(attr, raw string) {
-		rule := s.memo.attr(attr)
-		norm := s.rules.Schema.Normalise(rule.name, raw)
-		if rule.reference {
-			keys[string(digestKey(keyRefer, digestOfName(norm), e.id))] = true
-		}
-		if s.unique(attr) {
-			keys[string(append(s.uniqueKey(rule.name, norm), e.id[:]...))] = true
+		for _, k := range s.pointers(e, attr, raw) {
+			keys[string(k)] = true
 		}
 	})
 	return keys
 }
 
-// unpoint deletes of the keys that led to values of e those that lead nowhere.
+// unpoint deletes of the keys that led to e those whose value it has no more.
 func (s *State) unpoint(e *entry, before map[string]bool) {
 	if len(before) == 0 {
 		return
 	}
-	after := s.pointers(e)
+	after := s.pointed(e)
 	maps.DeleteFunc(before, func(k string, _ bool) bool { return after[k] })
 	for k := range before {
 		s.delete([]byte(k))
-		if k[0] != keyRefer {
-			continue
-		}
-		var d nameDigest
-		copy(d[:], k[1:])
-		for _, id := range s.idsAt(digestKey(keyTomb, d)) {
-			s.setKey(idKey(keyPair, e.id, id), false)
-		}
+		s.pair(e.id, []byte(k), false)
 	}
 }
 
@@ -353,22 +326,8 @@ func (s *State) reword(old, now *entry) {
 	before := s.indexKeys(old)
 	s.dropped = s.dropped || !bytes.Equal(old.appendFacts(nil), now.appendFacts(nil))
 	if old.deleted != nil && now.deleted == nil {
-		s.unbury(old)
+		s.unbury(old.id, tombOf(old))
 	}
 	s.save(now)
 	s.reindex(before, s.indexKeys(now))
-}
-
-// unbury takes a deletion out of the indexes.
-func (s *State) unbury(e *entry) {
-	s.setKey(deathKey(e.deleted, e.id), false)
-	norm, ok := s.normalName(e.lastDN)
-	if !ok {
-		return
-	}
-	d := digestOfName(norm)
-	s.setKey(digestKey(keyTomb, d, e.id), false)
-	for _, id := range s.idsAt(digestKey(keyRefer, d)) {
-		s.setKey(idKey(keyPair, id, e.id), false)
-	}
 }

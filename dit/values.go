@@ -287,13 +287,22 @@ func (s *State) repair(c *content, name string) {
 	if a == nil || a.visible() {
 		return
 	}
+	if last := a.lastDied(); last >= 0 {
+		a.values[last].shown, a.repaired = true, true
+	}
+}
+
+// lastDied returns the place of the value that was removed last where no value
+// is alive, -1 elsewhere.
+func (a *aspect) lastDied() int {
 	last := -1
 	for i, f := range a.values {
-		if f.killer != nil && (last < 0 || !f.died.before(a.values[last].died)) {
+		switch {
+		case f.killer == nil:
+			return -1
+		case last < 0 || !f.died.before(a.values[last].died):
 			last = i
 		}
 	}
-	if last >= 0 {
-		a.values[last].shown, a.repaired = true, true
-	}
+	return last
 }
