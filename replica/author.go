@@ -85,9 +85,12 @@ func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, er
 		at = now.CSN.When()
 	}
 	c.CSN = w.r.clock.Next(at, after...)
-	if c.Seen, err = w.seenOf(c.ID, sid); err != nil {
+	seen, err := w.seenOf(c.ID, sid)
+	if err != nil {
 		return false, err
 	}
+	var more bool
+	c.Seen, more = w.claim(seen)
 	if !w.r.Role().Writes() {
 		return true, w.denyOwn(*c, now)
 	}
@@ -100,6 +103,9 @@ func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, er
 	}
 	w.captured++
 	w.r.log.Debug("captured", "op", c.Op.String(), "dn", c.DN, "mods", summary(c.Mods))
+	if more {
+		return false, w.mergeClaiming(c, base)
+	}
 	return false, w.merge(c)
 }
 

@@ -152,7 +152,7 @@ func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
 		if err := r.cfg.Store.Update(func(t *store.Tx) error { return t.SetNews(true) }); err != nil {
 			return false, err
 		}
-		return true, r.setIdentity(func(id *store.Identity) { id.Joined, id.Return = true, m.ret })
+		return true, r.enter(m)
 	case errors.Is(err, errMismatch):
 		r.mismatch(err.Error())
 	case err != nil && ctx.Err() == nil:

@@ -10,7 +10,6 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/ldif"
-	"ldapsync/store"
 )
 
 // Rehearsal counts what joining would do.
@@ -47,7 +46,7 @@ func (r *Replica) Rehearse(ctx context.Context, tell func(Target, *ldif.Record) 
 	if err != nil {
 		return out, err
 	}
-	if err := r.setIdentity(func(id *store.Identity) { id.Joined, id.Return = true, m.ret }); err != nil {
+	if err := r.enter(m); err != nil {
 		return out, err
 	}
 	if err := r.refreshOnce(ctx); err != nil {

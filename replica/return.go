@@ -267,6 +267,10 @@ func (r *Replica) deleteMissing() error {
 		if err != nil || !shown {
 			return err
 		}
+		held, err := w.viewed(id)
+		if err != nil {
+			return err
+		}
 		if err := w.MarkDirty(id, ret.Applied); err != nil {
 			return err
 		}
@@ -275,7 +279,7 @@ func (r *Replica) deleteMissing() error {
 		}
 		w.r.log.Info("an entry was deleted while nobody watched", "dn", name.String())
 		c := changelog.Change{Op: changelog.OpDelete, ID: id, DN: name.String()}
-		_, err = w.own(&c, &store.Image{ID: id, Gone: true}, nil)
+		_, err = w.own(&c, &store.Image{ID: id, Gone: true}, held)
 		return err
 	})
 }

@@ -118,3 +118,62 @@ func TestSystemE11(t *testing.T) {
 		}
 	})
 }
+
+// forget lets weeks pass and everybody forget what they may.
+func (w *world) forget() {
+	for range 2 {
+		w.pass(40, 1)
+		w.settle()
+		for _, nd := range w.nodes {
+			nd.stepForget()
+		}
+	}
+}
+
+// A server that lost its state file, and whose directory may be older than what
+// the room knows it had, records a rename: others have forgotten which names the
+// entry had before.
+func TestRenamedInDoubtWhereOthersForgot(t *testing.T) {
+	system(t, 3, func(w *world) {
+		c := w.nodes[2]
+		rename := func(from, to string, deleteOld bool) {
+			c.do(directory.Write{Op: directory.ModDN, DN: from + "," + suffixText, NewRDN: to, DeleteOldRDN: deleteOld})
+		}
+		rename("cn=g", "cn=a", false)
+		w.settle()
+		w.forget()
+		if w.stats.Forgot == 0 {
+			t.Fatal("nothing was forgotten")
+		}
+		c.wipe()
+		rename("cn=a", "cn=c", true)
+		w.finish()
+		w.everywhere(t, "cn=c,"+suffixText, "cn", "c", "g")
+		if len(w.stats.Journal) > 0 {
+			t.Errorf("journal %v", w.stats.Journal)
+		}
+	})
+}
+
+// What a server that has just joined says it knew, though its directory did not
+// have it yet, is written down where a client's write takes its place.
+func TestOverwrittenUnseenByOneThatReturned(t *testing.T) {
+	system(t, 3, func(w *world) {
+		a, c := w.nodes[0], w.nodes[2]
+		w.settle()
+		c.wipe()
+		a.do(replace(personDN, "description", "of a"))
+		c.refusing[theOne] = true
+		w.quiet()
+		w.quiet()
+		if !c.joined {
+			t.Fatal("it has not joined")
+		}
+		c.do(replace(personDN, "description", "of c"))
+		w.finish()
+		w.everywhere(t, personDN, "description", "of c")
+		if !slices.ContainsFunc(c.kept, func(r *ldif.Record) bool { return strings.Contains(fmt.Sprintf("%+v", *r), "of a") }) {
+			t.Errorf("%d records were kept, none with what was overwritten", len(c.kept))
+		}
+	})
+}

@@ -140,8 +140,10 @@ func (v *watched) captured(events []directory.Event, before uint64) {
 			continue
 		}
 		if n := v.deniedOf(id, p); n > 0 {
+			later := p.known - n // reported, and not looked at yet
 			p.known, v.denied[id] = n, true
 			v.settle(id, p)
+			p.known = later
 		} else if !v.nd.dead && v.nothingToRecord(id, p) {
 			v.denied[id] = false
 			v.settle(id, p)

@@ -31,6 +31,10 @@ type Identity struct {
 	// Joined is set once the server may speak for its directory: it founded
 	// the room, or has caught up with it and matched its entries.
 	Joined bool `json:"joined"`
+	// Entered is what the log held when the server joined an existing room. Those
+	// who had not heard of it by then may have forgotten as much, so every change
+	// of this install says that it was made knowing that.
+	Entered changelog.Seqs `json:"entered,omitempty"`
 	// Adopted is set once the entries that the directory held when the server
 	// joined have all been matched to the room's.
 	Adopted bool `json:"adopted"`

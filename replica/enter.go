@@ -1,0 +1,98 @@
+package replica
+
+import (
+	"slices"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/store"
+)
+
+// Servers that had not heard of this one when it joined may have forgotten, at
+// any time since, what every member they knew had in its directory: something
+// that this one has stored by then, but need not have in its own directory. So all
+// that it makes is later than that and says that it was made knowing that.
+
+// enter makes this server one that takes part.
+func (r *Replica) enter(m *matching) error {
+	var entered changelog.Seqs
+	err := r.update(func(w *work) error {
+		v, err := w.Log.Vector()
+		if err != nil {
+			return err
+		}
+		var newest changelog.CSN
+		limit := r.cfg.Now().Add(maxAhead)
+		for _, mark := range v {
+			if newest.Before(mark.CSN) && mark.CSN.When().Before(limit) {
+				newest = mark.CSN
+			}
+		}
+		entered = v.Seqs()
+		delete(entered, r.Identity().SID)
+		return w.SetClock(r.clock.Next(time.Time{}, newest))
+	})
+	if err != nil {
+		return err
+	}
+	return r.setIdentity(func(id *store.Identity) { id.Joined, id.Return, id.Entered = true, m.ret, entered })
+}
+
+// claim returns what a change says that its author had, and whether that is more
+// than seen, which its directory contained.
+func (w *work) claim(seen changelog.Seqs) (all changelog.Seqs, more bool) {
+	for sid, seq := range w.r.Identity().Entered {
+		if seen[sid] < seq {
+			seen[sid], more = seq, true
+		}
+	}
+	return seen, more
+}
+
+// mergeClaiming merges a change that says it knew more than its author had. What it
+// takes away of that without having seen it is written down: there is no record.
+func (w *work) mergeClaiming(c *changelog.Change, base *store.Image) error {
+	before, err := w.viewed(c.ID)
+	if err != nil {
+		return err
+	}
+	if err := w.merge(c); err != nil || before == nil {
+		return err
+	}
+	after, err := w.viewed(c.ID)
+	if err != nil || !w.overruled(before, base, after) {
+		return err
+	}
+	return w.keep(before)
+}
+
+func (w *work) viewed(id changelog.ID) (*store.Image, error) {
+	shown, err := w.dit.View(id)
+	if err != nil {
+		return nil, err
+	}
+	return w.wanted(shown)
+}
+
+// overruled reports whether something that was shown before, and that the
+// directory did not hold, is no longer shown after. Base is what it held.
+func (w *work) overruled(before, base, after *store.Image) bool {
+	if after == nil {
+		return !w.alike(before, base)
+	}
+	if base == nil || base.Gone {
+		base = &store.Image{}
+	}
+	if before.Parent != base.Parent && before.Parent != after.Parent || before.RDNKey != base.RDNKey && before.RDNKey != after.RDNKey {
+		return true
+	}
+	held, left := w.byKey(base.Attrs), w.byKey(after.Attrs)
+	for name, values := range w.byKey(w.unstamped(before).Attrs) {
+		for _, v := range values {
+			if !slices.Contains(held[name], v) && !slices.Contains(left[name], v) {
+				return true
+			}
+		}
+	}
+	return false
+}
