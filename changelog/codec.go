@@ -27,11 +27,7 @@ func (c *Change) AppendBinary(b []byte) ([]byte, error) {
 	b = append(b, c.Superior[:]...)
 	b = octets.AppendString(b, c.DN)
 	b = octets.AppendString(b, c.RDN)
-	b = octets.AppendUint(b, uint64(len(c.Seen)))
-	for _, sid := range c.Seen.SIDs() {
-		b = octets.AppendUint(b, uint64(sid))
-		b = octets.AppendUint(b, c.Seen[sid])
-	}
+	b = AppendSeqs(b, c.Seen)
 	b = octets.AppendUint(b, uint64(len(c.Mods)))
 	for _, m := range c.Mods {
 		b = append(b, byte(m.Op))
@@ -86,13 +82,7 @@ func (c *Change) UnmarshalBinary(b []byte) error {
 	c.CSN = ReadCSN(r)
 	c.ID, c.Superior = ReadID(r), ReadID(r)
 	c.DN, c.RDN = r.String(), r.String()
-	for n := r.Count(2); n > 0; n-- {
-		if c.Seen == nil {
-			c.Seen = Seqs{}
-		}
-		sid := r.Uint()
-		c.Seen[SID(min(sid, 0xffff))] = r.Uint()
-	}
+	c.Seen = ReadSeqs(r)
 	for n := r.Count(3); n > 0; n-- {
 		c.Mods = append(c.Mods, Mod{Op: ModOp(r.Byte()), Attr: r.String(), Values: r.Strings()})
 	}
@@ -105,6 +95,27 @@ func (c *Change) UnmarshalBinary(b []byte) error {
 		return fmt.Errorf("%w: stored form: %w", ErrChange, err)
 	}
 	return c.Check()
+}
+
+// AppendSeqs appends the stored form of s.
+func AppendSeqs(b []byte, s Seqs) []byte {
+	b = octets.AppendUint(b, uint64(len(s)))
+	for _, sid := range s.SIDs() {
+		b = octets.AppendUint(octets.AppendUint(b, uint64(sid)), s[sid])
+	}
+	return b
+}
+
+// ReadSeqs reads what AppendSeqs wrote: nil when that was empty.
+func ReadSeqs(r *octets.Reader) (s Seqs) {
+	for n := r.Count(2); n > 0; n-- {
+		if s == nil {
+			s = Seqs{}
+		}
+		sid := r.Uint()
+		s[SID(min(sid, 0xffff))] = r.Uint()
+	}
+	return s
 }
 
 // ReadCSN reads what CSN.AppendKey wrote.

@@ -32,5 +32,3 @@ func seqOf(k []byte) (uint64, error) {
 	}
 	return binary.BigEndian.Uint64(k[3:]), nil
 }
-
-func sortedSIDs(s changelog.Seqs) []changelog.SID { return s.SIDs() }

@@ -102,12 +102,7 @@ func (t *Table) beat(c *changelog.Change) error {
 			return err
 		}
 	}
-	b := c.CSN.AppendKey(nil)
-	b = octets.AppendUint(b, uint64(len(c.Seen)))
-	for _, sid := range sortedSIDs(c.Seen) {
-		b = octets.AppendUint(octets.AppendUint(b, uint64(sid)), c.Seen[sid])
-	}
-	if err := t.b.Put(beatKey(c.SID(), c.Seq), b); err != nil {
+	if err := t.b.Put(beatKey(c.SID(), c.Seq), changelog.AppendSeqs(c.CSN.AppendKey(nil), c.Seen)); err != nil {
 		return err
 	}
 	return t.thin(c.SID())
@@ -161,7 +156,12 @@ func (t *Table) Members() (list []Member, err error) {
 
 // Removals returns every forget operation, by ascending peer and author.
 func (t *Table) Removals() (list []Removal, err error) {
-	t.b.Scan([]byte{keyForget}, nil, func(k, raw []byte) bool {
+	return t.removals([]byte{keyForget})
+}
+
+// removals returns the forget operations whose keys have a prefix.
+func (t *Table) removals(prefix []byte) (list []Removal, err error) {
+	t.b.Scan(prefix, nil, func(k, raw []byte) bool {
 		r := octets.NewReader(raw)
 		m := Removal{Seq: r.Uint(), CSN: changelog.ReadCSN(r)}
 		if m.Peer, err = sidOf(k, 1); err == nil {
@@ -179,9 +179,9 @@ func (t *Table) Removals() (list []Removal, err error) {
 // Removed returns the earliest operation that removed a server; false when there
 // is none.
 func (t *Table) Removed(sid changelog.SID) (first Removal, removed bool, err error) {
-	list, err := t.Removals()
+	list, err := t.removals(key(keyForget, sid))
 	for _, m := range list {
-		if m.Peer == sid && (!removed || m.CSN.Before(first.CSN)) {
+		if !removed || m.CSN.Before(first.CSN) {
 			first, removed = m, true
 		}
 	}
@@ -192,11 +192,7 @@ func (t *Table) Removed(sid changelog.SID) (first Removal, removed bool, err err
 func (t *Table) beats(sid changelog.SID) (list []Heartbeat, err error) {
 	t.b.Scan(key(keyBeat, sid), nil, func(k, raw []byte) bool {
 		r := octets.NewReader(raw)
-		h := Heartbeat{CSN: changelog.ReadCSN(r), Seen: changelog.Seqs{}}
-		for n := r.Count(2); n > 0; n-- {
-			sid := changelog.SID(r.Uint())
-			h.Seen[sid] = r.Uint()
-		}
+		h := Heartbeat{CSN: changelog.ReadCSN(r), Seen: changelog.ReadSeqs(r)}
 		if err = r.Done(); err == nil {
 			h.Seq, err = seqOf(k)
 		}
@@ -214,12 +210,21 @@ func (t *Table) Beat(sid changelog.SID, v changelog.Vector) (*Heartbeat, error) 
 	if err != nil {
 		return nil, err
 	}
-	for i, h := range slices.Backward(beats) {
-		if within(h.Seen, v) {
-			return &beats[i], nil
-		}
+	if i := counting(beats, v); i >= 0 {
+		return &beats[i], nil
 	}
 	return nil, nil
+}
+
+// counting returns the place of the newest heartbeat that v covers, -1 when it
+// covers none.
+func counting(beats []Heartbeat, v changelog.Vector) int {
+	for i, h := range slices.Backward(beats) {
+		if within(h.Seen, v) {
+			return i
+		}
+	}
+	return -1
 }
 
 // Prune forgets the heartbeats that a later one which counts has replaced.
@@ -229,21 +234,11 @@ func (t *Table) Prune(v changelog.Vector) error {
 		return err
 	}
 	for _, m := range members {
-		h, err := t.Beat(m.SID, v)
-		if err != nil {
-			return err
-		}
-		if h == nil {
-			continue
-		}
 		beats, err := t.beats(m.SID)
 		if err != nil {
 			return err
 		}
-		for _, old := range beats {
-			if old.Seq >= h.Seq {
-				break
-			}
+		for _, old := range beats[:max(0, counting(beats, v))] {
 			if err := t.b.Delete(beatKey(m.SID, old.Seq)); err != nil {
 				return err
 			}

@@ -58,7 +58,7 @@ func (t *Tx) putDirty(d Dirty) error {
 		return err
 	}
 	b := octets.AppendUint(nil, d.Gen)
-	return t.bucket(bucketDirty).Put(d.ID[:], appendSeqs(b, d.Seen))
+	return t.bucket(bucketDirty).Put(d.ID[:], changelog.AppendSeqs(b, d.Seen))
 }
 
 // Dirty returns the mark of an entry, nil when it has none.
@@ -68,7 +68,7 @@ func (t *Tx) Dirty(id changelog.ID) (*Dirty, error) {
 		return nil, nil
 	}
 	r := octets.NewReader(raw)
-	d := &Dirty{ID: id, Gen: r.Uint(), Seen: readSeqs(r)}
+	d := &Dirty{ID: id, Gen: r.Uint(), Seen: changelog.ReadSeqs(r)}
 	if err := r.Done(); err != nil {
 		return nil, fmt.Errorf("read mark of %s: %w", id, err)
 	}
@@ -127,7 +127,7 @@ type Intent struct {
 // PutIntent stores the intent for an entry.
 func (t *Tx) PutIntent(in *Intent) error {
 	b := octets.AppendUint(nil, in.Gen)
-	b = appendSeqs(b, in.Seen)
+	b = changelog.AppendSeqs(b, in.Seen)
 	return t.bucket(bucketIntents).Put(in.Image.ID[:], append(b, in.Image.encode()...))
 }
 
@@ -142,7 +142,7 @@ func (t *Tx) Intent(id changelog.ID) (*Intent, error) {
 
 func decodeIntent(id changelog.ID, raw []byte) (*Intent, error) {
 	r := octets.NewReader(raw)
-	in := &Intent{Gen: r.Uint(), Seen: readSeqs(r)}
+	in := &Intent{Gen: r.Uint(), Seen: changelog.ReadSeqs(r)}
 	image, err := decodeImage(id, r.Rest())
 	if err != nil {
 		return nil, fmt.Errorf("read intent: %w", err)
@@ -170,23 +170,6 @@ func (t *Tx) IntentCount() int { return t.count(bucketIntents) }
 func (t *Tx) DropIntent(id changelog.ID) error { return t.bucket(bucketIntents).Delete(id[:]) }
 
 func genKey(gen uint64) []byte { return binary.BigEndian.AppendUint64(nil, gen) }
-
-func appendSeqs(b []byte, s changelog.Seqs) []byte {
-	b = octets.AppendUint(b, uint64(len(s)))
-	for _, sid := range s.SIDs() {
-		b = octets.AppendUint(octets.AppendUint(b, uint64(sid)), s[sid])
-	}
-	return b
-}
-
-func readSeqs(r *octets.Reader) changelog.Seqs {
-	s := changelog.Seqs{}
-	for n := r.Count(2); n > 0; n-- {
-		sid := changelog.SID(r.Uint())
-		s[sid] = r.Uint()
-	}
-	return s
-}
 
 // toID reads an id; a damaged one is no entry.
 func toID(b []byte) (id changelog.ID) {
