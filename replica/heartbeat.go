@@ -25,16 +25,20 @@ func (r *Replica) StepHeartbeat() (made bool, err error) {
 	if at := r.beatAt.Load(); at != 0 && now.UnixNano() < at && now.UnixNano() > at-2*int64(beatIdle) {
 		return false, nil
 	}
-	err = r.update(func(w *work) error {
+	var wait time.Duration
+	err = r.view(func(w *work) error {
 		last, err := w.lastBeat()
-		if err != nil {
-			return err
-		}
-		made = false
-		if wait := w.untilBeat(last, now); wait > 0 {
-			r.beatAt.Store(now.Add(wait).UnixNano())
-			return nil
-		}
+		wait = w.untilBeat(last, now)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	if wait > 0 {
+		r.beatAt.Store(now.Add(wait).UnixNano())
+		return false, nil
+	}
+	err = r.update(func(w *work) (err error) {
 		made, err = w.beat()
 		return err
 	})
