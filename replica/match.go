@@ -158,10 +158,25 @@ func (r *Replica) dropIdleAliases() error {
 // eachAlias calls fn with the room's id of every alias, in transactions of
 // bounded size.
 func (r *Replica) eachAlias(fn func(*work, changelog.ID) error) error {
+	return r.eachID(func(w *work, after changelog.ID) ([]changelog.ID, error) { return w.Aliases(after, matchBatch), nil }, fn)
+}
+
+// eachLive calls fn with every entry of the room that is shown, in transactions
+// of bounded size.
+func (r *Replica) eachLive(fn func(*work, changelog.ID) error) error {
+	return r.eachID(func(w *work, after changelog.ID) ([]changelog.ID, error) { return w.dit.Entries(after, matchBatch) }, fn)
+}
+
+// eachID calls fn with the ids that page returns, a transaction for each page,
+// until there are none after the last.
+func (r *Replica) eachID(page func(w *work, after changelog.ID) ([]changelog.ID, error), fn func(*work, changelog.ID) error) error {
 	var after changelog.ID
 	for done := false; !done; {
 		err := r.update(func(w *work) error {
-			ids := w.Aliases(after, matchBatch)
+			ids, err := page(w, after)
+			if err != nil {
+				return err
+			}
 			done = len(ids) == 0
 			for _, id := range ids {
 				after = id

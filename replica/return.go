@@ -210,32 +210,6 @@ func (w *work) unknown(now *store.Image) (handled bool, err error) {
 	return true, w.putAndSettle(now)
 }
 
-// eachLive calls fn with every entry of the room that is shown, in transactions
-// of bounded size.
-func (r *Replica) eachLive(fn func(*work, changelog.ID) error) error {
-	var after changelog.ID
-	for done := false; !done; {
-		err := r.update(func(w *work) error {
-			ids, err := w.dit.Entries(after, matchBatch)
-			if err != nil {
-				return err
-			}
-			done = len(ids) == 0
-			for _, id := range ids {
-				after = id
-				if err := fn(w, id); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // wasHeld reports whether the directory held all that is known of an entry, and,
 // as far as that can be told, not only before it was restored from a backup.
 func (w *work) wasHeld(ret *store.Return, id changelog.ID) (held, certain bool, err error) {
