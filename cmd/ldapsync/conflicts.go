@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -73,9 +72,7 @@ func newConflictsListCommand(f *flags, suffix *string) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				err = enc.Encode(page)
+				err = printJSON(cmd.OutOrStdout(), page)
 			} else {
 				err = renderConflicts(cmd.OutOrStdout(), page)
 			}
@@ -127,9 +124,7 @@ func newConflictsShowCommand(f *flags, suffix *string) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(found)
+				return printJSON(cmd.OutOrStdout(), found)
 			}
 			return renderConflict(cmd.OutOrStdout(), found)
 		},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -33,9 +32,7 @@ does not reach back to the entry's creation.`,
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(h)
+				return printJSON(cmd.OutOrStdout(), h)
 			}
 			return renderHistory(cmd.OutOrStdout(), h)
 		},

@@ -71,12 +71,11 @@ func watchError(ctx context.Context, err error) error {
 }
 
 func printStatus(out io.Writer, s control.Status, opts statusOptions, terminal bool) error {
-	if opts.asJSON {
-		enc := json.NewEncoder(out)
-		if !opts.watch {
-			enc.SetIndent("", "  ")
-		}
-		return enc.Encode(s)
+	switch {
+	case opts.asJSON && opts.watch:
+		return json.NewEncoder(out).Encode(s)
+	case opts.asJSON:
+		return printJSON(out, s)
 	}
 	if opts.watch && terminal {
 		fmt.Fprint(out, clearScreen)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -75,9 +74,7 @@ or below BASE. Entries that were deleted long ago are forgotten.`,
 
 func printDeleted(w io.Writer, page control.DeletedPage, asJSON bool) error {
 	if asJSON {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(page)
+		return printJSON(w, page)
 	}
 	if len(page.Deleted) == 0 {
 		_, err := fmt.Fprintln(w, "nothing that was deleted is remembered")
