@@ -69,6 +69,11 @@ func (u *unit) meetRoom(ctx context.Context, out io.Writer) error {
 	if err := l.discover(ctx); err != nil {
 		return err
 	}
+	return l.inRoom(ctx, func(ctx context.Context) error { return u.report(ctx, out) })
+}
+
+// inRoom is in the room, which has been discovered, for as long as fn takes.
+func (l *link) inRoom(ctx context.Context, fn func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
@@ -76,7 +81,7 @@ func (u *unit) meetRoom(ctx context.Context, out io.Writer) error {
 	g.Go(func() error { l.follow(ctx); return nil })
 	g.Go(func() error {
 		defer cancel()
-		return u.report(ctx, out)
+		return fn(ctx)
 	})
 	return g.Wait()
 }

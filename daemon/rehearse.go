@@ -106,19 +106,12 @@ func (u *unit) rehearse(ctx context.Context, out io.Writer) error {
 	if err := l.discover(wait); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return l.room.Load().Run(ctx) })
-	g.Go(func() error { l.follow(ctx); return nil })
-	g.Go(func() error {
-		defer cancel()
+	return l.inRoom(ctx, func(ctx context.Context) error {
 		if err := u.awaitPeers(wait); err != nil {
 			return err
 		}
 		return u.tellRehearsal(ctx, out)
 	})
-	return g.Wait()
 }
 
 // awaitPeers waits until a server of the room is seen.
