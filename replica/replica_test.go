@@ -212,6 +212,15 @@ func TestChangeFromTheFutureWaitsForItsTime(t *testing.T) {
 		}
 		return ""
 	})
+	changes, _, err := a.Serve(changelog.Seqs{1: 3}, 0)
+	if err != nil || len(changes) == 0 {
+		t.Fatal(len(changes), err)
+	}
+	for _, c := range changes {
+		if c.SID() == 1 && c.Seen[2] > 0 {
+			t.Errorf("%s claims to know what is postponed: %s", c.CSN, c.Seen)
+		}
+	}
 }
 
 func TestSenselessChangeDoesNotHoldUpOthers(t *testing.T) {

@@ -19,7 +19,7 @@ type work struct {
 	r     *Replica
 	dit   *dit.State
 	rules dit.Rules
-	// seen is the vector when the transaction began: what the image of an
+	// seen is what was merged when the transaction began: what the image of an
 	// entry without a mark contains.
 	seen changelog.Seqs
 	// forked is a server of which nothing is taken in this transaction.
@@ -50,7 +50,7 @@ func (r *Replica) view(fn func(*work) error) error {
 }
 
 func (r *Replica) work(t *store.Tx, fn func(*work) error) error {
-	seen, err := t.Log.Seqs()
+	seen, err := t.MergedSeqs()
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
-
 	"ldapsync/changelog"
 	"ldapsync/members"
 )
@@ -60,13 +58,9 @@ func (t *Tx) AllApplied(self changelog.SID) (changelog.Seqs, error) {
 	}
 	applied := v.Seqs()
 	delete(applied, self)
-	t.bucket(bucketFuture).Scan(nil, nil, func(_, ref []byte) bool {
-		if len(ref) == 10 {
-			sid := changelog.SID(binary.BigEndian.Uint16(ref))
-			applied[sid] = min(applied[sid], binary.BigEndian.Uint64(ref[2:])-1)
-		}
-		return true
-	})
+	for sid, seq := range t.firstPostponed(v) {
+		applied[sid] = min(applied[sid], seq-1)
+	}
 	t.bucket(bucketDirty).Scan(nil, nil, func(k, _ []byte) bool {
 		var d *Dirty
 		if d, err = t.Dirty(toID(k)); err != nil {

@@ -86,17 +86,7 @@ func (t *Tx) Merged() (changelog.Vector, error) {
 	if err != nil {
 		return nil, err
 	}
-	first := changelog.Seqs{}
-	t.bucket(bucketFuture).Scan(nil, nil, func(_, ref []byte) bool {
-		if len(ref) == 10 {
-			sid, seq := changelog.SID(binary.BigEndian.Uint16(ref)), binary.BigEndian.Uint64(ref[2:])
-			if first[sid] == 0 || seq < first[sid] {
-				first[sid] = seq
-			}
-		}
-		return true
-	})
-	for sid, seq := range first {
+	for sid, seq := range t.firstPostponed(v) {
 		c, err := t.Log.Get(sid, seq-1)
 		switch {
 		case err != nil:
@@ -110,4 +100,50 @@ func (t *Tx) Merged() (changelog.Vector, error) {
 		}
 	}
 	return v, nil
+}
+
+// MergedSeqs is Merged without the CSNs, which may not be known any more.
+func (t *Tx) MergedSeqs() (changelog.Seqs, error) {
+	if t.FutureCount() == 0 {
+		return t.Log.Seqs()
+	}
+	v, err := t.Log.Vector()
+	if err != nil {
+		return nil, err
+	}
+	seqs := v.Seqs()
+	for sid, seq := range t.firstPostponed(v) {
+		if seqs[sid] = min(seqs[sid], seq-1); seqs[sid] == 0 {
+			delete(seqs, sid)
+		}
+	}
+	return seqs, nil
+}
+
+// firstPostponed returns the number of the first postponed change of every server
+// that has some. It looks no further than to the last of them: the changes of a
+// server stand in the order of their numbers, and who has said nothing as late as
+// the first has none.
+func (t *Tx) firstPostponed(v changelog.Vector) changelog.Seqs {
+	first, left := changelog.Seqs{}, -1
+	t.bucket(bucketFuture).Scan(nil, nil, func(k, ref []byte) bool {
+		csn, err := changelog.CSNFromKey(k)
+		if err != nil || len(ref) != 10 {
+			return true
+		}
+		if left < 0 {
+			left = 0
+			for _, m := range v {
+				if !m.CSN.Before(csn) {
+					left++
+				}
+			}
+		}
+		if sid := changelog.SID(binary.BigEndian.Uint16(ref)); first[sid] == 0 {
+			first[sid] = binary.BigEndian.Uint64(ref[2:])
+			left--
+		}
+		return left > 0
+	})
+	return first
 }

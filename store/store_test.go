@@ -226,6 +226,37 @@ func intentRoundTrip(t *testing.T, s *store.Store) {
 	})
 }
 
+func TestMergedEndsBeforeWhatIsPostponed(t *testing.T) { onEach(t, mergedEndsBeforeWhatIsPostponed) }
+
+func mergedEndsBeforeWhatIsPostponed(t *testing.T, s *store.Store) {
+	postponed := map[changelog.SID]uint64{1: 9, 2: 3, 3: 1, 4: 5} // from which number on
+	update(t, s, func(tx *store.Tx) error {
+		for sid, from := range postponed {
+			for seq := uint64(1); seq <= 5; seq++ {
+				c := &changelog.Change{Seq: seq, CSN: changelog.CSN{Time: int64(10*seq) + int64(sid), SID: sid}, Op: changelog.OpDelete, ID: changelog.ID{1}}
+				if err := tx.Log.Append(c); err != nil {
+					return err
+				}
+				if seq < from {
+					continue
+				}
+				if err := tx.Postpone(c); err != nil {
+					return err
+				}
+			}
+		}
+		seqs, err := tx.MergedSeqs()
+		if diff := cmp.Diff(changelog.Seqs{1: 5, 2: 2, 4: 4}, seqs); diff != "" || err != nil {
+			t.Error(diff, err)
+		}
+		v, err := tx.Merged()
+		if diff := cmp.Diff(seqs, v.Seqs()); diff != "" {
+			t.Error(diff)
+		}
+		return err
+	})
+}
+
 func TestDueGivesPostponedChangesOnce(t *testing.T) { onEach(t, dueGivesPostponedChangesOnce) }
 
 func dueGivesPostponedChangesOnce(t *testing.T, s *store.Store) {
