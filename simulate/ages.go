@@ -74,10 +74,6 @@ func (w *world) age() {
 func (w *world) exchange(calm bool, out int) {
 	w.calm = calm
 	defer func() { w.calm = false }()
-	some := func(step func() bool) {
-		for n := 0; n < 20 && step(); n++ {
-		}
-	}
 	for _, nd := range w.nodes {
 		if nd.i == out || nd.gone {
 			continue
@@ -99,6 +95,12 @@ func (w *world) exchange(calm bool, out int) {
 			some(nd.stepPull)
 			some(nd.stepApply)
 		}
+	}
+}
+
+// some repeats a step that makes progress, a bounded number of times.
+func some(step func() bool) {
+	for n := 0; n < 20 && step(); n++ {
 	}
 }
 

@@ -111,6 +111,9 @@ func (nd *node) client(wr directory.Write) {
 	}
 	nd.w.tracef("%d client: %v", nd.i+1, shownWrite(wr))
 	nd.w.stats.Writes++
+	if wr.Op == directory.Add {
+		nd.w.latest = wr.ID
+	}
 	nd.watched.written(wr.ID, before)
 }
 
@@ -179,6 +182,9 @@ func (nd *node) invent(kind int, ids []changelog.ID) (directory.Write, bool) {
 	if w.deeds() == Classes && w.rng.IntN(4) > 0 {
 		id = theOne
 	}
+	if (deed(kind) == addPerson || deed(kind) == addUnit) && w.oneIn(3) && nd.server.Entry(w.latest) != nil {
+		id = w.latest
+	}
 	e := nd.server.Entry(id)
 	if e == nil {
 		return directory.Write{}, false
@@ -188,7 +194,11 @@ func (nd *node) invent(kind int, ids []changelog.ID) (directory.Write, bool) {
 	case addPerson:
 		a := adding(pick(w, names)+","+e.DN, "objectClass", "inetOrgPerson", "sn", pick(w, alphabet["sn"]))
 		a.Attrs = append(a.Attrs, directory.Attribute{Name: "description", Values: []string{pick(w, alphabet["description"])}})
-		return withCN(a), true
+		a = withCN(a)
+		if w.oneIn(3) {
+			a = withSpare(a)
+		}
+		return a, true
 	case addUnit:
 		return adding(pick(w, unitNames)+","+e.DN, "objectClass", "organizationalUnit"), true
 	case addGroup:
@@ -218,6 +228,17 @@ func withCN(a directory.Write) directory.Write {
 	if name, err := dn.Parse(a.DN); err == nil && name[0][0].Attr != "cn" {
 		a.Attrs = append(a.Attrs, directory.Attribute{Name: "cn", Values: []string{"z"}})
 	}
+	return a
+}
+
+// withSpare gives an entry another cn, by which it can be renamed.
+func withSpare(a directory.Write) directory.Write {
+	i := slices.IndexFunc(a.Attrs, func(attr directory.Attribute) bool { return attr.Name == "cn" })
+	if i < 0 {
+		i = len(a.Attrs)
+		a.Attrs = append(a.Attrs, directory.Attribute{Name: "cn"})
+	}
+	a.Attrs[i].Values = append(a.Attrs[i].Values, "y")
 	return a
 }
 

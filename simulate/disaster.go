@@ -53,7 +53,7 @@ func (w *world) everybodyUp() bool {
 // of, nobody will ever hear of under that number.
 func (nd *node) putDisk(disk *store.Memory) {
 	nd.w.inspect()
-	nd.disk, nd.lost, nd.settled, nd.vector = disk, true, false, nil
+	nd.disk, nd.lost, nd.settled, nd.vector, nd.aside = disk, true, false, nil, aside{}
 	nd.disk.SetGuard(nd.guard)
 	nd.watched = newWatched(nd)
 	nd.w.unsay(nd)

@@ -28,18 +28,30 @@ func (w *world) inspect() {
 			if !nd.stale {
 				continue
 			}
-			nd.readLog(func(l *changelog.Log) (err error) {
+			nd.read(func(t *store.Tx, _ *dit.State) (err error) {
 				if own {
-					if nd.inspected, err = l.Vector(); err != nil {
+					nd.countAside(t)
+					if nd.inspected, err = t.Log.Vector(); err != nil {
 						return err
 					}
+					nd.inspectClock(t)
 				}
-				return w.compare(nd, l, nd.inspected, own)
+				return w.compare(nd, t.Log, nd.inspected, own)
 			})
 			if !own {
 				nd.vector, nd.stale = nd.inspected, false
 			}
 		}
+	}
+}
+
+// inspectClock checks that the clock of nd is never stored behind what it issued:
+// when it starts again it may not issue that once more.
+func (nd *node) inspectClock(t *store.Tx) {
+	own := nd.inspected[nd.sid()]
+	clock, err := t.Clock()
+	if err != nil || clock.Before(own.CSN) {
+		fail("clock", "the clock of %s stands at %s and it has issued %s: %v", nd.name, clock, own.CSN, err)
 	}
 }
 

@@ -31,8 +31,10 @@ type node struct {
 	// backup is an old copy of one. Lost says that the present one is not the
 	// one that saw all that clients did: then they are not watched any more.
 	number changelog.SID
-	// wants is the number it is configured to have.
+	// wants is the number it is configured to have, prefer whose entries where it
+	// joins with some of its own.
 	wants    changelog.SID
+	prefer   replica.Prefer
 	installs int
 	lost     bool
 	backup   *store.Memory
@@ -80,8 +82,10 @@ type node struct {
 	// inspected is what it holds while it is being inspected.
 	inspected changelog.Vector
 	// held is the vector as it is, nil when there have been commits since.
-	held   changelog.Vector
-	newIDs byte
+	held changelog.Vector
+	// aside is what it had set aside when it was last inspected.
+	aside  aside
+	newIDs uint16
 }
 
 // fault is something that befalls a batch of writes to the directory.
@@ -121,7 +125,7 @@ func (nd *node) own(disk *store.Memory, server *memory.Directory) {
 
 func (nd *node) newID() changelog.ID {
 	nd.newIDs++
-	return changelog.ID{0: byte(nd.i + 1), 15: nd.newIDs}
+	return changelog.ID{0: byte(nd.i + 1), 14: byte(nd.newIDs >> 8), 15: byte(nd.newIDs)}
 }
 
 func (nd *node) time() time.Time {
@@ -179,7 +183,7 @@ func (nd *node) rulesOf(s *schema.Schema) dit.Rules {
 	if s == standard {
 		return nd.rules
 	}
-	return dit.DefaultRules(s, suffix)
+	return rulesFor(s)
 }
 
 func (nd *node) open() error {
@@ -196,7 +200,7 @@ func (nd *node) open() error {
 	nd.shown = map[int]replica.Peer{}
 	nd.rep, err = replica.New(ctx, replica.Config{
 		Suffix: suffix, Store: nd.store, Directory: (*server)(nd), Network: (*network)(nd),
-		Rules: nd.rulesOf, Keep: nd.keep, Unseen: nd.unseen, KeepLog: 1, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
+		Rules: nd.rulesOf, Prefer: nd.prefer, Keep: nd.keep, Unseen: nd.unseen, KeepLog: 1, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
 	})
 	if err != nil {
 		return err

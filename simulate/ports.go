@@ -194,7 +194,7 @@ func (n *network) Snapshot(_ context.Context, address string, after *dit.Mark) (
 		if o.rep == nil || nd.w.cut[nd.i][o.i] || nd.w.cut[o.i][nd.i] {
 			return replica.StatePage{}, replica.ErrOffline
 		}
-		page, err := o.rep.ServeSnapshot(after, 1+nd.w.rng.IntN(2000))
+		page, err := o.rep.ServeSnapshot(after, 1+nd.w.rng.IntN(nd.w.page))
 		nd.w.tracef("%d takes the state of %d: %d records, more %v, %v", nd.i+1, o.i+1, len(page.Records), page.More, err)
 		return page, err
 	}

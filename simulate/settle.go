@@ -27,6 +27,12 @@ func (w *world) settle() {
 		nd.fuse, nd.next, nd.meddle = 0, noFault, false
 		nd.promote(roles.Master)
 		clear(nd.refusing)
+		if nd.skew > day {
+			nd.skew -= 2 * day
+		}
+	}
+	if w.farAhead {
+		w.now, w.farAhead = w.now.Add(3*day), false
 	}
 	for round, idle := 0, 0; idle < 3; round++ {
 		if round == maxRounds {

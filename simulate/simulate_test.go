@@ -31,9 +31,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// enough is the number of histories that have to reach everything at least once.
-const enough = 5000
-
 // TestHistories runs histories on all processors.
 func TestHistories(t *testing.T) {
 	s := series.Series{First: *seed, Steps: *steps, Every: *every}
@@ -46,7 +43,7 @@ func TestHistories(t *testing.T) {
 		report(t, err)
 	}
 	t.Logf("%+v", all)
-	if missing := all.Uncovered(); !t.Failed() && !flagGiven("profile") && all.Histories >= enough && len(missing) > 0 {
+	if missing := all.Uncovered(); !t.Failed() && !flagGiven("profile") && len(missing) > 0 {
 		t.Errorf("the histories did not reach enough: %s", strings.Join(missing, ", "))
 	}
 }
@@ -95,18 +92,14 @@ func flagGiven(name string) (given bool) {
 	return given
 }
 
-// TestOldFaults runs the histories that once showed a fault; the messages of the
-// commits that mended them say which.
+// TestOldFaults runs the histories that showed a fault since the draws changed
+// last; the messages of the commits that mended them say which.
 func TestOldFaults(t *testing.T) {
-	for _, c := range []struct {
-		profile simulate.Profile
-		seed    uint64
-	}{
-		{"names", 3}, {"names", 438}, {"names", 1163}, {"mixed", 25}, {"mixed", 46379}, {"life", 229}, {"tree", 870}, {"tree", 7115}, {"mixed", 66254}, {"tree", 902910}, {"tree", 538232},
-		{"members", 2005492}, {"classes", 2003157}, {"classes", 2013490},
+	for _, c := range []simulate.Config{
+		{Profile: simulate.Classes, Seed: 5000590, Steps: 200},
 	} {
-		if _, err := simulate.Run(simulate.Config{Seed: c.seed, Profile: c.profile, Steps: 60}); err != nil {
-			t.Errorf("%s/%d: %v", c.profile, c.seed, err)
+		if _, err := simulate.Run(c); err != nil {
+			t.Error(err)
 		}
 	}
 }

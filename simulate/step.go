@@ -33,13 +33,14 @@ const (
 	actRestore
 	actForget
 	actAge
+	actRace
 	acts
 )
 
 // actWeights says how often what happens.
 var actWeights = [acts]int{
 	actClient: 36, actTurn: 30, actDeliver: 10, actCrash: 2, actFuse: 4, actStart: 5, actCut: 5, actHeal: 3,
-	actFault: 4, actMeddle: 4, actRefuse: 1, actClock: 3, actTime: 2,
+	actFault: 4, actMeddle: 4, actRefuse: 2, actClock: 3, actTime: 2, actRace: 3,
 }
 
 // memberWeights are those of the profile Members.
@@ -118,6 +119,8 @@ func (w *world) step(i int) *node {
 		nd.stepForget()
 	case actAge:
 		w.age()
+	case actRace:
+		w.race(nd)
 	case actIdle:
 		nd.asleep = i + 5 + w.rng.IntN(20)
 	}
@@ -207,8 +210,13 @@ func (nd *node) refuse() {
 	}
 }
 
-// turnClock sets nd's clock: forwards, or back.
+// turnClock sets nd's clock: forwards, or back; now and then so far forwards that
+// nobody merges what it says. In Ages time passes in leaps anyway.
 func (nd *node) turnClock() {
 	nd.skew = time.Duration(nd.w.rng.Int64N(int64(20*time.Minute))) - 10*time.Minute
+	if nd.w.oneIn(6) && nd.w.cfg.Profile != Ages {
+		nd.skew += 2 * day
+		nd.w.farAhead = true
+	}
 	nd.w.tracef("%d clock is off by %s", nd.i+1, nd.skew)
 }

@@ -5,11 +5,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dit"
 	"ldapsync/ldif"
+	"ldapsync/replica"
+	"ldapsync/store"
 )
 
 // newcomer adds a server that has not been started.
@@ -31,10 +36,25 @@ func (nd *node) fault() string {
 	return nd.rep.Fault()
 }
 
+// stocked adds a server that has not been started, whose directory holds entries
+// of its own.
+func (w *world) stocked(entries ...directory.Write) *node {
+	nd := w.newcomer()
+	nd.lost = true // what clients did before it came is not watched
+	nd.do(adding(suffixText, "objectClass", "organization", "objectClass", "dcObject", "o", "X", "dc", "x"))
+	for _, wr := range entries {
+		nd.do(wr)
+	}
+	return nd
+}
+
 func TestSystemE05(t *testing.T) {
 	system(t, 3, func(w *world) {
-		nd := w.newcomer()
-		nd.wants = 2
+		x := "cn=x," + suffixText
+		nd := w.stocked(adding(x, "objectClass", "inetOrgPerson", "sn", "1", "mail", "b@x"))
+		nd.lost, nd.wants = false, 2
+		before := nd.server.Dump()
+		w.nodes[1].do(replace(personDN, "description", "a"))
 		nd.start()
 		w.quiet()
 		if why := nd.fault(); !strings.Contains(why, "sid 2 is in use by "+w.nodes[1].name) {
@@ -43,25 +63,40 @@ func TestSystemE05(t *testing.T) {
 		if why := w.nodes[1].fault(); why != "" {
 			t.Errorf("the first has the fault %q", why)
 		}
-		if len(nd.server.IDs()) > 0 || len(w.authored(2)) > 0 {
-			t.Error("data was mixed")
+		if diff := cmp.Diff(before, nd.server.Dump()); diff != "" {
+			t.Error("the directory of the second was written to: ", diff)
 		}
 		nd.kill()
 		nd.gone = true
 		w.finish()
+		w.everywhere(t, personDN, "description", "a")
+		for _, o := range w.members() {
+			if !o.server.Find(mustDN(x)).IsZero() {
+				t.Errorf("%s has an entry of the second", o.name)
+			}
+		}
+		if made := w.authored(2); len(made) != 1 || made[0].ID != theOne {
+			t.Errorf("%d changes of sid 2", len(made))
+		}
 	})
 }
 
 func TestSystemE07(t *testing.T) {
 	system(t, 3, func(w *world) {
-		a, c := w.nodes[0], w.nodes[2]
+		a, b, c := w.nodes[0], w.nodes[1], w.nodes[2]
 		for i := range w.nodes {
 			w.cut[i][c.i], w.cut[c.i][i] = true, true
 		}
 		if err := a.rep.ForgetPeer(3, true); err != nil {
 			t.Fatal(err)
 		}
+		y := a.server.Find(mustDN("ou=b," + suffixText))
+		a.do(directory.Write{Op: directory.Delete, DN: "ou=b," + suffixText})
 		w.quiet()
+		w.months(a, b)
+		if a.life(y) != dit.Unborn || b.life(y) != dit.Unborn {
+			t.Error("a tombstone is still kept for who was removed")
+		}
 		c.do(replace(personDN, "mail", "c@x"))
 		w.quiet()
 		w.heal()
@@ -69,31 +104,100 @@ func TestSystemE07(t *testing.T) {
 		if why := c.fault(); !strings.Contains(why, "removed at ") || !strings.Contains(why, "re-join needed") {
 			t.Errorf("fault %q", why)
 		}
-		if !slices.ContainsFunc(c.kept, func(r *ldif.Record) bool { return strings.Contains(fmt.Sprintf("%+v", *r), "mail") }) {
+		if !slices.ContainsFunc(c.kept, func(r *ldif.Record) bool { return strings.Contains(fmt.Sprintf("%+v", *r), "c@x") }) {
 			t.Errorf("%d records were exported, none with the mail", len(c.kept))
 		}
 		c.kill()
 		c.gone = true
 		w.finish()
 		w.everywhere(t, personDN, "mail")
+		for _, o := range w.members() {
+			if o.server.Entry(y) != nil {
+				t.Errorf("%s has again what was deleted", o.name)
+			}
+		}
 	})
 }
 
+func TestSystemE15(t *testing.T) {
+	system(t, 3, func(w *world) {
+		a, b := w.nodes[0], w.nodes[1]
+		p, q := "cn=p,"+suffixText, "cn=q,"+suffixText
+		pairs := []string{"objectClass", "inetOrgPerson", "sn", "1", "uid", "u1", "employeeNumber", "7"}
+		a.do(adding(p, pairs...))
+		w.now = w.now.Add(time.Second)
+		b.do(adding(q, pairs...))
+		w.finish()
+		for _, name := range []string{p, q} {
+			w.everywhere(t, name, "uid", "u1")
+			w.everywhere(t, name, "employeeNumber", "7")
+		}
+		for _, nd := range w.nodes {
+			page, err := nd.rep.Conflicts(replica.ConflictQuery{})
+			if err != nil || len(page.Conflicts) != 1 {
+				t.Fatalf("%s records %+v, %v", nd.name, page.Conflicts, err)
+			}
+			if c := page.Conflicts[0]; c.Kind != dit.UniquenessViolation || c.Attribute != "uid" || c.Lost.Value != "u1" || c.DN != q || c.OtherDN != p {
+				t.Errorf("%s records %+v", nd.name, c)
+			}
+		}
+	})
+}
+
+// rehearse lets a server that has not been started tell what joining would do,
+// and forget it.
+func (nd *node) rehearse(t *testing.T) {
+	t.Helper()
+	before := nd.server.Dump()
+	nd.start()
+	nd.show()
+	told := map[replica.Target][]string{}
+	got, err := nd.rep.Rehearse(ctx, func(to replica.Target, rec *ldif.Record) error {
+		told[to] = append(told[to], fmt.Sprintf("%s %s", rec.Change, rec.DN))
+		return nil
+	})
+	nd.kill()
+	nd.own(store.NewMemory(), nd.server)
+	if err != nil || got.ByName != 2 || got.Entries != 3 {
+		t.Errorf("rehearsed %+v, %v", got, err)
+	}
+	if diff := cmp.Diff([]string{"add cn=onlyB,dc=x"}, told[replica.ToRoom]); diff != "" {
+		t.Error("to be published: ", diff)
+	}
+	if want := "modify cn=x,dc=x"; !slices.Contains(told[replica.ToDirectory], want) || !slices.Contains(told[replica.ToDirectory], "add cn=onlyA,dc=x") {
+		t.Errorf("to be written: %q", told[replica.ToDirectory])
+	}
+	if diff := cmp.Diff(before, nd.server.Dump()); diff != "" {
+		t.Error("a rehearsal wrote to the directory: ", diff)
+	}
+}
+
 func TestSystemE11(t *testing.T) {
+	for _, prefers := range []struct {
+		prefer replica.Prefer
+		mail   string
+	}{{replica.PreferRoom, "a@x"}, {replica.PreferNewest, "b@x"}} {
+		t.Run(prefers.mail, func(t *testing.T) { firstJoin(t, prefers.prefer, prefers.mail) })
+	}
+}
+
+// firstJoin lets a server with entries of its own join, and expects the mail of
+// the one that both have.
+func firstJoin(t *testing.T, prefer replica.Prefer, mail string) {
 	system(t, 3, func(w *world) {
 		a := w.nodes[0]
 		x, onlyA, onlyB := "cn=x,"+suffixText, "cn=onlyA,"+suffixText, "cn=onlyB,"+suffixText
 		a.do(adding(x, "objectClass", "inetOrgPerson", "sn", "1", "mail", "a@x"))
 		a.do(adding(onlyA, "objectClass", "inetOrgPerson", "sn", "1"))
 		w.settle()
-		b := w.newcomer()
-		b.lost = true // what clients did before it came is not watched
-		for _, wr := range []directory.Write{
-			adding(suffixText, "objectClass", "organization", "objectClass", "dcObject", "o", "X", "dc", "x"),
+		w.now = w.now.Add(time.Minute)
+		b := w.stocked(
 			adding(x, "objectClass", "inetOrgPerson", "sn", "1", "mail", "b@x"),
 			adding(onlyB, "objectClass", "inetOrgPerson", "sn", "1"),
-		} {
-			b.do(wr)
+		)
+		b.prefer = prefer
+		if prefer == replica.PreferRoom {
+			b.rehearse(t)
 		}
 		b.server.SetRefuse(func(wr directory.Write) error {
 			if wr.Op == directory.Delete {
@@ -106,7 +210,7 @@ func TestSystemE11(t *testing.T) {
 		for _, name := range []string{x, onlyA, onlyB} {
 			w.everywhere(t, name, "sn", "1")
 		}
-		w.everywhere(t, x, "mail", "a@x")
+		w.everywhere(t, x, "mail", mail)
 		if w.records(dit.NameConflict) > 0 {
 			t.Errorf("journal %v", w.stats.Journal)
 		}

@@ -41,7 +41,7 @@ func (w *world) found(n int) {
 
 // begin sets what every world begins with.
 func (w *world) begin(n int) {
-	w.now, w.made, w.births = epoch, map[changeKey]*made{}, map[changelog.ID]changeKey{}
+	w.now, w.made, w.births, w.page = epoch, map[changeKey]*made{}, map[changelog.ID]changeKey{}, 2000
 	w.cut = make([][]bool, n)
 	for i := range n {
 		w.cut[i] = make([]bool, n)
@@ -60,7 +60,7 @@ type nodeTemplate struct {
 	disk   *store.Memory
 	server *memory.Directory
 	vector changelog.Vector
-	newIDs byte
+	newIDs uint16
 }
 
 // templates makes, once, the template of a number of replicas.

@@ -49,17 +49,21 @@ func (w *world) compareJournal(twin *naive.Model, s *dit.State) error {
 // state of another holds some of what its log will begin behind.
 func (w *world) look(nd *node) {
 	var half bool
+	var later map[changelog.CSN]bool
 	nd.read(func(t *store.Tx, _ *dit.State) error {
 		s, err := t.Snapshot()
-		half = s != nil
+		if half = s != nil; err == nil {
+			later, err = postponed(t)
+		}
 		return err
 	})
+	nd.listAside()
 	if half {
 		return
 	}
 	var changes []*changelog.Change
 	for key, m := range w.made {
-		if key.seq <= nd.vector[key.sid].Seq {
+		if key.seq <= nd.vector[key.sid].Seq && !later[m.CSN] {
 			changes = append(changes, m.Change)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"ldapsync/dit"
 	"ldapsync/dn"
 	"ldapsync/replica"
+	"ldapsync/schema"
 )
 
 // suffixText is the suffix that every history is about.
@@ -26,7 +27,16 @@ func mustDN(text string) dn.DN {
 }
 
 // standardRules are those of every history.
-var standardRules = dit.DefaultRules(standard, suffix)
+var standardRules = rulesFor(standard)
+
+// uniqueAttrs are the attributes of which no two entries should have a value.
+var uniqueAttrs = []string{"uid", "mail"}
+
+func rulesFor(s *schema.Schema) dit.Rules {
+	rules := dit.DefaultRules(s, suffix)
+	rules.Unique = uniqueAttrs
+	return rules
+}
 
 // world is everything there is in one history.
 type world struct {
@@ -47,6 +57,8 @@ type world struct {
 	made map[changeKey]*made
 	// births are the changes that added the entries.
 	births map[changelog.ID]changeKey
+	// latest is the entry that a client added last.
+	latest changelog.ID
 	// jumped is how much time passed in days that nobody saw go by. Forgot says
 	// that some server has forgotten something, newest is the newest of the made
 	// when there were counted.
@@ -56,6 +68,10 @@ type world struct {
 	counted int
 	// restored says that an old state was put back somewhere.
 	restored bool
+	// farAhead says that some clock was days ahead.
+	farAhead bool
+	// page bounds the octets of a page of a state.
+	page int
 	// calm says that the faults are over.
 	calm bool
 	log  *slog.Logger

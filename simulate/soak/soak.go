@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -127,7 +128,7 @@ func (s *soak) do(ctx context.Context) error {
 		}
 	}
 	fmt.Fprintf(s.out, "%d histories of %d steps went well in %s\n%s", p.Done, s.series.Steps, p.Busy.Round(time.Second), coverage(p.Stats))
-	if missing := p.Stats.Uncovered(); p.Done >= 1_000_000 && len(missing) > 0 {
+	if missing := p.Stats.Uncovered(); len(missing) > 0 {
 		return fmt.Errorf("the histories did not reach enough: %s", strings.Join(missing, ", "))
 	}
 	return nil
@@ -153,16 +154,13 @@ func rarest(counts map[string]int, n int) []string {
 }
 
 // byCount returns the keys, the smallest count first.
-func byCount(counts map[string]int) []string {
-	kinds := make([]string, 0, len(counts))
+func byCount[K ~string](counts map[K]int) []K {
+	kinds := make([]K, 0, len(counts))
 	for kind := range counts {
 		kinds = append(kinds, kind)
 	}
-	slices.SortFunc(kinds, func(a, b string) int {
-		if counts[a] != counts[b] {
-			return counts[a] - counts[b]
-		}
-		return strings.Compare(a, b)
+	slices.SortFunc(kinds, func(a, b K) int {
+		return cmp.Or(counts[a]-counts[b], cmp.Compare(a, b))
 	})
 	return kinds
 }
@@ -174,6 +172,9 @@ func coverage(s simulate.Stats) string {
 		s.Writes, s.Changes, s.Crashes, s.Unknown, s.MaxRounds)
 	for _, kind := range byCount(s.Journal) {
 		fmt.Fprintf(&b, "  journal %-20s %d\n", kind, s.Journal[kind])
+	}
+	for _, rule := range byCount(s.Rules) {
+		fmt.Fprintf(&b, "  rule    %-20s %d\n", rule, s.Rules[rule])
 	}
 	return b.String()
 }
