@@ -95,10 +95,7 @@ func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, er
 		return true, w.denyOwn(*c, now)
 	}
 	c.Seq = mark.Seq + 1
-	if err := w.Append(c); err != nil {
-		return false, err
-	}
-	if err := w.SetClock(c.CSN); err != nil {
+	if err := w.issue(c); err != nil {
 		return false, err
 	}
 	w.captured++

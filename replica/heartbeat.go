@@ -109,15 +109,18 @@ func (w *work) note(c *changelog.Change) error {
 		return err
 	}
 	c.Seq, c.CSN = mark.Seq+1, w.r.clock.Next(time.Time{}, mark.CSN)
-	if err := w.Append(c); err != nil {
+	if err := w.issue(c); err != nil || c.Op != changelog.OpHeartbeat {
 		return err
 	}
-	if c.Op == changelog.OpHeartbeat {
-		if err := w.SetNews(false); err != nil {
-			return err
-		}
+	return w.SetNews(false)
+}
+
+// issue stores a change of this server, which has its number and time.
+func (w *work) issue(c *changelog.Change) error {
+	if err := w.SetClock(c.CSN); err != nil {
+		return err
 	}
-	return w.SetClock(c.CSN)
+	return w.Append(c)
 }
 
 // Speaks reports whether this server has something to publish: it takes part, or
@@ -131,9 +134,9 @@ func (r *Replica) Speaks() (bool, error) {
 }
 
 // greet makes the first heartbeat of a server that is about to join, which
-// contains nothing yet, and reports whether a server that may hand over what it
-// has has stored it: from then on nothing is forgotten that this one may lack, once it has what
-// that server had by then.
+// contains nothing yet, and reports whether it is stored by a server that may
+// hand over its state: once this one has what that server had by then, nothing
+// that it may lack is forgotten any more.
 func (r *Replica) greet() (known bool, err error) {
 	id := r.Identity()
 	speaks, err := r.Speaks()

@@ -66,10 +66,7 @@ func (w *work) assert(c *changelog.Change) error {
 			c.Seen[other] = seq
 		}
 	}
-	if err := w.Append(c); err != nil {
-		return err
-	}
-	if err := w.SetClock(c.CSN); err != nil {
+	if err := w.issue(c); err != nil {
 		return err
 	}
 	return w.merge(c)
