@@ -68,6 +68,16 @@ const (
 	keyKinds   = 'c' // how many records there are of each kind
 )
 
+// Bookkeeping reports whether what stands under a key only says when something
+// can be forgotten, or how often it was: states that know the same may differ in it.
+func Bookkeeping(key []byte) bool {
+	switch key[0] {
+	case keyDue, keyQueue, keyDoomed, keyForgets:
+		return true
+	}
+	return false
+}
+
 func idKey(kind byte, ids ...ID) []byte {
 	k := make([]byte, 1, 1+len(ids)*len(ID{}))
 	k[0] = kind

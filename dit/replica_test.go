@@ -137,8 +137,8 @@ func journal(t testing.TB, s *dit.State) []dit.Record {
 func dump(kv dit.KV) map[string]string {
 	out := map[string]string{}
 	kv.Scan(nil, nil, func(k, v []byte) bool {
-		if k[0] == 'f' || k[0] == 'F' || k[0] == 'U' || k[0] == 'G' {
-			return true // when to look what can be forgotten is no part of what is known
+		if dit.Bookkeeping(k) {
+			return true
 		}
 		out[fmt.Sprintf("%c%x", k[0], k[1:])] = string(v)
 		return true

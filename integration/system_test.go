@@ -67,12 +67,7 @@ func differingVectors(s *site) string {
 		if err != nil {
 			return err.Error()
 		}
-		got := ""
-		for _, m := range st.Vector {
-			if m.Seq > 0 {
-				got += fmt.Sprintf(" %d:%d", m.SID, m.Seq)
-			}
-		}
+		got := cluster.Reach(st)
 		if i > 0 && got != want {
 			return fmt.Sprintf("vectors%s and%s", want, got)
 		}

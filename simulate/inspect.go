@@ -298,8 +298,8 @@ func (nd *node) dump() string {
 
 func dumpKV(kv dit.KV) (b []byte) {
 	kv.Scan(nil, nil, func(k, v []byte) bool {
-		if k[0] == 'f' || k[0] == 'F' || k[0] == 'U' || k[0] == 'G' {
-			return true // when to look what can be forgotten is no part of what is known
+		if dit.Bookkeeping(k) {
+			return true
 		}
 		b = fmt.Appendf(b, "%d.%d.", len(k), len(v))
 		b = append(append(b, k...), v...)

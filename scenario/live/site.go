@@ -185,12 +185,7 @@ func (s *Site) atWork() string {
 		if q := st.Queues; q.Publish+q.Apply+q.Withheld+q.Future > 0 {
 			return fmt.Sprintf("%s is at work: %+v", server.Name, q)
 		}
-		vector := ""
-		for _, m := range st.Vector {
-			if m.Seq > 0 {
-				vector += fmt.Sprintf(" %d:%d", m.SID, m.Seq)
-			}
-		}
+		vector := cluster.Reach(st)
 		if i == 0 {
 			want = vector
 		} else if vector != want {

@@ -3,6 +3,8 @@ package cluster
 import (
 	"fmt"
 	"strings"
+
+	"ldapsync/control"
 )
 
 // Difference says where servers differ, or what they still have to do; ""
@@ -26,12 +28,7 @@ func Rest(servers ...*Server) string {
 		if q := st.Queues; q.Publish+q.Apply+q.Withheld > 0 || st.ParkedCount > 0 {
 			return fmt.Sprintf("%s is at work: %+v, %d parked", s.Name, q, st.ParkedCount)
 		}
-		v := ""
-		for _, m := range st.Vector {
-			if m.Seq > 0 {
-				v += fmt.Sprintf(" %d:%d", m.SID, m.Seq)
-			}
-		}
+		v := Reach(st)
 		if i == 0 {
 			vectors = v
 		} else if v != vectors {
@@ -39,6 +36,18 @@ func Rest(servers ...*Server) string {
 		}
 	}
 	return ""
+}
+
+// Reach prints how far a copy reaches, as " 1:40 2:7": of every server that has
+// made changes its sid and the last.
+func Reach(st control.SuffixStatus) string {
+	text := ""
+	for _, m := range st.Vector {
+		if m.Seq > 0 {
+			text += fmt.Sprintf(" %d:%d", m.SID, m.Seq)
+		}
+	}
+	return text
 }
 
 // Contents says where the directories of servers differ, "" when they do not.
