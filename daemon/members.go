@@ -86,24 +86,48 @@ func memberList(r replica.Status) (out []control.Member) {
 
 // forgetting returns what holds forgetting back.
 func forgetting(r replica.Status) control.Forgetting {
-	f := control.Forgetting{Holding: int(r.Stable.Holding)}
-	if !r.Stable.CSN.IsZero() {
-		at := r.Stable.CSN.When()
+	before, by := r.Held()
+	f := control.Forgetting{Holding: int(by)}
+	if !before.IsZero() {
+		at := before.When()
 		f.Before = &at
 	}
 	for _, m := range r.Members {
-		if !m.Silent || m.SID != r.Stable.Holding {
-			continue
+		switch {
+		case m.SID != by:
+		case m.Silent:
+			f.Alarm = silent(m)
+		case m.Stuck:
+			f.Alarm = stuck(m, r)
 		}
-		since := "never"
-		if m.Beat != nil {
-			since = "since " + m.Beat.CSN.When().UTC().Format(time.DateTime)
-		}
-		f.Alarm = fmt.Sprintf("sid %d (%s) has not been heard of %s: nothing that it may lack is forgotten; if it does not come back: ldapsync forget-peer %s",
-			m.SID, nameOr(m.JID), since, forgetArgument(m))
 	}
 	return f
 }
+
+// silent says that a member has not been heard of.
+func silent(m replica.MemberStatus) string {
+	since := ""
+	if m.Beat != nil {
+		since = " since " + inUTC(m.Beat.CSN)
+	}
+	return fmt.Sprintf("sid %d (%s) has not been heard of%s: nothing that it may lack is forgotten; if it does not come back: ldapsync forget-peer %s",
+		m.SID, nameOr(m.JID), since, forgetArgument(m))
+}
+
+// stuck says that the directory of a member has not taken a change for long.
+func stuck(m replica.MemberStatus, r replica.Status) string {
+	const means = "no server forgets anything younger"
+	switch since := inUTC(m.Lacks); {
+	case m.SID != r.Identity.SID:
+		return fmt.Sprintf("the directory of sid %d (%s) lacks a change of %s: %s; ldapsync status and ldapsync parked list there say why", m.SID, nameOr(m.JID), since, means)
+	case r.ParkedCount > 0:
+		return fmt.Sprintf("%d parked entries, which this directory refuses, lack changes since %s: %s; see ldapsync parked list, and mend, retry or drop them", r.ParkedCount, since, means)
+	default:
+		return fmt.Sprintf("this directory lacks a change of %s: %s", since, means)
+	}
+}
+
+func inUTC(c changelog.CSN) string { return c.When().UTC().Format(time.DateTime) }
 
 func forgetArgument(m replica.MemberStatus) string {
 	if m.JID == "" {

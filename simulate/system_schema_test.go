@@ -4,7 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"ldapsync/changelog"
 	"ldapsync/directory"
+	"ldapsync/dit"
 	"ldapsync/schema"
 )
 
@@ -86,6 +88,51 @@ func TestSystemE08(t *testing.T) {
 		w.everywhere(t, x, "fooCustom", "1")
 		if b.search != search || writes != 1 || differing(t, a, b) > 0 {
 			t.Errorf("%d writes, synchronised anew: %v", writes, b.search != search)
+		}
+	})
+}
+
+// TestParkedEntryIsNamedAsWhatHoldsForgettingBack: everybody says whose directory
+// it is, until an administrator gives the entry up.
+func TestParkedEntryIsNamedAsWhatHoldsForgettingBack(t *testing.T) {
+	system(t, 3, func(w *world) {
+		a, b := w.nodes[0], w.nodes[1]
+		b.refusing[theOne] = true
+		a.do(replace(personDN, "mail", "a@x"))
+		w.quiet()
+		refused := w.authored(1)[len(w.authored(1))-1]
+		gone := a.server.Find(mustDN("ou=b," + suffixText))
+		a.do(directory.Write{Op: directory.Delete, DN: "ou=b," + suffixText})
+		held := func(by changelog.SID) {
+			t.Helper()
+			for _, nd := range w.nodes {
+				st, err := nd.rep.Status()
+				if err != nil {
+					t.Fatal(err)
+				}
+				before, holding := st.Held()
+				if (by > 0) != (before == refused.CSN) || by > 0 && holding != by {
+					t.Errorf("%s: held back at %s by %d", nd.name, before, holding)
+				}
+				for _, m := range st.Members {
+					if m.Stuck != (m.SID == by) {
+						t.Errorf("%s: %d is stuck: %v, lacks %s", nd.name, m.SID, m.Stuck, m.Lacks)
+					}
+				}
+			}
+		}
+		w.months(w.nodes...)
+		held(2)
+		if a.life(gone) != dit.Deleted {
+			t.Errorf("it was forgotten: %v", a.life(gone))
+		}
+		if err := b.rep.DropParked(theOne); err != nil {
+			t.Fatal(err)
+		}
+		w.months(w.nodes...)
+		held(0)
+		if a.life(gone) != dit.Unborn {
+			t.Errorf("it is not forgotten: %v", a.life(gone))
 		}
 	})
 }
