@@ -106,9 +106,10 @@ func (p *page) add(c *changelog.Change) bool {
 }
 
 // StepPull is one step of catching up: a page from the best peer. It returns
-// false when no peer has anything we lack and may take.
+// false when no peer has anything we lack and may take. A server whose directory
+// cannot join as it is goes on, so that it can when it has been mended.
 func (r *Replica) StepPull(ctx context.Context) (bool, error) {
-	if r.Fault() != "" {
+	if !r.mayMatch() {
 		return false, nil
 	}
 	if removed, err := r.leaveIfRemoved(); removed || err != nil {

@@ -37,7 +37,7 @@ type Receipt struct {
 // dropped, those beyond a gap left to a pull, and denied ones kept apart.
 func (r *Replica) Receive(d Delivery) (Receipt, error) {
 	var got Receipt
-	if r.Fault() != "" {
+	if !r.mayMatch() {
 		return got, nil
 	}
 	var fault string
@@ -273,7 +273,7 @@ func (r *Replica) SetPeers(peers []Peer) error {
 }
 
 // trusted returns the peers that may speak under their number: it belongs to
-// the account that first showed it, unless that took another and never spoke.
+// the account that first showed it, unless that took another and has not said hello.
 func (r *Replica) trusted(peers []Peer) (map[string]Peer, error) {
 	next := make(map[string]Peer, len(peers))
 	var news []Peer
@@ -293,7 +293,7 @@ func (r *Replica) trusted(peers []Peer) (map[string]Peer, error) {
 			if err != nil {
 				return err
 			}
-			free, err := unused(t, p.SID, m, peers)
+			free, err := vacated(t, p, m, peers)
 			if err != nil {
 				return err
 			}
@@ -311,12 +311,18 @@ func (r *Replica) trusted(peers []Peer) (map[string]Peer, error) {
 	return next, err
 }
 
-// unused reports whether the server that showed a number first has said nothing
-// under it and shows it no more.
-func unused(t *store.Tx, sid changelog.SID, first store.Member, peers []Peer) (bool, error) {
-	mark, err := t.Log.Mark(sid)
-	still := slices.ContainsFunc(peers, func(p Peer) bool { return p.SID == sid && bare(p.JID) == bare(first.JID) })
-	return mark.Seq == 0 && !still, err
+// vacated reports whether the server that showed p's number first shows it no more
+// and is not the one that speaks under it: nobody has, or p has said hello.
+func vacated(t *store.Tx, p Peer, first store.Member, peers []Peer) (bool, error) {
+	if slices.ContainsFunc(peers, func(o Peer) bool { return o.SID == p.SID && bare(o.JID) == bare(first.JID) }) {
+		return false, nil
+	}
+	mark, err := t.Log.Mark(p.SID)
+	if err != nil || mark.Seq == 0 {
+		return mark.Seq == 0, err
+	}
+	hello, err := t.Roster().Member(p.SID)
+	return hello.JID != "" && bare(hello.JID) == bare(p.JID), err
 }
 
 // bare cuts the resource off a JID (RFC 7622 section 3.1).

@@ -109,7 +109,7 @@ func (w *world) register(nd *node, c *changelog.Change, v changelog.Vector) {
 	if birth, ok := w.births[c.Superior]; ok && birth.seq > v[birth.sid].Seq {
 		w.stats.Rules[Withheld]++
 	}
-	if known.raw != string(raw) {
+	if known.raw != string(raw) && !known.alsoHello(c, string(raw)) {
 		fail("change", "%s holds %s, its author %s", nd.name, showChange(c), showChange(known.Change))
 	}
 }
@@ -205,7 +205,7 @@ func (w *world) everyID() []changelog.ID {
 }
 
 func (w *world) judgeNode(nd *node) {
-	if nd.rep == nil || nd.rep.Fault() != "" {
+	if nd.rep == nil || nd.rep.Fault() != "" || !nd.rep.Identity().Joined {
 		fail("fault", "%s does not take part: %s", nd.name, w.unfinished())
 	}
 	for id, p := range nd.watched.pending {
@@ -230,6 +230,7 @@ func (w *world) judgeNode(nd *node) {
 	if st.ParkedCount+st.Apply+st.Publish+st.Withheld > 0 {
 		fail("unfinished", "%s", w.unfinished())
 	}
+	w.judgeMembers(nd, st)
 	nd.read(func(t *store.Tx, _ *dit.State) error {
 		if t.IntentCount() > 0 || t.DelayedCount() > 0 {
 			fail("unfinished", "%s has %d intents and %d delayed entries left", nd.name, t.IntentCount(), t.DelayedCount())

@@ -4,7 +4,11 @@ import (
 	"slices"
 
 	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/dit"
+	"ldapsync/replica"
 	"ldapsync/roles"
+	"ldapsync/store"
 )
 
 // maxMembers bounds the servers of a history, those that have left included.
@@ -30,10 +34,12 @@ func (nd *node) promote(role roles.Role) {
 	}
 }
 
-// leave takes a server out of the room for ever, unless few are left or its
-// directory is where the suffix began and others have yet to learn of it.
+// leave takes a server out of the room for ever, unless few are left, its
+// directory is where the suffix began and others have yet to learn of it, or
+// nobody else could give those who are about to join what they need.
 func (w *world) leave(nd *node) {
-	if nd.i == 0 || nd.gone || len(w.members()) <= 2 {
+	members := w.members()
+	if nd.i == 0 || nd.gone || len(members) <= 2 || !slices.ContainsFunc(members, func(o *node) bool { return o != nd && o.settled }) {
 		return
 	}
 	nd.kill()
@@ -44,10 +50,12 @@ func (w *world) leave(nd *node) {
 	w.tracef("%d leaves", nd.i+1)
 }
 
-// join lets a new server come, with nothing in its directory.
+// join lets a new server come, with nothing in its directory or with data of its
+// own, maybe while others are about to join; not while a restored one has yet to
+// be found out.
 func (w *world) join() {
 	n := len(w.nodes)
-	if n >= maxMembers || !w.everybodySettled() {
+	if n >= maxMembers || w.restored {
 		return
 	}
 	for i := range w.cut {
@@ -55,27 +63,30 @@ func (w *world) join() {
 	}
 	w.cut = append(w.cut, make([]bool, n+1))
 	nd := newNode(w, n)
-	for w.taken(nd.wants) {
-		nd.wants++
-	}
+	nd.wants = 0
 	w.nodes = append(w.nodes, nd)
 	w.stats.Came++
 	w.tracef("%d comes", n+1)
+	if w.oneIn(3) {
+		nd.bring()
+	}
 	nd.start()
 }
 
-// taken reports whether some server has or had a number.
-func (w *world) taken(sid changelog.SID) bool {
-	for key := range w.made {
-		if key.sid == sid {
-			return true
-		}
+// bring gives a server that is about to come a directory with a few entries: some
+// have names that the room has, or that another newcomer brings.
+func (nd *node) bring() {
+	nd.lost = true // what its clients did before it came is not watched
+	for _, e := range nd.w.cfg.Profile.initial() {
+		nd.client(e)
 	}
-	return slices.ContainsFunc(w.nodes, func(nd *node) bool { return nd.sid() == sid })
+	for range nd.w.rng.IntN(4) {
+		nd.clientAtRandom()
+	}
 }
 
-// everybodySettled reports whether nobody is about to join: two that do at the
-// same time may take the same number.
+// everybodySettled reports whether nobody is about to join, so that one more
+// disaster leaves somebody who has everything.
 func (w *world) everybodySettled() bool {
 	for _, nd := range w.members() {
 		if !nd.settled {
@@ -92,6 +103,82 @@ func (w *world) losses() {
 		m.lost = true
 		for _, nd := range w.members() {
 			m.lost = m.lost && key.seq > nd.vector[key.sid].Seq
+		}
+	}
+}
+
+// cede does what an administrator does whose server is refused because the room
+// has deleted what its directory holds: it is deleted there, too. It returns
+// whether there was any.
+func (nd *node) cede() bool {
+	if nd.rep == nil || nd.settled || nd.rep.Fault() == "" {
+		return false
+	}
+	var doomed []changelog.ID
+	nd.read(func(_ *store.Tx, s *dit.State) error {
+		for _, id := range nd.server.IDs() {
+			found, ok, err := s.Find(mustDN(nd.server.Entry(id).DN))
+			if err != nil {
+				return err
+			}
+			if !ok {
+				found = id
+			}
+			if life, err := s.Life(found); err != nil {
+				return err
+			} else if life == dit.Deleted {
+				doomed = append(doomed, id)
+			}
+		}
+		return nil
+	})
+	for _, id := range doomed {
+		nd.fell(id)
+	}
+	return len(doomed) > 0
+}
+
+// fell deletes an entry and all below it, as a client.
+func (nd *node) fell(id changelog.ID) {
+	for _, other := range nd.server.IDs() {
+		if nd.server.Parent(other) == id {
+			nd.fell(other)
+		}
+	}
+	if e := nd.server.Entry(id); e != nil {
+		nd.client(directory.Write{Op: directory.Delete, ID: id, DN: e.DN})
+	}
+}
+
+// alsoHello reports whether c is a hello under a number under which another server
+// has said hello, too: nobody can know when neither sees the other. Then neither
+// may go on under it unless one had joined, see judgeMembers.
+func (m *made) alsoHello(c *changelog.Change, raw string) bool {
+	hello := func(c *changelog.Change) bool { return c.Op == changelog.OpHeartbeat && c.Seq == 1 && c.Install != "" }
+	if !hello(c) || !hello(m.Change) || c.Install == m.Install {
+		return false
+	}
+	if !slices.Contains(m.hellos, raw) {
+		m.hellos = append(m.hellos, raw)
+	}
+	return true
+}
+
+// judgeMembers checks that nd knows all others, each under a number of its own,
+// and that nobody who is no more holds up what all have to do together.
+func (w *world) judgeMembers(nd *node, st replica.Status) {
+	members := w.members()
+	if n := len(nd.rep.Peers()); n != len(members)-1 {
+		fail("members", "%s knows %d of %d others: %s", nd.name, n, len(members)-1, w.unfinished())
+	}
+	for _, m := range st.Members {
+		if m.Removed == nil && !slices.ContainsFunc(w.nodes, func(o *node) bool { return o.sid() == m.SID || o.gone && o.numbers[m.SID] }) {
+			fail("members", "%s waits for %d, which nobody is any more: %s", nd.name, m.SID, w.unfinished())
+		}
+	}
+	for _, o := range members {
+		if o != nd && o.sid() == nd.sid() {
+			fail("members", "%s and %s have one number: %s", nd.name, o.name, w.unfinished())
 		}
 	}
 }

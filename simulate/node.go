@@ -31,8 +31,10 @@ type node struct {
 	// backup is an old copy of one. Lost says that the present one is not the
 	// one that saw all that clients did: then they are not watched any more.
 	number changelog.SID
-	// wants is the number it is configured to have, prefer whose entries where it
-	// joins with some of its own.
+	// numbers are all those it has had.
+	numbers map[changelog.SID]bool
+	// wants is the number it is configured to have, 0 to choose one of those that
+	// it sees to be free; prefer whose entries where it joins with some of its own.
 	wants    changelog.SID
 	prefer   replica.Prefer
 	installs int
@@ -104,7 +106,8 @@ var (
 
 // newNode returns a server with an empty disk and directory, to be started.
 func newNode(w *world, i int) *node {
-	nd := &node{w: w, i: i, name: fmt.Sprintf("n%d@x/ldapsync", i+1), role: roles.Master, wants: changelog.SID(i + 1), rules: standardRules.Apart(), vector: changelog.Vector{}}
+	nd := &node{w: w, i: i, name: fmt.Sprintf("n%d@x/ldapsync", i+1), role: roles.Master, wants: changelog.SID(i + 1), rules: standardRules.Apart(),
+		vector: changelog.Vector{}, numbers: map[changelog.SID]bool{}}
 	nd.own(store.NewMemory(), memory.New(suffix, standard, nd.time, nd.newID))
 	return nd
 }
@@ -137,6 +140,7 @@ func (nd *node) time() time.Time {
 func (nd *node) sid() changelog.SID {
 	if nd.rep != nil {
 		nd.number = nd.rep.Identity().SID
+		nd.numbers[nd.number] = true
 	}
 	return nd.number
 }
@@ -205,7 +209,7 @@ func (nd *node) open() error {
 	if err != nil {
 		return err
 	}
-	if !nd.lost {
+	if !nd.lost && nd.wants != 0 {
 		if err := nd.rep.TakeSID(nd.wants); err != nil {
 			return err
 		}

@@ -60,6 +60,7 @@ func (w *world) round(n int) (progress bool) {
 	for _, nd := range w.nodes {
 		nd.start()
 		nd.beginAnew()
+		progress = nd.cede() || progress
 		nd.show()
 		progress = w.repeat("capture", nd, func() bool { return nd.stepCapture(8) }) || progress
 		progress = n < beatRounds && nd.stepHeartbeat() || progress

@@ -146,6 +146,7 @@ func (nd *node) turn(i int) {
 		nd.start()
 	}
 	nd.beginAnew()
+	nd.cede()
 	for range 2 + w.rng.IntN(6) {
 		switch n := w.rng.IntN(16); {
 		case n < 5:

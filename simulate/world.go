@@ -88,6 +88,8 @@ type made struct {
 	raw string
 	// lost says that none of the servers that are left holds it.
 	lost bool
+	// hellos are those that others said under the same number.
+	hellos []string
 }
 
 // packet is a delivery on its way.
