@@ -183,7 +183,7 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name d
 			return w.confirm(old)
 		case order == 0 && old.Unreported:
 			return w.cameOut(old, now)
-		case order <= 0 && !c.refreshing && !(order == 0 && c.ending && !c.resumed):
+		case order <= 0 && !c.refreshing && !(c.ending && !c.resumed):
 			return w.tell(old, now)
 		case order < 0:
 			return w.rolledBack(old, now)

@@ -24,7 +24,7 @@ func (w *world) ageWeights() []int {
 	list := actWeights
 	if w.cfg.Seed/uint64(len(agesDeeds))%2 == 1 {
 		list = memberWeights
-		list[actWipe], list[actBackup], list[actRestore] = 0, 0, 0
+		list[actWipe], list[actBackup], list[actRestore], list[actOldTree] = 0, 0, 0, 0
 	}
 	list[actForget], list[actAge] = 8, 6
 	return list[:]

@@ -115,6 +115,7 @@ func (nd *node) client(wr directory.Write) {
 		nd.w.latest = wr.ID
 	}
 	nd.watched.written(wr.ID, before)
+	nd.traces.written(nd, wr.ID)
 }
 
 // clientAtRandom makes some operation.
@@ -193,7 +194,7 @@ func (nd *node) invent(kind int, ids []changelog.ID) (directory.Write, bool) {
 	switch deed(kind) {
 	case addPerson:
 		a := adding(pick(w, names)+","+e.DN, "objectClass", "inetOrgPerson", "sn", pick(w, alphabet["sn"]))
-		a.Attrs = append(a.Attrs, directory.Attribute{Name: "description", Values: []string{pick(w, alphabet["description"])}})
+		a.Attrs = append(a.Attrs, directory.Attribute{Name: "description", Values: []string{nd.valueOf("description")}})
 		a = withCN(a)
 		if w.oneIn(3) {
 			a = withSpare(a)
@@ -297,15 +298,26 @@ func (nd *node) editOf(e *directory.Entry, attr string) changelog.Mod {
 	case n < 2 && len(have) > 0 && attr != "jpegPhoto":
 		return changelog.Mod{Op: changelog.ModDelete, Attr: attr, Values: []string{pick(w, have)}}
 	case n < 4:
-		return changelog.Mod{Op: changelog.ModAdd, Attr: attr, Values: []string{pick(w, alphabet[attr])}}
+		return changelog.Mod{Op: changelog.ModAdd, Attr: attr, Values: []string{nd.valueOf(attr)}}
 	}
 	m := changelog.Mod{Op: changelog.ModReplace, Attr: attr}
 	for range w.rng.IntN(3) {
-		if v := pick(w, alphabet[attr]); !slices.Contains(m.Values, v) {
+		if v := nd.valueOf(attr); !slices.Contains(m.Values, v) {
 			m.Values = append(m.Values, v)
 		}
 	}
 	return m
+}
+
+// valueOf returns a value of an attribute, one that stands nowhere else where
+// what becomes of it has to be known.
+func (nd *node) valueOf(attr string) string {
+	v := pick(nd.w, alphabet[attr])
+	if nd.lost && traced(attr) && nd.w.oneIn(2) {
+		nd.w.tokens++
+		v = fmt.Sprintf("%s%d.%d", tokenMark, nd.i+1, nd.w.tokens)
+	}
+	return v
 }
 
 // toggle adds an auxiliary class with the attribute it demands, or removes both.

@@ -4,12 +4,21 @@ import (
 	"fmt"
 	"slices"
 
+	"ldapsync/changelog"
+	"ldapsync/directory/memory"
 	"ldapsync/replica"
 	"ldapsync/roles"
 	"ldapsync/store"
 )
 
-// wipe loses the state file of a server; its directory remains.
+// backup is what a server was at one time.
+type backup struct {
+	disk *store.Memory
+	tree memory.Backup
+}
+
+// wipe loses the state file of a server; its directory remains, or is restored
+// from a backup.
 func (nd *node) wipe() {
 	if nd.gone || !nd.w.everybodySettled() {
 		return
@@ -19,9 +28,13 @@ func (nd *node) wipe() {
 	nd.w.stats.Wiped++
 	nd.putDisk(store.NewMemory())
 	nd.installs++
+	if nd.backup != nil && nd.w.oneIn(3) {
+		nd.putTree()
+	}
 }
 
-// restore puts an old copy of the state file in the place of the present one. It
+// restore puts an old copy of the state file in the place of the present one, and
+// at times one of the directory as old. It
 // is found out by what the others hold, so they have to be there: before, an old
 // copy may number what it makes like what its earlier self made.
 func (nd *node) restore() {
@@ -37,11 +50,34 @@ func (nd *node) restore() {
 	nd.w.tracef("%d gets an old state", nd.i+1)
 	nd.w.stats.Restored++
 	nd.w.restored = true
-	nd.putDisk(nd.backup.Copy())
+	nd.putDisk(nd.backup.disk.Copy())
+	if nd.w.oneIn(2) {
+		nd.putTree()
+	}
 	nd.backup = nil
 	nd.start()
 	nd.show()
 	nd.beginAnew()
+}
+
+// restoreTree puts an old copy of the directory in the place of the present one;
+// the state file remains.
+func (nd *node) restoreTree() {
+	if nd.gone || nd.backup == nil || !nd.settled {
+		return
+	}
+	nd.kill()
+	nd.w.stats.OldTrees++
+	nd.putTree()
+	nd.lost, nd.watched = true, newWatched(nd)
+}
+
+// putTree restores the directory of a server that is down from its backup. What
+// clients wrote to it since, and nobody has seen, is lost with it.
+func (nd *node) putTree() {
+	nd.w.tracef("%d gets an old directory", nd.i+1)
+	nd.server.Restore(nd.backup.tree)
+	nd.traces.restored(nd)
 }
 
 // everybodyUp reports whether the processes of all members run.
@@ -56,16 +92,21 @@ func (nd *node) putDisk(disk *store.Memory) {
 	nd.disk, nd.lost, nd.settled, nd.vector, nd.aside = disk, true, false, nil, aside{}
 	nd.disk.SetGuard(nd.guard)
 	nd.watched = newWatched(nd)
-	nd.w.unsay(nd)
 	var err error
 	if nd.store, err = nd.disk.Open(); err != nil {
 		fail("start", "%s: %v", nd.name, err)
 	}
+	nd.readLog(func(l *changelog.Log) error {
+		v, err := l.Vector()
+		nd.w.unsay(nd, v)
+		return err
+	})
 	nd.stale = true
 }
 
-// unsay forgets the changes that only nd held, and that are not on their way.
-func (w *world) unsay(nd *node) {
+// unsay forgets the changes that only nd held, now reaching as far as left, and
+// that are not on their way.
+func (w *world) unsay(nd *node, left changelog.Vector) {
 	held := map[changeKey]bool{}
 	for _, p := range w.wire {
 		for i := range p.changes {
@@ -73,6 +114,7 @@ func (w *world) unsay(nd *node) {
 		}
 	}
 	for key := range w.made {
+		held[key] = held[key] || key.seq <= left[key.sid].Seq
 		for _, o := range w.nodes {
 			held[key] = held[key] || o != nd && !o.gone && key.seq <= o.vector[key.sid].Seq
 		}

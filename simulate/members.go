@@ -45,7 +45,7 @@ func (w *world) leave(nd *node) {
 	nd.kill()
 	w.inspect()
 	nd.gone = true
-	w.unsay(nd)
+	w.unsay(nd, nil)
 	w.stats.Left++
 	w.tracef("%d leaves", nd.i+1)
 }

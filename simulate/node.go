@@ -28,8 +28,10 @@ type node struct {
 	// does nothing.
 	gone bool
 	// number is the sid as last seen, installs counts the state files begun,
-	// backup is an old copy of one. Lost says that the present one is not the
-	// one that saw all that clients did: then they are not watched any more.
+	// backup is an old copy of one and of the directory beside it. Lost says that
+	// the present state file is not the one that saw all that clients did, or does
+	// not fit the directory: then clients are not watched any more, but what they
+	// write has to leave traces.
 	number changelog.SID
 	// numbers are all those it has had.
 	numbers map[changelog.SID]bool
@@ -39,7 +41,7 @@ type node struct {
 	prefer   replica.Prefer
 	installs int
 	lost     bool
-	backup   *store.Memory
+	backup   *backup
 	// settled says that it has joined with its present state.
 	settled bool
 	asleep  int
@@ -77,6 +79,7 @@ type node struct {
 	kept []*ldif.Record
 
 	watched watched
+	traces  traces
 	// vector is what the log held when it was last inspected, stale says that
 	// there have been commits since.
 	vector changelog.Vector
@@ -115,7 +118,7 @@ func newNode(w *world, i int) *node {
 // own gives nd its disk and its directory.
 func (nd *node) own(disk *store.Memory, server *memory.Directory) {
 	nd.disk, nd.server = disk, server
-	nd.watched = newWatched(nd)
+	nd.watched, nd.traces = newWatched(nd), traces{}
 	nd.refusing = map[changelog.ID]bool{}
 	nd.server.SetRefuse(func(wr directory.Write) error {
 		if nd.refusing[wr.ID] {
@@ -331,6 +334,9 @@ func (nd *node) vectorNow() changelog.Vector {
 
 // stepJoin reports whether the server takes part.
 func (nd *node) stepJoin() bool {
+	if nd.denies() {
+		clear(nd.traces.at)
+	}
 	if nd.joined {
 		return true
 	}

@@ -44,6 +44,7 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) ([]changel
 	}
 	clear(nd.watched.batch)
 	before := map[changelog.ID]snapshot{}
+	traces := nd.traces.of(nd, made)
 	for _, w := range made {
 		if f != noFault || nd.fuse > 0 {
 			before[w.ID] = nd.snapshot(w.ID)
@@ -64,6 +65,7 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) ([]changel
 		}
 	}
 	nd.watched.applied(made)
+	nd.traces.applied(nd, traces)
 	for _, w := range made {
 		if b, ok := before[w.ID]; ok {
 			nd.watched.batch[w.ID] = turn{b, nd.snapshot(w.ID)}

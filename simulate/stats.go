@@ -15,6 +15,11 @@ type Stats struct {
 	Came, Left int
 	// Wiped and Restored count state files lost, and replaced by old copies.
 	Wiped, Restored int
+	// OldTrees counts directories replaced by old copies while the state file stayed.
+	OldTrees int
+	// Traced counts values that clients wrote unwatched, and that the replica took
+	// away after it had noted them.
+	Traced int
 	// Forgot counts how often a server forgot something.
 	Forgot int
 	// Unknown counts transactions whose outcome the replica did not learn.
@@ -73,6 +78,8 @@ func (s *Stats) Add(other Stats) {
 	s.Left += other.Left
 	s.Wiped += other.Wiped
 	s.Restored += other.Restored
+	s.OldTrees += other.OldTrees
+	s.Traced += other.Traced
 	s.Forgot += other.Forgot
 	s.Looks += other.Looks
 	s.MaxRounds = max(s.MaxRounds, other.MaxRounds)

@@ -31,6 +31,7 @@ const (
 	actWipe
 	actBackup
 	actRestore
+	actOldTree
 	actForget
 	actAge
 	actRace
@@ -47,7 +48,7 @@ var actWeights = [acts]int{
 var memberWeights = func() [acts]int {
 	list := actWeights
 	list[actRole], list[actLeave], list[actJoin], list[actIdle] = 6, 1, 2, 2
-	list[actWipe], list[actBackup], list[actRestore] = 1, 2, 1
+	list[actWipe], list[actBackup], list[actRestore], list[actOldTree] = 1, 2, 1, 1
 	return list
 }()
 
@@ -112,9 +113,11 @@ func (w *world) step(i int) *node {
 	case actWipe:
 		nd.wipe()
 	case actBackup:
-		nd.backup = nd.disk.Copy()
+		nd.backup = &backup{disk: nd.disk.Copy(), tree: nd.server.Backup()}
 	case actRestore:
 		nd.restore()
+	case actOldTree:
+		nd.restoreTree()
 	case actForget:
 		nd.stepForget()
 	case actAge:

@@ -72,6 +72,8 @@ type world struct {
 	farAhead bool
 	// page bounds the octets of a page of a state.
 	page int
+	// tokens counts the values that stand nowhere else.
+	tokens int
 	// calm says that the faults are over.
 	calm bool
 	log  *slog.Logger
