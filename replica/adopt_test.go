@@ -199,5 +199,15 @@ func TestJoinWithWhatTheRoomDeletedIsRefused(t *testing.T) {
 	if !slices.Equal(before, b.dir.Dump()) {
 		t.Error("the directory of the refused server was changed")
 	}
+	a.do(person("bob"))
+	c.eventually(func() string { // else it could not join when its directory has been mended
+		if v, err := b.Vector(); err != nil || v[1].Seq < 6 {
+			return fmt.Sprintf("b does not go on catching up: %s, %v", v, err)
+		}
+		return ""
+	})
+	if !strings.Contains(b.Fault(), "deleted in the room") || b.Identity().Joined {
+		t.Errorf("b has the fault %q", b.Fault())
+	}
 	b.do(directory.Write{Op: directory.Delete, DN: "uid=ann,ou=people," + suffix})
 }

@@ -153,6 +153,32 @@ func TestRestoredDirectoryAlone(t *testing.T) {
 	wantRoom(t, c)
 }
 
+// TestRestoredBelowALaterSuperior restores an entry that the directory reports
+// before its superior, as it was moved there.
+func TestRestoredBelowALaterSuperior(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	a.do(person("ann"))
+	b.start(2)
+	c.settled()
+	late := "ou=late," + suffix
+	a.do(addEntry(late, "objectClass", "organizationalUnit"))
+	a.do(directory.Write{Op: directory.ModDN, DN: "uid=ann,ou=people," + suffix, NewRDN: "uid=ann", NewSuperior: late})
+	c.settled()
+	dir := b.dir.Backup()
+	b.do(modify("uid=ann,"+late, replace("title", "since")))
+	c.settled()
+	b.stop()
+	b.dir.Restore(dir)
+	b.start(2)
+	c.settled()
+	if got := b.values("uid=ann,"+late, "title"); !slices.Equal(got, []string{"since"}) {
+		t.Errorf("title %q", got)
+	}
+}
+
 func TestServerDoesNotBeginAnewTwiceADay(t *testing.T) {
 	c, _, b, file, _ := backedUp(t)
 	b.copyFile(file, b.path)

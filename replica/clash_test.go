@@ -155,3 +155,36 @@ func TestWhichNewcomerKeepsItsNumber(t *testing.T) {
 		})
 	}
 }
+
+// TestNumberBelongsToWhoSaysHello promises that a number which a newcomer showed in
+// passing is that of the server which speaks under it.
+func TestNumberBelongsToWhoSaysHello(t *testing.T) {
+	r := newcomer(t, 9, false)
+	peer := func(jid string, sid changelog.SID) replica.Peer {
+		return replica.Peer{JID: jid, SID: sid, Install: jid, Role: roles.Master, State: "ready"}
+	}
+	known := func(want string, peers ...replica.Peer) {
+		t.Helper()
+		if err := r.SetPeers(peers); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range r.Peers() {
+			got = append(got, p.JID)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("it believes %q, want %q", got, want)
+		}
+	}
+	first := peer("first@x/ldapsync", 1)
+	known("first@x/ldapsync passing@x/ldapsync", first, peer("passing@x/ldapsync", 4))
+	hello := changelog.Change{
+		Seq: 1, CSN: changelog.CSN{Time: time.Now().UnixMicro(), SID: 4}, Op: changelog.OpHeartbeat, JID: "owner@x/ldapsync", Install: "owner",
+	}
+	if got, err := r.Receive(replica.Delivery{Relay: 1, RelayRole: roles.Master, Changes: []changelog.Change{hello}}); err != nil || got.New != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	known("first@x/ldapsync", first, peer("thief@x/ldapsync", 4))
+	known("first@x/ldapsync owner@x/ldapsync passing@x/ldapsync", first, peer("passing@x/ldapsync", 5), peer("owner@x/ldapsync", 4))
+	known("first@x/ldapsync", first, peer("passing@x/ldapsync", 4))
+}

@@ -135,7 +135,9 @@ type Replica struct {
 	// live is true while the directory's reports are complete and flowing.
 	live atomic.Bool
 	// met is true once the other servers of the room have been looked at.
-	met      atomic.Bool
+	met atomic.Bool
+	// retired says that the earlier selves of this server are no members.
+	retired  atomic.Bool
 	counters Counters
 	// delayed counts the seconds since reports wait for that of a superior.
 	delayed atomic.Int32

@@ -324,3 +324,37 @@ func TestWhatTheRoomDoesNotKnow(t *testing.T) {
 		})
 	}
 }
+
+// TestEarlierSelfIsRemovedOnceAllowed promises that the earlier self of a server
+// that returned read-only does not stay a member for ever.
+func TestEarlierSelfIsRemovedOnceAllowed(t *testing.T) {
+	c, a, b := returning(t, 3)
+	removed := func() bool {
+		s, err := a.Status()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(s.Members, func(m replica.MemberStatus) bool { return m.SID == 2 && m.Removed != nil })
+	}
+	b.setRole(roles.ReadOnly)
+	b.start(2)
+	c.eventually(func() string {
+		if !b.Identity().Adopted {
+			return "b has not returned"
+		}
+		return ""
+	})
+	if removed() {
+		t.Fatal("a server that may not write removed a member")
+	}
+	b.setRole(roles.Master)
+	if err := b.SetRole(roles.Master); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually(func() string {
+		if !removed() {
+			return "the earlier self is still a member"
+		}
+		return ""
+	})
+}

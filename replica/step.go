@@ -98,9 +98,10 @@ func (r *Replica) StepConfirm(ctx context.Context, ids []changelog.ID) error {
 }
 
 // StepTime, taken every second, does what waits for time to pass: parked
-// entries, changes from the future, reports that cannot be placed.
+// entries, changes from the future, reports that cannot be placed; and for the
+// right to remove earlier selves.
 func (r *Replica) StepTime() error {
-	return errors.Join(r.retryParked(), r.mergeDueIfAny(), r.giveUpDelayed())
+	return errors.Join(r.retryParked(), r.mergeDueIfAny(), r.giveUpDelayed(), r.retireLate())
 }
 
 // delayLimit is how many seconds reports may wait for that of their superior
