@@ -179,6 +179,32 @@ func TestRestoredBelowALaterSuperior(t *testing.T) {
 	}
 }
 
+// TestNewEntryBelowATakenName adds an entry below a container that has taken the
+// name of another since the last report, where both are reported later or in
+// doubt: it belongs to the one that has the name now.
+func TestNewEntryBelowATakenName(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	one, two, late := "ou=one,"+suffix, "ou=two,"+suffix, "ou=late,"+suffix
+	a.do(base()...)
+	for _, name := range []string{one, two, late} {
+		a.do(addEntry(name, "objectClass", "organizationalUnit"))
+	}
+	b.start(2)
+	c.settled()
+	b.stop()
+	b.dir.Restore(b.dir.Backup())
+	b.do(directory.Write{Op: directory.ModDN, DN: one, NewRDN: "ou=gone", DeleteOldRDN: true, NewSuperior: late},
+		directory.Write{Op: directory.ModDN, DN: two, NewRDN: "ou=one", DeleteOldRDN: true},
+		addEntry("uid=ann,"+one, "objectClass", "inetOrgPerson", "cn", "Ann", "sn", "A"))
+	b.start(2)
+	c.settled()
+	if got := a.values("uid=ann,"+one, "cn"); !slices.Equal(got, []string{"Ann"}) {
+		t.Errorf("below the wrong one: %q", a.dir.Dump())
+	}
+}
+
 func TestServerDoesNotBeginAnewTwiceADay(t *testing.T) {
 	c, _, b, file, _ := backedUp(t)
 	b.copyFile(file, b.path)

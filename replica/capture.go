@@ -141,11 +141,12 @@ func (c *capture) seemsMoved(w *work, e *directory.Entry, parent changelog.ID) (
 	return err == nil && old != nil && !old.Gone && old.Parent != parent && old.CSN.Compare(e.CSN) <= 0, err
 }
 
-// locate finds the superior of a reported name.
+// locate finds the superior of a reported name. In a refresh only what it has told
+// of, and what need not wait for its end, has the name that is known.
 func (c *capture) locate(w *work, name dn.DN) (parent changelog.ID, ok bool) {
 	return w.superior(name, func(above changelog.ID, rdnKey string) changelog.ID {
 		id := w.Told(above, rdnKey)
-		if c.refreshing && !c.resumed && !w.EntrySeen(id) {
+		if c.refreshing && !c.resumed && (!w.EntrySeen(id) || w.IsDelayed(id)) {
 			return changelog.ID{}
 		}
 		return id
