@@ -17,12 +17,12 @@ import (
 // here, and thinks about whom it must not know.
 var mayImport = map[string]string{
 	// They stand alone.
-	"dn": "", "ldif": "", "octets": "", "roles": "", "xmpp/element": "",
+	"dn": "", "ldif": "", "lookup": "", "octets": "", "roles": "", "xmpp/element": "",
 	"directory/ber": "", "directory/openldap/schema": "", "scripts/testreport": "", "scripts/mutants": "testenv/mutate",
 	// What is replicated.
 	"changelog": "octets",
-	"schema":    "dn",
-	"dit":       "changelog dn octets schema",
+	"schema":    "dn lookup",
+	"dit":       "changelog dn lookup octets schema",
 	"dit/naive": "changelog dit dn",
 	"members":   "changelog octets",
 	"scenario":  "changelog dit dn ldif schema",

@@ -1,6 +1,7 @@
 package changelog
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -116,6 +117,22 @@ func ReadSeqs(r *octets.Reader) (s Seqs) {
 		s[SID(min(sid, 0xffff))] = r.Uint()
 	}
 	return s
+}
+
+// readHead reads what stands first in the stored form of a change: its number,
+// its time and its entry. It allocates nothing.
+func readHead(b []byte) (id ID, at Mark, err error) {
+	if len(b) < 3 || b[0] != codecVersion {
+		return id, at, fmt.Errorf("%w: stored form", ErrChange)
+	}
+	seq, n := binary.Uvarint(b[3:])
+	if rest := b[3+max(n, 0):]; n > 0 && len(rest) >= CSNKeySize+len(id) {
+		at.Seq = seq
+		at.CSN, err = CSNFromKey(rest[:CSNKeySize])
+		copy(id[:], rest[CSNKeySize:])
+		return id, at, err
+	}
+	return id, at, fmt.Errorf("%w: stored form", ErrChange)
 }
 
 // ReadCSN reads what CSN.AppendKey wrote.

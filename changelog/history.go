@@ -10,20 +10,23 @@ func (l *Log) index(c *Change) error {
 	if l.entries == nil || c.ID.IsZero() {
 		return nil
 	}
-	return l.entries.Put(entryKey(c), binary.BigEndian.AppendUint64(nil, c.Seq))
+	return l.entries.Put(entryKey(c.ID, c.CSN), binary.BigEndian.AppendUint64(nil, c.Seq))
 }
 
-func entryKey(c *Change) []byte {
-	return c.CSN.AppendKey(append(make([]byte, 0, len(c.ID)+CSNKeySize), c.ID[:]...))
+func entryKey(id ID, at CSN) []byte {
+	return at.AppendKey(append(make([]byte, 0, len(id)+CSNKeySize), id[:]...))
 }
 
-// indexed returns the keys in the index of a stored change.
-func (l *Log) indexed(raw []byte) [][]byte {
-	var c Change
-	if l.entries == nil || c.UnmarshalBinary(raw) != nil || c.ID.IsZero() {
+// indexed returns the key in the index of a stored change, nil when it has none.
+func (l *Log) indexed(raw []byte) []byte {
+	if l.entries == nil {
 		return nil
 	}
-	return [][]byte{entryKey(&c)}
+	id, at, err := readHead(raw)
+	if err != nil || id.IsZero() {
+		return nil
+	}
+	return entryKey(id, at.CSN)
 }
 
 // History calls fn with the changes of an entry that are stored, in the order

@@ -206,6 +206,21 @@ func (l *Log) After(sid SID, seq uint64, fn func(*Change) bool) error {
 	return err
 }
 
+// Marks calls fn with the numbers and times of the changes of sid that are
+// stored, in order, until fn returns false.
+func (l *Log) Marks(sid SID, fn func(Mark) bool) error {
+	var err error
+	l.changes.Scan(sidKey(sid), nil, func(k, raw []byte) bool {
+		_, at, e := readHead(raw)
+		if e != nil {
+			err = fmt.Errorf("read change %s, key %x: %w", sid, k, e)
+			return false
+		}
+		return fn(at)
+	})
+	return err
+}
+
 // Since calls fn with every change that a copy reaching as far as have lacks,
 // per server in order, until fn returns false. It returns ErrGap when the log
 // no longer reaches back far enough for some server.
@@ -239,7 +254,9 @@ func (l *Log) Trim(sid SID, seq uint64, max int) (int, error) {
 			return false
 		}
 		old = append(old, bytes.Clone(k))
-		indexed = append(indexed, l.indexed(raw)...)
+		if key := l.indexed(raw); key != nil {
+			indexed = append(indexed, key)
+		}
 		return true
 	})
 	for _, k := range indexed {

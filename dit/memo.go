@@ -1,12 +1,12 @@
 package dit
 
 import (
-	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"ldapsync/dn"
+	"ldapsync/lookup"
 	"ldapsync/schema"
 )
 
@@ -92,12 +92,12 @@ const (
 // growing. Its zero value is ready for use, and safe for concurrent use.
 type shelf[T any] struct {
 	mu   sync.Mutex
-	have atomic.Pointer[map[string]T]
+	have atomic.Pointer[lookup.Table[T]]
 }
 
 func (s *shelf[T]) get(key string) (v T, ok bool) {
 	if have := s.have.Load(); have != nil {
-		v, ok = (*have)[key]
+		v, ok = have.Get(key)
 	}
 	return v, ok
 }
@@ -105,13 +105,13 @@ func (s *shelf[T]) get(key string) (v T, ok bool) {
 func (s *shelf[T]) put(key string, v T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := map[string]T{}
+	next := new(lookup.Table[T])
 	if have := s.have.Load(); have != nil {
-		if len(*have) >= shelfSize || len(key) > shelfKey {
+		if have.Len() >= shelfSize || len(key) > shelfKey {
 			return
 		}
-		next = maps.Clone(*have)
+		next = have.Clone()
 	}
-	next[strings.Clone(key)] = v
-	s.have.Store(&next)
+	next.Put(strings.Clone(key), v)
+	s.have.Store(next)
 }

@@ -7,8 +7,8 @@
 package members
 
 import (
+	"bytes"
 	"fmt"
-	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/octets"
@@ -110,11 +110,19 @@ func (t *Table) beat(c *changelog.Change) error {
 
 // thin bounds the heartbeats kept of one server.
 func (t *Table) thin(sid changelog.SID) error {
-	beats, err := t.beats(sid)
-	if err != nil || len(beats) <= maxWaiting {
-		return err
+	var keys [maxWaiting + 1][]byte
+	n := 0
+	t.b.Scan(key(keyBeat, sid), nil, func(k, _ []byte) bool {
+		if n < len(keys) {
+			keys[n] = k
+		}
+		n++
+		return true
+	})
+	if n <= maxWaiting {
+		return nil
 	}
-	return t.b.Delete(beatKey(sid, beats[len(beats)/2].Seq))
+	return t.b.Delete(bytes.Clone(keys[min(n/2, maxWaiting)]))
 }
 
 func (t *Table) remove(c *changelog.Change) error {
@@ -191,40 +199,54 @@ func (t *Table) Removed(sid changelog.SID) (first Removal, removed bool, err err
 // beats returns the heartbeats kept of a server, oldest first.
 func (t *Table) beats(sid changelog.SID) (list []Heartbeat, err error) {
 	t.b.Scan(key(keyBeat, sid), nil, func(k, raw []byte) bool {
-		r := octets.NewReader(raw)
-		h := Heartbeat{CSN: changelog.ReadCSN(r), Seen: changelog.ReadSeqs(r)}
-		if err = r.Done(); err == nil {
-			h.Seq, err = seqOf(k)
-		}
+		var h Heartbeat
+		h, err = readBeat(k, raw)
 		list = append(list, h)
 		return err == nil
 	})
 	return list, damaged(err)
 }
 
+func readBeat(k, raw []byte) (h Heartbeat, err error) {
+	r := octets.NewReader(raw)
+	h = Heartbeat{CSN: changelog.ReadCSN(r), Seen: changelog.ReadSeqs(r)}
+	if err = r.Done(); err == nil {
+		h.Seq, err = seqOf(k)
+	}
+	return h, err
+}
+
+// counts reports whether the stored form of a heartbeat is one whose Seen v
+// covers, without reading more of it than that takes.
+func counts(raw []byte, v changelog.Vector) (bool, error) {
+	r := octets.NewReader(raw)
+	r.Take(changelog.CSNKeySize)
+	for n := r.Count(2); n > 0; n-- {
+		if sid := changelog.SID(r.Uint()); !v.Covers(sid, r.Uint()) {
+			return false, nil
+		}
+	}
+	return true, r.Done()
+}
+
 // Beat returns the newest heartbeat of a server that counts for whoever has
 // stored v: one whose Seen v covers; nil when there is none. Earlier ones are
 // forgotten when Prune is called.
 func (t *Table) Beat(sid changelog.SID, v changelog.Vector) (*Heartbeat, error) {
-	beats, err := t.beats(sid)
-	if err != nil {
-		return nil, err
-	}
-	if i := counting(beats, v); i >= 0 {
-		return &beats[i], nil
-	}
-	return nil, nil
-}
-
-// counting returns the place of the newest heartbeat that v covers, -1 when it
-// covers none.
-func counting(beats []Heartbeat, v changelog.Vector) int {
-	for i, h := range slices.Backward(beats) {
-		if within(h.Seen, v) {
-			return i
+	var k, raw []byte
+	var err error
+	t.b.Scan(key(keyBeat, sid), nil, func(key, value []byte) bool {
+		var ok bool
+		if ok, err = counts(value, v); ok {
+			k, raw = key, value
 		}
+		return err == nil
+	})
+	if k == nil || err != nil {
+		return nil, damaged(err)
 	}
-	return -1
+	h, err := readBeat(k, raw)
+	return &h, damaged(err)
 }
 
 // Prune forgets the heartbeats that a later one which counts has replaced.
@@ -234,26 +256,29 @@ func (t *Table) Prune(v changelog.Vector) error {
 		return err
 	}
 	for _, m := range members {
-		beats, err := t.beats(m.SID)
+		h, err := t.Beat(m.SID, v)
 		if err != nil {
 			return err
 		}
-		for _, old := range beats[:max(0, counting(beats, v))] {
-			if err := t.b.Delete(beatKey(m.SID, old.Seq)); err != nil {
+		if h == nil {
+			continue
+		}
+		var old [][]byte
+		t.b.Scan(key(keyBeat, m.SID), nil, func(k, _ []byte) bool {
+			seq, err := seqOf(k)
+			if err != nil || seq >= h.Seq {
+				return false
+			}
+			old = append(old, bytes.Clone(k))
+			return true
+		})
+		for _, k := range old {
+			if err := t.b.Delete(k); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-func within(s changelog.Seqs, v changelog.Vector) bool {
-	for sid, seq := range s {
-		if !v.Covers(sid, seq) {
-			return false
-		}
-	}
-	return true
 }
 
 func damaged(err error) error {

@@ -145,6 +145,8 @@ type Replica struct {
 	beatAt atomic.Int64
 	// forgotten is the time up to which all has been forgotten that can be.
 	forgotten atomic.Int64
+	// trimmedAt is 1 more than the store's Updates when there was nothing to trim.
+	trimmedAt atomic.Uint64
 	// matched is what joining has found in the directory.
 	matched *matching
 	// servedAt is when a page of a snapshot was last served, in nanoseconds.

@@ -21,11 +21,18 @@ func (r *Replica) StepTrim() (removed int, err error) {
 	if !r.Identity().Joined || r.Fault() != "" {
 		return 0, nil
 	}
+	at := r.cfg.Store.Updates() + 1
+	if r.trimmedAt.Load() == at {
+		return 0, nil
+	}
 	var upTo changelog.Seqs
 	err = r.view(func(w *work) (err error) {
 		upTo, err = w.trimmable()
 		return err
 	})
+	if err == nil && len(upTo) == 0 {
+		r.trimmedAt.Store(at)
+	}
 	if err != nil || len(upTo) == 0 {
 		return 0, err
 	}
@@ -62,11 +69,11 @@ func (w *work) trimmable() (changelog.Seqs, error) {
 	upTo := changelog.Seqs{}
 	for sid, last := range stable.Seqs {
 		left := trimBatch
-		err := w.Log.After(sid, 0, func(c *changelog.Change) bool {
-			if left--; c.Seq > last || !c.CSN.Before(before) || left < 0 {
+		err := w.Log.Marks(sid, func(m changelog.Mark) bool {
+			if left--; m.Seq > last || !m.CSN.Before(before) || left < 0 {
 				return false
 			}
-			upTo[sid] = c.Seq
+			upTo[sid] = m.Seq
 			return true
 		})
 		if err != nil {

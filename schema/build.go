@@ -24,11 +24,7 @@ const (
 
 func build(types []*AttributeType, classes []*ObjectClass) (*Schema, error) {
 	b := builder{
-		Schema: &Schema{
-			typeIndex:  index[*AttributeType]{},
-			classIndex: index[*ObjectClass]{},
-			oids:       index[string]{},
-		},
+		Schema:  new(Schema),
 		visited: map[any]visit{},
 	}
 	b.indexTypes(types)
@@ -58,7 +54,7 @@ func (b *builder) indexTypes(types []*AttributeType) {
 		}
 	}
 	for _, t := range types {
-		t.canonical = canonicalOf(b.typeIndex, t, t.Names, t.OID)
+		t.canonical = canonicalOf(&b.typeIndex, t, t.Names, t.OID)
 		if t.canonical != "" {
 			b.types = append(b.types, t)
 		}
@@ -73,7 +69,7 @@ func (b *builder) indexClasses(classes []*ObjectClass) {
 		}
 	}
 	for _, c := range classes {
-		c.canonical = canonicalOf(b.classIndex, c, c.Names, c.OID)
+		c.canonical = canonicalOf(&b.classIndex, c, c.Names, c.OID)
 		if c.canonical != "" {
 			b.classes = append(b.classes, c)
 		}
@@ -84,7 +80,7 @@ func (b *builder) indexClasses(classes []*ObjectClass) {
 // indexOIDs collects what object identifier values may name. Where a class and
 // a type share a name it is the class's.
 func (b *builder) indexOIDs() {
-	owners := index[any]{}
+	var owners index[any]
 	for _, c := range b.classes {
 		for _, key := range keys(c.Names, c.OID) {
 			owners.add(key, c)
@@ -95,12 +91,12 @@ func (b *builder) indexOIDs() {
 			owners.add(key, t)
 		}
 	}
-	for key, owner := range owners {
+	for key, owner := range owners.All() {
 		switch d := owner.(type) {
 		case *ObjectClass:
-			b.oids[key] = canonicalOf(owners, owner, d.Names, d.OID)
+			b.oids.Put(key, canonicalOf(&owners, owner, d.Names, d.OID))
 		case *AttributeType:
-			b.oids[key] = canonicalOf(owners, owner, d.Names, d.OID)
+			b.oids.Put(key, canonicalOf(&owners, owner, d.Names, d.OID))
 		}
 	}
 }
@@ -109,7 +105,7 @@ func keys(names []string, oid string) []string { return append(slices.Clip(names
 
 // canonicalOf returns the first name or the OID of v, in lower case, by which x
 // finds v; "" if there is none.
-func canonicalOf[T comparable](x index[T], v T, names []string, oid string) string {
+func canonicalOf[T comparable](x *index[T], v T, names []string, oid string) string {
 	for _, key := range keys(names, oid) {
 		key = lowerASCII(key)
 		if found, ok := x.find(key); ok && found == v {

@@ -1,24 +1,31 @@
 package schema
 
-import "strings"
+import (
+	"strings"
+
+	"ldapsync/lookup"
+)
 
 // index finds definitions by any of their names and by OID, in any case. The
 // spelling of the definitions is found without allocating.
-type index[T any] map[string]T
+type index[T any] struct{ lookup.Table[T] }
 
 // add makes v known under key, unless key is empty or taken.
-func (x index[T]) add(key string, v T) {
+func (x *index[T]) add(key string, v T) {
 	lower := lowerASCII(key)
-	if _, taken := x[lower]; taken || key == "" {
+	if _, taken := x.Get(lower); taken || key == "" {
 		return
 	}
-	x[key], x[lower] = v, v
+	x.Put(key, v)
+	x.Put(lower, v)
 }
 
-func (x index[T]) find(key string) (T, bool) {
-	v, ok := x[key]
+func (x *index[T]) find(key string) (T, bool) {
+	v, ok := x.Get(key)
 	if !ok {
-		v, ok = x[lowerASCII(key)]
+		if lower := lowerASCII(key); lower != key {
+			v, ok = x.Get(lower)
+		}
 	}
 	return v, ok
 }

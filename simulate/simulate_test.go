@@ -27,7 +27,7 @@ var (
 
 // TestMain lets more garbage lie: a history holds little and leaves much.
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(1600)
+	debug.SetGCPercent(6400)
 	os.Exit(m.Run())
 }
 

@@ -8,6 +8,7 @@ package store
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"ldapsync/changelog"
 	"ldapsync/dit"
@@ -32,7 +33,16 @@ var (
 var keyVersion = []byte("version")
 
 // Store is an open state file.
-type Store struct{ b backing }
+type Store struct {
+	b backing
+	// updates counts the transactions that may have written something.
+	updates atomic.Uint64
+}
+
+// Updates returns a number that changes whenever something in the file has
+// changed: what followed from the file alone, read after Updates was called,
+// still follows as long as it returns the same.
+func (s *Store) Updates() uint64 { return s.updates.Load() }
 
 // Close closes the file.
 func (s *Store) Close() error { return s.b.close() }
@@ -43,6 +53,7 @@ func (s *Store) Path() string { return s.b.path() }
 // Update runs fn in a transaction that is on disk when Update returns nil. An
 // error of fn undoes everything and is returned.
 func (s *Store) Update(fn func(*Tx) error) error {
+	defer s.updates.Add(1)
 	return s.b.update(func(t transaction) error { return fn(newTx(t)) })
 }
 

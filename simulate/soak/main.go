@@ -29,7 +29,7 @@ func main() {
 }
 
 // garbage is the percentage of GOGC: histories hold little and leave much.
-const garbage = 1600
+const garbage = 6400
 
 // command returns the exit code: 1 for a history that failed, 2 for everything
 // else that went wrong, 130 when it was interrupted.
