@@ -88,7 +88,7 @@ func (m *surgery) close() {
 		s.settle(id)
 	}
 	for _, id := range m.ids {
-		s.touch(m.load(id), m.found)
+		s.touch(s.peek(id), m.found)
 	}
 	if alone = alone && len(*m.found.order) <= 1 && !s.named(m.ids[0]); !alone {
 		s.forgetFamilies()
@@ -102,19 +102,11 @@ func (m *surgery) close() {
 	reviewed := newIDSet()
 	for _, id := range append(slices.Clone(m.ids), *m.found.order...) {
 		if reviewed.add(id) {
-			if e := m.load(id); e != nil {
+			if e := s.peek(id); e != nil {
 				s.review(e)
 			}
 		}
 	}
-}
-
-// load returns an entry as it is now.
-func (m *surgery) load(id ID) *entry {
-	if id == m.entry.id && len(m.ids) == 1 {
-		return m.entry
-	}
-	return m.state.peek(id)
 }
 
 func (s *State) forgetFamilies() { clear(s.families) }
