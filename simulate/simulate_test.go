@@ -96,7 +96,7 @@ func flagGiven(name string) (given bool) {
 // last; the messages of the commits that mended them say which.
 func TestOldFaults(t *testing.T) {
 	for _, c := range []simulate.Config{
-		{Profile: simulate.Classes, Seed: 5000590, Steps: 200},
+		{Profile: simulate.Classes, Seed: 5000590, Steps: 200}, {Profile: simulate.Mixed, Seed: 5002938, Steps: 200},
 	} {
 		if _, err := simulate.Run(c); err != nil {
 			t.Error(err)

@@ -164,7 +164,14 @@ func (t *Tx) PutImage(m *Image) error {
 	if err := t.unname(m.ID, key); err != nil {
 		return err
 	}
-	if names := t.bucket(bucketNames); !m.Gone && !bytes.Equal(names.Get(key), value) {
+	named := m.Gone
+	if !named {
+		var err error
+		if m, named, err = t.share(m, key); err != nil {
+			return err
+		}
+	}
+	if names := t.bucket(bucketNames); !named && !bytes.Equal(names.Get(key), value) {
 		if err := names.Put(key, value); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 
 	"ldapsync/changelog"
 )
@@ -38,6 +39,33 @@ func (t *Tx) dropTold(m *Image) error {
 	return nil
 }
 
+// share deals with a name that the images of two entries have: a client took it
+// from one, of which no report has come, and a write of ours gave it to another.
+// The directory has the other there, and the reports still know the one. It returns
+// m as it is to be stored, and whether it is the one.
+func (t *Tx) share(m *Image, key []byte) (*Image, bool, error) {
+	holder := t.bucket(bucketNames).Get(key)
+	if len(holder) < len(m.ID) || bytes.HasPrefix(holder, m.ID[:]) {
+		return m, false, nil
+	}
+	ours := len(holder) > len(m.ID)
+	if ours == (m.Told != nil) {
+		return m, false, nil
+	}
+	here := &Place{m.Parent, m.RDNKey}
+	if ours {
+		known := *m
+		known.Told = here
+		return &known, true, nil
+	}
+	known, err := t.Image(toID(holder))
+	if err != nil || known == nil {
+		return m, false, err
+	}
+	known.Told = here
+	return m, false, errors.Join(t.putTold(known), t.bucket(bucketImages).Put(known.ID[:], known.encode()))
+}
+
 // Told returns the entry that the directory's reports know under a name, the
 // zero ID when there is none.
 func (t *Tx) Told(parent changelog.ID, rdnKey string) changelog.ID {
@@ -63,10 +91,23 @@ func (t *Tx) TellAll(max int) (int, error) {
 		if err != nil || m == nil {
 			return 0, err
 		}
-		m.Told = nil
-		if err := t.PutImage(m); err != nil {
+		if err := t.tellOne(m); err != nil {
 			return 0, err
 		}
 	}
 	return len(ids), nil
+}
+
+// tellOne notes that the reports know where m is. The name of one that is not
+// there any more stays with the other that has it.
+func (t *Tx) tellOne(m *Image) error {
+	if m.Told == nil || m.Gone || *m.Told != (Place{m.Parent, m.RDNKey}) {
+		m.Told = nil
+		return t.PutImage(m)
+	}
+	if err := t.dropTold(m); err != nil {
+		return err
+	}
+	m.Told = nil
+	return t.bucket(bucketImages).Put(m.ID[:], m.encode())
 }
