@@ -40,12 +40,12 @@ func (s *State) Absorb(record []byte) ([]ID, error) {
 	if err := s.caught(); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(*found.order, ID.Compare)
-	return *found.order, nil
+	slices.SortFunc(found.order, ID.Compare)
+	return found.order, nil
 }
 
 // mergeEntry adds the facts of f, which has at most one edge.
-func (s *State) mergeEntry(f *entry, found idSet) {
+func (s *State) mergeEntry(f *entry, found *idSet) {
 	e := s.load(f.id)
 	if e == nil {
 		e = &entry{id: f.id}

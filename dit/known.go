@@ -9,47 +9,79 @@ import (
 // was made of it. The entry is not changed any more; it is shared by every State
 // that finds the same record.
 type known struct {
-	entry   *entry
-	record  string
-	content atomic.Pointer[content]
+	entry  *entry
+	record string
+	// content is shared by all entries with this record.
+	content *atomic.Pointer[content]
 }
 
-// The bounds of what a memo knows: the number of entries, and the size of the
-// record of one.
+// The bounds of what a memo knows: the number of entries, of records of one
+// entry, and the size of a record.
 const (
-	knownCount  = 256
-	knownRecord = 8 << 10
+	knownCount    = 256
+	knownVariants = 4
+	knownRecord   = 8 << 10
 )
 
-// knowing holds the entries that were read or written last. It is safe for
-// concurrent use.
+// knowing holds the entries that were read or written last. Where several states
+// are opened with the same rules, they may hold several records of one entry. It
+// is safe for concurrent use.
 type knowing struct {
 	mu      sync.Mutex
-	entries map[ID]*known
+	entries map[ID]*variants
+}
+
+// variants are the records of one entry that were met last; next is the place of
+// the one that gives way.
+type variants struct {
+	list [knownVariants]*known
+	next int
 }
 
 // find returns the entry of which this is the record, nil when it is not known.
 func (k *knowing) find(id ID, record []byte) *entry {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if n := k.entries[id]; n != nil && n.record == string(record) {
+	if n := k.entries[id].find(record); n != nil {
 		return n.entry
 	}
 	return nil
 }
 
+func (v *variants) find(record []byte) *known {
+	if v == nil {
+		return nil
+	}
+	for _, n := range v.list {
+		if n != nil && n.record == string(record) {
+			return n
+		}
+	}
+	return nil
+}
+
 // add makes an entry known that will not be changed any more.
-func (k *knowing) add(e *entry, record string) {
+func (k *knowing) add(e *entry, record []byte) {
 	if len(record) > knownRecord {
 		return
 	}
-	e.known = &known{entry: e, record: record}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.entries == nil || len(k.entries) >= knownCount {
-		k.entries = map[ID]*known{}
+	v := k.entries[e.id]
+	if n := v.find(record); n != nil {
+		e.known = &known{entry: e, record: n.record, content: n.content}
+		return
 	}
-	k.entries[e.id] = e.known
+	e.known = &known{entry: e, record: string(record), content: new(atomic.Pointer[content])}
+	if v == nil {
+		if k.entries == nil || len(k.entries) >= knownCount {
+			k.entries = map[ID]*variants{}
+		}
+		v = new(variants)
+		k.entries[e.id] = v
+	}
+	v.list[v.next] = e.known
+	v.next = (v.next + 1) % len(v.list)
 }
 
 // contentOf returns what a known entry's content was found to be, nil when it was

@@ -182,6 +182,6 @@ func (s *State) mergeShape(e *entry, at changelog.CSN, before shape) []ID {
 	m.place(e, before, after)
 	m.move()
 	m.close()
-	slices.SortFunc(*m.found.order, ID.Compare)
-	return *m.found.order
+	slices.SortFunc(m.found.order, ID.Compare)
+	return m.found.order
 }

@@ -33,6 +33,9 @@ func (s *State) family(parent ID) *family {
 		return f
 	}
 	f := new(family)
+	if s.families == nil {
+		s.families = map[ID]*family{}
+	}
 	s.families[parent] = f // what leads back to parent meets a family that is not ok
 	if parent.IsZero() {
 		*f = family{ok: true, members: []ID{parent}}
@@ -154,7 +157,7 @@ func (s *State) nameSince(e *entry) changelog.CSN {
 // kin adds to found the entries whose view depends on the name and place of e:
 // its siblings, and below siblings that are merged all whose own names that
 // touches.
-func (s *State) kin(e *entry, found idSet) {
+func (s *State) kin(e *entry, found *idSet) {
 	found.add(e.id)
 	siblings := s.siblings(e)
 	for _, sib := range siblings {
@@ -165,7 +168,7 @@ func (s *State) kin(e *entry, found idSet) {
 
 // merged adds the children of siblings that are, or may come to be, shown
 // together, and below those that share a name theirs.
-func (s *State) merged(siblings []sibling, all bool, found idSet) {
+func (s *State) merged(siblings []sibling, all bool, found *idSet) {
 	var parents []ID
 	for _, sib := range siblings {
 		if all || sib.container {
@@ -201,7 +204,7 @@ func (s *State) merged(siblings []sibling, all bool, found idSet) {
 }
 
 // below adds all placed entries under id.
-func (s *State) below(id ID, found idSet) {
+func (s *State) below(id ID, found *idSet) {
 	visited := newIDSet()
 	for queue := []ID{id}; len(queue) > 0; {
 		last := queue[len(queue)-1]
@@ -217,18 +220,38 @@ func (s *State) below(id ID, found idSet) {
 
 // idSet is a set of ids that remembers the order in which they came.
 type idSet struct {
+	// has is nil as long as there are few.
 	has   map[ID]bool
-	order *[]ID
+	order []ID
+	first [8]ID
 }
 
-func newIDSet() idSet { return idSet{has: map[ID]bool{}, order: new([]ID)} }
+func newIDSet() *idSet { return new(idSet) }
 
 // add reports whether id is new.
-func (s idSet) add(id ID) bool {
-	if id.IsZero() || s.has[id] {
+func (s *idSet) add(id ID) bool {
+	if id.IsZero() || s.contains(id) {
 		return false
 	}
-	s.has[id] = true
-	*s.order = append(*s.order, id)
+	if s.order == nil {
+		s.order = s.first[:0]
+	}
+	s.order = append(s.order, id)
+	switch {
+	case s.has != nil:
+		s.has[id] = true
+	case len(s.order) > 2*len(s.first):
+		s.has = make(map[ID]bool, 2*len(s.order))
+		for _, id := range s.order {
+			s.has[id] = true
+		}
+	}
 	return true
+}
+
+func (s *idSet) contains(id ID) bool {
+	if s.has != nil {
+		return s.has[id]
+	}
+	return slices.Contains(s.order, id)
 }

@@ -36,7 +36,7 @@ type State struct {
 // Open returns the state that kv holds; an empty kv holds the empty state. It
 // costs little: a State is for one transaction.
 func Open(kv KV, rules Rules) *State {
-	s := &State{kv: kv, rules: rules, memo: rules.memo, families: map[ID]*family{}}
+	s := &State{kv: kv, rules: rules, memo: rules.memo}
 	if s.memo == nil || !s.memo.fits(rules) {
 		s.memo = newMemo(rules)
 	}
@@ -159,7 +159,7 @@ func (s *State) peek(id ID) *entry {
 		if e = s.parse(id, text); e == nil {
 			return nil
 		}
-		s.memo.known.add(e, text)
+		s.memo.known.add(e, record)
 	}
 	if s.entries == nil || len(s.entries) >= cacheSize {
 		s.entries = map[ID]*entry{}
@@ -192,7 +192,7 @@ func (s *State) save(e *entry) {
 		t.sum.add(digestOf(e.id[:], record[nodeSize:]))
 	}
 	s.put(key, bytes.Clone(record))
-	s.memo.known.add(e, string(record))
+	s.memo.known.add(e, record)
 }
 
 // Newest returns the newest CSN among the facts of an entry, zero when there

@@ -11,7 +11,7 @@ type surgery struct {
 	ids    []ID
 	rooted map[ID]bool
 	// found are the entries whose view may change.
-	found idSet
+	found *idSet
 	// parents are those that lose or gain a child.
 	adopted []ID
 }
@@ -27,7 +27,7 @@ func (m *surgery) open(before shape) {
 	for _, t := range m.turned {
 		changed.add(t.id)
 	}
-	m.ids = *changed.order
+	m.ids = changed.order
 	slices.SortFunc(m.ids, ID.Compare)
 	m.rooted = make(map[ID]bool, len(m.ids))
 	for _, id := range m.ids {
@@ -90,7 +90,7 @@ func (m *surgery) close() {
 	for _, id := range m.ids {
 		s.touch(s.peek(id), m.found)
 	}
-	if alone = alone && len(*m.found.order) <= 1 && !s.named(m.ids[0]); !alone {
+	if alone = alone && len(m.found.order) <= 1 && !s.named(m.ids[0]); !alone {
 		s.forgetFamilies()
 	}
 	for _, id := range m.ids {
@@ -100,7 +100,7 @@ func (m *surgery) close() {
 		}
 	}
 	reviewed := newIDSet()
-	for _, id := range append(slices.Clone(m.ids), *m.found.order...) {
+	for _, id := range append(slices.Clone(m.ids), m.found.order...) {
 		if reviewed.add(id) {
 			if e := s.peek(id); e != nil {
 				s.review(e)
@@ -155,7 +155,7 @@ func (s *State) setKey(key []byte, stand bool) bool {
 // touch adds the entries whose views depend on where e (nil for none) is shown
 // and under which name: its kin, and as long as they are deleted its superiors
 // and theirs.
-func (s *State) touch(e *entry, found idSet) {
+func (s *State) touch(e *entry, found *idSet) {
 	visited := newIDSet()
 	for e != nil && e.node.placed && visited.add(e.id) {
 		s.kin(e, found)

@@ -288,5 +288,5 @@ func (s *State) Withheld() (int, error) {
 		}
 		s.below(id, held)
 	}
-	return len(*held.order), s.caught()
+	return len(held.order), s.caught()
 }

@@ -112,15 +112,18 @@ func (r *Replica) StepPull(ctx context.Context) (bool, error) {
 	if !r.mayMatch() {
 		return false, nil
 	}
-	if removed, err := r.leaveIfRemoved(); removed || err != nil {
-		return false, err
-	}
-	s, err := r.snapshot()
-	if err != nil {
-		return false, err
-	}
-	if s != nil {
-		return r.stepSnapshot(ctx, s)
+	if at := r.cfg.Store.Updates() + 1; r.pullsAt.Load() != at {
+		if removed, err := r.leaveIfRemoved(); removed || err != nil {
+			return false, err
+		}
+		s, err := r.snapshot()
+		if err != nil {
+			return false, err
+		}
+		if s != nil {
+			return r.stepSnapshot(ctx, s)
+		}
+		r.pullsAt.Store(at)
 	}
 	v, err := r.Vector()
 	if err != nil {
@@ -213,13 +216,27 @@ func (r *Replica) gain(v changelog.Vector, p Peer) (n uint64) {
 	return n
 }
 
-// Vector returns how far our copy reaches.
-func (r *Replica) Vector() (v changelog.Vector, err error) {
-	err = r.cfg.Store.View(func(t *store.Tx) error {
-		v, err = t.Log.Vector()
+// Vector returns how far our copy reaches. It is shared and must not be changed.
+func (r *Replica) Vector() (changelog.Vector, error) {
+	at := r.cfg.Store.Updates()
+	if read := r.reached.Load(); read != nil && read.at == at {
+		return read.vector, nil
+	}
+	read := &reach{at: at}
+	err := r.cfg.Store.View(func(t *store.Tx) (err error) {
+		read.vector, err = t.Log.Vector()
 		return err
 	})
-	return v, err
+	if err == nil {
+		r.reached.Store(read)
+	}
+	return read.vector, err
+}
+
+// reach is how far our copy reached when the store's Updates was at.
+type reach struct {
+	at     uint64
+	vector changelog.Vector
 }
 
 // offline reports whether an error is only that the room is away.

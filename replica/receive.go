@@ -274,18 +274,18 @@ func (r *Replica) SetPeers(peers []Peer) error {
 
 // trusted returns the peers that may speak under their number: it belongs to
 // the account that first showed it, unless that took another and has not said hello.
-func (r *Replica) trusted(peers []Peer) (map[string]Peer, error) {
-	next := make(map[string]Peer, len(peers))
+func (r *Replica) trusted(peers []Peer) ([]Peer, error) {
+	next := make([]Peer, 0, len(peers))
 	var news []Peer
 	for _, p := range peers {
 		if before, ok := r.peer(p.JID); ok && before.SID == p.SID && p.State != stateRefused {
-			next[p.JID] = p
+			next = append(next, p)
 		} else {
 			news = append(news, p)
 		}
 	}
 	if len(news) == 0 {
-		return next, nil
+		return sortedPeers(next), nil
 	}
 	err := r.cfg.Store.View(func(t *store.Tx) error {
 		for _, p := range news {
@@ -303,12 +303,12 @@ func (r *Replica) trusted(peers []Peer) (map[string]Peer, error) {
 				continue
 			}
 			if p.State != stateRefused {
-				next[p.JID] = p
+				next = append(next, p)
 			}
 		}
 		return nil
 	})
-	return next, err
+	return sortedPeers(next), err
 }
 
 // vacated reports whether the server that showed p's number first shows it no more
@@ -332,10 +332,10 @@ func bare(address string) string {
 }
 
 // rememberPeers stores who the peers are, as far as that is news.
-func (r *Replica) rememberPeers(peers map[string]Peer) error {
+func (r *Replica) rememberPeers(peers []Peer) error {
 	var changed, news []Peer
 	self := r.Identity().SID
-	for _, p := range sortedPeers(peers) {
+	for _, p := range peers {
 		before, ok := r.peer(p.JID)
 		if same := ok && before.SID == p.SID && before.Install == p.Install && before.Role == p.Role && before.Service == p.Service; !same && p.SID.Valid() && p.SID != self {
 			changed = append(changed, p)
@@ -378,31 +378,37 @@ func (r *Replica) rememberPeers(peers map[string]Peer) error {
 func (r *Replica) peer(address string) (Peer, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p, ok := r.peers[address]
-	return p, ok
+	i, ok := slices.BinarySearchFunc(r.peers, address, func(p Peer, address string) int { return strings.Compare(p.JID, address) })
+	if !ok {
+		return Peer{}, false
+	}
+	return r.peers[i], true
 }
 
-// Peers returns the other servers of the room, in the order of their JIDs.
+// Peers returns the other servers of the room, in the order of their JIDs. The
+// list is shared and must not be changed.
 func (r *Replica) Peers() []Peer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return sortedPeers(r.peers)
+	return r.peers
 }
 
-// sortedPeers returns peers in the order of their JIDs.
-func sortedPeers(peers map[string]Peer) []Peer {
-	out := make([]Peer, 0, len(peers))
-	for _, p := range peers {
-		out = append(out, p)
+// sortedPeers sorts peers by their JIDs, of which of each the last stays.
+func sortedPeers(peers []Peer) []Peer {
+	slices.SortStableFunc(peers, func(a, b Peer) int { return strings.Compare(a.JID, b.JID) })
+	out := peers[:0]
+	for i, p := range peers {
+		if i+1 == len(peers) || peers[i+1].JID != p.JID {
+			out = append(out, p)
+		}
 	}
-	slices.SortFunc(out, func(a, b Peer) int { return strings.Compare(a.JID, b.JID) })
-	return out
+	return slices.Clip(out)
 }
 
 // Known returns the other servers of the room, and those remembered that are
 // not there now.
 func (r *Replica) Known() []Peer {
-	out := r.Peers()
+	out := slices.Clone(r.Peers())
 	here := map[changelog.SID]bool{}
 	for _, p := range out {
 		here[p.SID] = true

@@ -147,6 +147,10 @@ type Replica struct {
 	forgotten atomic.Int64
 	// trimmedAt is 1 more than the store's Updates when there was nothing to trim.
 	trimmedAt atomic.Uint64
+	// pullsAt is 1 more than the store's Updates when nothing but changes was to be
+	// pulled, reached how far our copy reached.
+	pullsAt atomic.Uint64
+	reached atomic.Pointer[reach]
 	// matched is what joining has found in the directory.
 	matched *matching
 	// servedAt is when a page of a snapshot was last served, in nanoseconds.
@@ -164,8 +168,9 @@ type Replica struct {
 	role     roles.Role
 	rules    dit.Rules
 	clock    *changelog.Clock
-	peers    map[string]Peer
-	fault    string
+	// peers are in the order of their JIDs; the list is not changed.
+	peers []Peer
+	fault string
 	// mismatched says that the fault is what match found.
 	mismatched bool
 	founder    bool
@@ -199,7 +204,7 @@ func New(ctx context.Context, cfg Config) (*Replica, error) {
 		cfg: cfg, log: cfg.Log,
 		captured: newSignal(), toApply: newSignal(), toPublish: newSignal(), toPull: newSignal(),
 		changed: newSignal(), resync: newSignal(), doubt: newSignal(),
-		peers: map[string]Peer{}, stale: map[changelog.ID]int{}, tries: map[changelog.ID]int{},
+		stale: map[changelog.ID]int{}, tries: map[changelog.ID]int{},
 		ready: make(chan struct{}), again: make(chan struct{}), compared: map[string]changelog.Mark{}, short: map[string]changelog.Vector{},
 	}
 	r.cfg.KeepLog = cmp.Or(cfg.KeepLog, DefaultKeepLog)

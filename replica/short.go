@@ -11,7 +11,7 @@ func (r *Replica) noteShort(p Peer, v changelog.Vector) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for install := range r.short {
-		if !slices.ContainsFunc(sortedPeers(r.peers), func(p Peer) bool { return p.Install == install }) {
+		if !slices.ContainsFunc(r.peers, func(p Peer) bool { return p.Install == install }) {
 			delete(r.short, install)
 		}
 	}

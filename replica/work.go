@@ -32,11 +32,14 @@ type work struct {
 func (r *Replica) update(fn func(*work) error) error {
 	var captured uint64
 	err := r.cfg.Store.Update(func(t *store.Tx) error {
-		return r.work(t, func(w *work) error {
-			err := fn(w)
-			captured = w.captured
+		w := r.work(t)
+		var err error
+		if w.seen, err = t.MergedSeqs(); err != nil {
 			return err
-		})
+		}
+		err = fn(w)
+		captured = w.captured
+		return err
 	})
 	if err == nil {
 		r.counters.Captured.Add(captured)
@@ -46,18 +49,14 @@ func (r *Replica) update(fn func(*work) error) error {
 
 // view runs fn in one read-only transaction.
 func (r *Replica) view(fn func(*work) error) error {
-	return r.cfg.Store.View(func(t *store.Tx) error { return r.work(t, fn) })
+	return r.cfg.Store.View(func(t *store.Tx) error { return fn(r.work(t)) })
 }
 
-func (r *Replica) work(t *store.Tx, fn func(*work) error) error {
-	seen, err := t.MergedSeqs()
-	if err != nil {
-		return err
-	}
+func (r *Replica) work(t *store.Tx) *work {
 	r.mu.Lock()
 	rules := r.rules
 	r.mu.Unlock()
-	return fn(&work{Tx: t, r: r, dit: dit.Open(t.KV(), rules), rules: rules, seen: seen})
+	return &work{Tx: t, r: r, dit: dit.Open(t.KV(), rules), rules: rules}
 }
 
 // merge adds the facts of a stored change and marks every entry whose view may

@@ -41,6 +41,7 @@ func (w *world) found(n int) {
 
 // begin sets what every world begins with.
 func (w *world) begin(n int) {
+	w.rules = standardRules.Apart()
 	w.now, w.made, w.births, w.page = epoch, map[changeKey]*made{}, map[changelog.ID]changeKey{}, 2000
 	w.cut = make([][]bool, n)
 	for i := range n {

@@ -48,6 +48,9 @@ type world struct {
 	rng *rand.Rand
 	now time.Time
 
+	// rules are those of all servers: what is remembered of the entries under them
+	// follows from their records alone.
+	rules dit.Rules
 	nodes []*node
 	// wire holds what was published and has not arrived.
 	wire []packet

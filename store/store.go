@@ -54,7 +54,10 @@ func (s *Store) Path() string { return s.b.path() }
 // error of fn undoes everything and is returned.
 func (s *Store) Update(fn func(*Tx) error) error {
 	defer s.updates.Add(1)
-	return s.b.update(func(t transaction) error { return fn(newTx(t)) })
+	return s.b.update(func(t transaction) error {
+		s.updates.Add(1)
+		return fn(newTx(t))
+	})
 }
 
 // View runs fn in a read-only transaction. Keep it short: what writers free
