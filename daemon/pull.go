@@ -25,14 +25,14 @@ func (l *link) Pull(ctx context.Context, peer string, have changelog.Seqs) ([]ch
 	}
 	var parts protocol.Assembler
 	var changes []changelog.Change
-	ask := protocol.Pull{Suffix: l.suffix, Have: have}
+	ask := protocol.Pull{Suffix: l.suffix, SID: l.replica.Identity().SID, Have: have}
 	for {
 		page, err := l.pullPage(ctx, to, ask)
 		if err != nil {
 			return nil, false, err
 		}
 		if !page.Removed.IsZero() {
-			return nil, false, &replica.RemovedError{CSN: page.Removed}
+			return nil, false, &replica.RemovedError{CSN: page.Removed, Own: page.Own}
 		}
 		if page.Trimmed {
 			return nil, false, replica.ErrTrimmed
@@ -86,8 +86,11 @@ func (l *link) serve(iq *element.Element, ask protocol.Pull) (*element.Element, 
 	if !l.isOccupant(iq.Attr("from")) {
 		return nil, &xmpp.StanzaError{Type: "auth", Condition: "forbidden", Text: "only servers of the room may pull"}
 	}
-	if at, err := l.replica.RemovedAt(iq.Attr("from")); err != nil || !at.IsZero() {
-		return protocol.Pulled{Suffix: l.suffix, Removed: at}.Element(), err
+	switch gone, err := l.replica.RemovedAt(iq.Attr("from"), ask.SID); {
+	case err != nil:
+		return nil, err
+	case gone != nil:
+		return protocol.Pulled{Suffix: l.suffix, Removed: gone.CSN, Own: gone.Own}.Element(), nil
 	}
 	changes, more, err := l.replica.Serve(ask.Have, serveRatio*ask.Page())
 	if errors.Is(err, replica.ErrTrimmed) {

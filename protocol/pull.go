@@ -13,6 +13,8 @@ import (
 // Pull asks a server for changes.
 type Pull struct {
 	Suffix string
+	// SID is the number of the server that asks, 0 for one that has none.
+	SID changelog.SID
 	// Max is the most octets of payload wanted in one reply; 0 leaves it to
 	// the server asked. See Page.
 	Max int
@@ -45,6 +47,9 @@ func (p Pull) Page() int {
 func (p Pull) Element() *element.Element {
 	e := element.New(NS, "pull")
 	setOctets(e, "suffix", p.Suffix)
+	if p.SID != 0 {
+		e.SetAttr("sid", decimal(p.SID))
+	}
 	if p.Max > 0 {
 		e.SetAttr("max", decimal(p.Max))
 	}
@@ -62,6 +67,9 @@ func (p Pull) Element() *element.Element {
 func ParsePull(e *element.Element) (Pull, error) {
 	r := open(e, "pull")
 	p := Pull{Suffix: r.suffix(), Have: changelog.Seqs{}}
+	if e.Attr("sid") != "" {
+		p.SID = r.sid("sid")
+	}
 	if e.Attr("max") != "" {
 		p.Max = int(r.number("max", 1<<31-1))
 	}
@@ -112,6 +120,8 @@ type Pulled struct {
 	// Removed is when the asking server was removed from the members, zero when it
 	// was not: it gets nothing any more.
 	Removed changelog.CSN
+	// Own says that its own account did so, under another sid.
+	Own bool
 	// Payloads are <changes> and <part> elements, for an Assembler.
 	Payloads []*element.Element
 }
@@ -128,6 +138,9 @@ func (p Pulled) Element() *element.Element {
 	}
 	if !p.Removed.IsZero() {
 		e.SetAttr("removed", p.Removed.String())
+	}
+	if p.Own {
+		e.SetAttr("own", flag(p.Own))
 	}
 	return e.With(p.Payloads...)
 }
@@ -146,6 +159,9 @@ func ParsePulled(e *element.Element) (Pulled, error) {
 	p := Pulled{Suffix: r.suffix(), More: r.flag("more"), Trimmed: r.flag("trimmed"), Payloads: r.e.Children}
 	if text := r.attr("removed", 64); text != "" {
 		p.Removed = r.csn(text)
+	}
+	if p.Own = r.flag("own"); p.Own && p.Removed.IsZero() {
+		r.fail("own without removed")
 	}
 	if (p.Trimmed || !p.Removed.IsZero()) && len(p.Payloads) > 0 {
 		r.fail("payloads beside a refusal")

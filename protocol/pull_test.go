@@ -14,7 +14,7 @@ import (
 func TestPullRoundTrip(t *testing.T) {
 	for _, p := range []protocol.Pull{
 		{Suffix: suffix},
-		{Suffix: "o=\x01", Max: 8192, Have: changelog.Seqs{1: 700, 2: 0, 4095: 1<<64 - 1}},
+		{Suffix: "o=\x01", SID: 4095, Max: 8192, Have: changelog.Seqs{1: 700, 2: 0, 4095: 1<<64 - 1}},
 		{Suffix: suffix, From: &protocol.Resume{SID: 1, Seq: 701, Digest: strings.Repeat("0a", 32), Part: 3}},
 	} {
 		got, err := protocol.ParsePull(wire(t, p.Element()))
@@ -44,6 +44,7 @@ func TestPulledRoundTrip(t *testing.T) {
 		{Suffix: suffix},
 		{Suffix: suffix, Trimmed: true},
 		{Suffix: suffix, Removed: csn(1, 1)},
+		{Suffix: suffix, Removed: csn(1, 1), Own: true},
 		{Suffix: suffix, More: true, Payloads: []*element.Element{items[0].Payload}},
 	} {
 		got, err := protocol.ParsePulled(wire(t, p.Element()))

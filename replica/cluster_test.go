@@ -325,6 +325,9 @@ func (nd *node) Pull(_ context.Context, peer string, have changelog.Seqs) ([]cha
 	}
 	for _, o := range nd.c.nodes {
 		if from := o.now(); o.name == peer && from != nil {
+			if gone, err := from.RemovedAt(nd.name, nd.Identity().SID); gone != nil {
+				return nil, false, errors.Join(gone, err)
+			}
 			return from.Serve(have, 0)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/dn"
 	"ldapsync/ldif"
-	"ldapsync/members"
 )
 
 // A server that was removed and comes back must not mix what it has with what
@@ -15,36 +14,57 @@ import (
 
 // RemovedError is returned by Network.Pull when the peer says that this server
 // was removed from the members.
-type RemovedError struct{ CSN changelog.CSN }
+type RemovedError struct {
+	CSN changelog.CSN
+	// Own says that it was a later install of the same account that did so: then
+	// this state file is an old copy.
+	Own bool
+}
 
 func (e *RemovedError) Error() string { return "removed at " + e.CSN.String() }
 
-// RemovedAt returns when the server of the room with a full JID was removed from
-// the members, zero when it was not.
-func (r *Replica) RemovedAt(jid string) (at changelog.CSN, err error) {
-	p, ok := r.peer(jid)
-	if !ok {
-		return at, nil
-	}
-	err = r.view(func(w *work) error {
-		removal, _, err := w.Roster().Removed(p.SID)
-		at = removal.CSN
+// RemovedAt returns when the server with a full JID, and the number it says to
+// have, was removed from the members; nil when it was not.
+func (r *Replica) RemovedAt(jid string, sid changelog.SID) (gone *RemovedError, err error) {
+	err = r.view(func(w *work) (err error) {
+		gone, err = w.removal(sid, jid)
 		return err
 	})
-	return at, err
+	return gone, err
+}
+
+// removal returns when the server with a number and account was removed from the
+// members, nil when it was not.
+func (w *work) removal(sid changelog.SID, jid string) (*RemovedError, error) {
+	removal, removed, err := w.Roster().Removed(sid)
+	if err != nil || !removed {
+		return nil, err
+	}
+	by, err := w.Roster().Member(removal.By)
+	return &RemovedError{CSN: removal.CSN, Own: bare(by.JID) == bare(jid)}, err
 }
 
 // leaveIfRemoved steps back when the log says that this server was removed.
 func (r *Replica) leaveIfRemoved() (removed bool, err error) {
-	var removal members.Removal
+	var gone *RemovedError
 	err = r.view(func(w *work) (err error) {
-		removal, removed, err = w.Roster().Removed(r.Identity().SID)
+		id := r.Identity()
+		gone, err = w.removal(id.SID, id.JID)
 		return err
 	})
-	if err != nil || !removed {
-		return removed, err
+	if err != nil || gone == nil {
+		return false, err
 	}
-	return true, r.leave((&RemovedError{removal.CSN}).Error())
+	return true, r.removed(gone)
+}
+
+// removed deals with having been removed: by an administrator, or by ourselves,
+// who have returned under another number since this state file was copied.
+func (r *Replica) removed(gone *RemovedError) error {
+	if gone.Own {
+		return r.strangeSelf("the state file is older than the return of this server under another sid: " + gone.Error())
+	}
+	return r.leave(gone.Error())
 }
 
 // leave steps back for good, as soon as all that clients have written to the

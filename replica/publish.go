@@ -138,10 +138,10 @@ func (r *Replica) StepPull(ctx context.Context) (bool, error) {
 	changes, more, err := r.cfg.Network.Pull(ctx, peer.JID, v.Seqs())
 	var removed *RemovedError
 	if errors.As(err, &removed) && peer.Role.Writes() {
-		return false, r.leave(removed.Error())
+		return false, r.removed(removed)
 	}
 	if errors.Is(err, ErrTrimmed) {
-		return r.trimmed(peer)
+		return r.trimmed(ctx, peer)
 	}
 	if err != nil {
 		return false, fmt.Errorf("pull from %s: %w", peer.JID, err)

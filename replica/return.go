@@ -31,7 +31,7 @@ func (w *work) earlier() (*store.Return, error) {
 		}
 		ret = &again
 	}
-	heard, err := w.heard(bare(id.JID), id.Install)
+	heard, err := w.heard(bare(id.JID))
 	if err != nil {
 		return nil, err
 	}
@@ -63,9 +63,8 @@ func (w *work) earlier() (*store.Return, error) {
 	return ret, nil
 }
 
-// heard returns the newest heartbeat of every sid whose first names an account,
-// the install given left out.
-func (w *work) heard(jid, except string) (map[changelog.SID]*members.Heartbeat, error) {
+// heard returns the newest heartbeat of every sid whose first names an account.
+func (w *work) heard(jid string) (map[changelog.SID]*members.Heartbeat, error) {
 	v, err := w.Log.Vector()
 	if err != nil {
 		return nil, err
@@ -76,7 +75,7 @@ func (w *work) heard(jid, except string) (map[changelog.SID]*members.Heartbeat, 
 	}
 	out := map[changelog.SID]*members.Heartbeat{}
 	for _, m := range list {
-		if bare(m.JID) != jid || m.Install == except {
+		if bare(m.JID) != jid {
 			continue
 		}
 		last, err := w.Roster().Beat(m.SID, v)

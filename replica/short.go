@@ -1,6 +1,9 @@
 package replica
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"ldapsync/changelog"
@@ -35,33 +38,94 @@ func (r *Replica) isShort(p Peer, v changelog.Vector) bool {
 	return true
 }
 
-// mayReachBack reports whether some member may have what follows on v: one that
-// is away, or has not been found short. What it shows of itself may be old.
-func (r *Replica) mayReachBack(v changelog.Vector) (bool, error) {
-	present, err := r.present(v)
+// trimmed deals with a peer whose log no longer reaches back to what we have.
+// What a server lacks that has joined is kept for it until it is removed, but not
+// by all: the log of one that was filled by a snapshot begins there. Where all who
+// kept it have lost it, this one begins anew, from what it has. It returns whether
+// there is something to go on with.
+func (r *Replica) trimmed(ctx context.Context, peer Peer) (bool, error) {
+	v, err := r.Vector()
 	if err != nil {
 		return false, err
 	}
-	for _, m := range present {
-		if m == r.Identity().SID {
-			continue
-		}
-		p, here := r.peerBySID(m)
-		if !here || !p.outside() && !r.isShort(p, v) {
-			return true, nil
-		}
+	id := r.Identity()
+	if !id.Joined {
+		return true, r.beginSnapshot()
 	}
-	return false, nil
+	if r.knownOfUs() > v[id.SID].Seq {
+		return false, nil // the state file is an old copy: see compareSelf
+	}
+	r.log.Warn("the log of a server does not reach back to what this one has; looking for another", "peer", peer.JID)
+	r.noteShort(peer, v)
+	if left, err := r.mayReachBack(v); left || err != nil {
+		return left, err
+	}
+	if got, err := r.askOthers(ctx, v); got || err != nil {
+		return got, err
+	}
+	if !r.hasAll(peer, v) {
+		return false, nil
+	}
+	return false, r.strangeSelf("no log of the room reaches back to what this server has")
 }
 
-// present returns the members that have not been removed, as far as v tells.
-func (r *Replica) present(v changelog.Vector) (sids []changelog.SID, err error) {
+// hasAll reports whether a server that takes part has all of v but for what this one
+// made: of two that lack something of each other's, not both may begin anew.
+func (r *Replica) hasAll(p Peer, v changelog.Vector) bool {
+	if p.outside() || !p.Role.Writes() {
+		return false
+	}
+	for sid, m := range v {
+		if sid != r.Identity().SID && p.Vector[sid].Seq < m.Seq {
+			return false
+		}
+	}
+	return true
+}
+
+// mayReachBack reports whether some member may have what follows on v: one that
+// is away and has not been removed, or offers it. One whose account is there, or
+// ours, under another sid has lost its log.
+func (r *Replica) mayReachBack(v changelog.Vector) (may bool, err error) {
+	if _, more := r.bestPeer(v); more {
+		return true, nil
+	}
+	accounts := map[string]bool{bare(r.Identity().JID): true}
+	for _, p := range r.Peers() {
+		accounts[bare(p.JID)] = true
+	}
 	err = r.view(func(w *work) error {
-		list, err := w.Roster().Present(v)
+		list, err := w.Roster().Members()
 		for _, m := range list {
-			sids = append(sids, m.SID)
+			if _, here := r.peerBySID(m.SID); here || accounts[bare(m.JID)] || m.SID == r.Identity().SID {
+				continue
+			}
+			_, removed, err := w.Roster().Removed(m.SID)
+			if err != nil {
+				return err
+			}
+			may = may || !removed
 		}
 		return err
 	})
-	return sids, err
+	return may, err
+}
+
+// askOthers pulls from those that offer nothing which follows on v, since what they
+// show may be old, and reports whether there was something.
+func (r *Replica) askOthers(ctx context.Context, v changelog.Vector) (got bool, err error) {
+	for _, p := range r.Peers() {
+		if p.outside() || r.isShort(p, v) {
+			continue
+		}
+		changes, _, err := r.cfg.Network.Pull(ctx, p.JID, v.Seqs())
+		if err != nil && !errors.Is(err, ErrTrimmed) {
+			return false, fmt.Errorf("pull from %s: %w", p.JID, err)
+		}
+		receipt, err := r.Receive(Delivery{Relay: p.SID, RelayRole: p.Role, Changes: changes})
+		if err != nil || receipt.New > 0 {
+			return true, err
+		}
+	}
+	return false, nil
 }

@@ -142,8 +142,9 @@ func (r *Replica) stepSnapshot(ctx context.Context, s *store.Snapshot) (bool, er
 }
 
 // giver returns the server to ask for the next page: the one that gave the last,
-// if it can, else any that takes part and may write.
+// if it can, else one that takes part and may write, and has more than others.
 func (r *Replica) giver(s *store.Snapshot) (best Peer, ok bool) {
+	var most uint64
 	for _, p := range r.Peers() {
 		if p.outside() || p.State == stateCatching || !p.Role.Writes() {
 			continue
@@ -151,8 +152,15 @@ func (r *Replica) giver(s *store.Snapshot) (best Peer, ok bool) {
 		if p.SID == s.SID && p.Install == s.Install {
 			return p, true
 		}
-		if !ok || best.State == stateBusy && p.State != stateBusy {
-			best, ok = p, true
+		has := uint64(1)
+		for _, m := range p.Vector {
+			has += 2 * m.Seq
+		}
+		if p.State == stateBusy {
+			has--
+		}
+		if !ok || has > most {
+			best, most, ok = p, has, true
 		}
 	}
 	return best, ok
@@ -217,27 +225,4 @@ func (w *work) takeVector(v changelog.Vector) (fault string, err error) {
 		}
 	}
 	return "", nil
-}
-
-// trimmed deals with a peer whose log no longer reaches back to what we have.
-// What a server lacks that has joined is kept for it until it is removed, but not
-// by all: the log of one that was filled by a snapshot begins there. It returns
-// whether there is something to go on with.
-func (r *Replica) trimmed(peer Peer) (bool, error) {
-	v, err := r.Vector()
-	if err != nil {
-		return false, err
-	}
-	if id := r.Identity(); id.Joined {
-		if r.knownOfUs() > v[id.SID].Seq {
-			return false, nil // the state file is an old copy: see compareSelf
-		}
-		r.noteShort(peer, v)
-		if left, err := r.mayReachBack(v); left || err != nil {
-			r.log.Warn("the log of a server does not reach back to what this one has; waiting for another", "peer", peer.JID)
-			return left, err
-		}
-		return false, r.leave(fmt.Sprintf("the log of %s no longer reaches back to what this server has", peer.JID))
-	}
-	return true, r.beginSnapshot()
 }

@@ -15,16 +15,13 @@ const day = 24 * time.Hour
 // recordAge is how old a record has to be before a server may forget it.
 const recordAge = 365 * day
 
-// ageWeights are those of the profile Ages, in which servers also come and go in
-// every other history. None loses its state file or gets an old one back: what a
-// server that returns then records, in doubt about what its directory held, says
-// that its author knew nothing, and others may have forgotten what it is held
-// against.
+// ageWeights are those of the profile Ages, in which servers also come and go, and
+// lose their state files or get old ones back, in every other history.
 func (w *world) ageWeights() []int {
 	list := actWeights
 	if w.cfg.Seed/uint64(len(agesDeeds))%2 == 1 {
 		list = memberWeights
-		list[actWipe], list[actBackup], list[actRestore], list[actOldTree] = 0, 0, 0, 0
+		list[actOldTree] = 0
 	}
 	list[actForget], list[actAge] = 8, 6
 	return list[:]

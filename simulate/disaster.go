@@ -34,10 +34,13 @@ func (nd *node) wipe() {
 }
 
 // restore puts an old copy of the state file in the place of the present one, and
-// at times one of the directory as old. It
-// is found out by what the others hold, so they have to be there: before, an old
-// copy may number what it makes like what its earlier self made.
-func (nd *node) restore() {
+// at times one of the directory as old.
+func (nd *node) restore() { nd.restoreWith(func() bool { return nd.w.oneIn(2) }) }
+
+// restoreWith is restore; tree says whether the directory is to be as old. An old
+// copy is found out by what the others hold, so they have to be there: before, it
+// may number what it makes like what its earlier self made.
+func (nd *node) restoreWith(tree func() bool) {
 	if nd.gone || nd.backup == nil || !nd.w.everybodySettled() || !nd.w.everybodyUp() {
 		return
 	}
@@ -51,7 +54,7 @@ func (nd *node) restore() {
 	nd.w.stats.Restored++
 	nd.w.restored = true
 	nd.putDisk(nd.backup.disk.Copy())
-	if nd.w.oneIn(2) {
+	if tree() {
 		nd.putTree()
 	}
 	nd.backup = nil

@@ -168,10 +168,10 @@ func (n *network) Pull(_ context.Context, address string, have changelog.Seqs) (
 		if o.rep == nil || nd.w.cut[nd.i][o.i] || nd.w.cut[o.i][nd.i] {
 			return nil, false, replica.ErrOffline
 		}
-		if at, err := o.rep.RemovedAt(nd.name); err != nil {
+		if gone, err := o.rep.RemovedAt(nd.name, nd.sid()); err != nil {
 			return nil, false, err
-		} else if !at.IsZero() {
-			return nil, false, &replica.RemovedError{CSN: at}
+		} else if gone != nil {
+			return nil, false, gone
 		}
 		changes, more, err := o.rep.Serve(have, 0)
 		if err == nil && nd.w.faulty() && len(changes) > 1 && nd.w.oneIn(4) {

@@ -63,6 +63,9 @@ func (w *world) round(n int) (progress bool) {
 		progress = nd.cede() || progress
 		nd.show()
 		progress = w.repeat("capture", nd, func() bool { return nd.stepCapture(8) }) || progress
+		if w.cfg.Profile == Ages && n < beatRounds {
+			nd.forgetGone()
+		}
 		progress = n < beatRounds && nd.stepHeartbeat() || progress
 		progress = w.repeat("publish", nd, nd.stepPublish) || progress
 	}

@@ -84,9 +84,7 @@ func TestSystemE05(t *testing.T) {
 func TestSystemE07(t *testing.T) {
 	system(t, 3, func(w *world) {
 		a, b, c := w.nodes[0], w.nodes[1], w.nodes[2]
-		for i := range w.nodes {
-			w.cut[i][c.i], w.cut[c.i][i] = true, true
-		}
+		w.isolate(c)
 		if err := a.rep.ForgetPeer(3, true); err != nil {
 			t.Fatal(err)
 		}
@@ -278,6 +276,86 @@ func TestOverwrittenUnseenByOneThatReturned(t *testing.T) {
 		w.everywhere(t, personDN, "description", "of c")
 		if !slices.ContainsFunc(c.kept, func(r *ldif.Record) bool { return strings.Contains(fmt.Sprintf("%+v", *r), "of a") }) {
 			t.Errorf("%d records were kept, none with what was overwritten", len(c.kept))
+		}
+	})
+}
+
+// A server that was away while all who kept the log for it lost their state files
+// begins anew by itself, and nothing that its clients wrote is lost.
+func TestNoLogReachesBack(t *testing.T) {
+	system(t, 3, func(w *world) {
+		a, b, c := w.nodes[0], w.nodes[1], w.nodes[2]
+		for range 2 {
+			w.pass(40, 1)
+			w.settle()
+		}
+		w.isolate(c)
+		a.do(replace(personDN, "mail", "a@x"))
+		w.quiet()
+		c.do(replace(personDN, "description", "of c"))
+		for _, nd := range []*node{a, b} {
+			nd.wipe()
+			w.quiet()
+		}
+		if a.sid() == 1 || b.sid() == 2 {
+			t.Fatal("they have not returned")
+		}
+		w.finish()
+		if c.sid() == 3 {
+			t.Error("it has not begun anew")
+		}
+		w.everywhere(t, personDN, "mail", "a@x")
+		w.everywhere(t, personDN, "description", "of c")
+	})
+}
+
+// isolate cuts all links of a server.
+func (w *world) isolate(nd *node) {
+	for i := range w.nodes {
+		w.cut[i][nd.i], w.cut[nd.i][i] = true, true
+	}
+}
+
+// An old copy of a state file is told from a server that an administrator removed,
+// though its number was removed: by the same server, which had lost the file.
+func TestCopyOlderThanReturn(t *testing.T) {
+	system(t, 3, func(w *world) {
+		a, c := w.nodes[0], w.nodes[2]
+		c.backup = &backup{disk: c.disk.Copy()}
+		a.do(replace(personDN, "mail", "a@x"))
+		w.quiet()
+		c.wipe()
+		c.do(replace(personDN, "employeeNumber", "of c"))
+		w.settle()
+		returned := c.sid()
+		c.do(replace(personDN, "sn", "of c"))
+		c.restoreWith(func() bool { return false })
+		w.finish()
+		if c.sid() == returned || c.sid() == 3 {
+			t.Errorf("it has number %d", c.sid())
+		}
+		w.everywhere(t, personDN, "mail", "a@x")
+		w.everywhere(t, personDN, "employeeNumber", "of c")
+		w.everywhere(t, personDN, "sn", "of c")
+	})
+}
+
+// An old copy of a state file from before the server joined has the install id of
+// the server that joined: that is its earlier self all the same.
+func TestCopyFromBeforeJoining(t *testing.T) {
+	system(t, 3, func(w *world) {
+		a := w.nodes[0]
+		nd := w.newcomer()
+		nd.start()
+		nd.backup = &backup{disk: nd.disk.Copy()}
+		w.settle()
+		a.do(directory.Write{Op: directory.Delete, DN: personDN})
+		nd.restoreWith(func() bool { return false })
+		nd.do(replace("ou=b,"+suffixText, "description", "kept"))
+		w.finish()
+		w.everywhere(t, "ou=b,"+suffixText, "description", "kept")
+		if nd.server.Entry(theOne) != nil {
+			t.Error("what was deleted is still there")
 		}
 	})
 }
