@@ -52,12 +52,15 @@ func (e *entry) clone() *entry {
 	return c
 }
 
-// same reports whether e in the place of the entry shows the same, and is
-// recorded alike but for what is old enough.
+// same reports whether e in the place of the entry shows the same, would if it
+// were restored, and is recorded alike but for what is old enough.
 func (t *trimming) same(e *entry) bool {
 	s := t.state
 	was, is := s.show(t.old), s.show(e)
 	if (was == nil) != (is == nil) || was != nil && !was.equal(is) {
+		return false
+	}
+	if !t.old.node.live && !equalAttributes(s.content(t.old).attributes(), s.content(e).attributes()) {
 		return false
 	}
 	left := map[recordKey]bool{}
@@ -75,7 +78,11 @@ func (t *trimming) same(e *entry) bool {
 
 func (v *Shown) equal(o *Shown) bool {
 	return v.ID == o.ID && v.Parent == o.Parent && v.Glue == o.Glue && v.ConflictOf == o.ConflictOf && slices.Equal(v.RDN, o.RDN) &&
-		slices.EqualFunc(v.Attrs, o.Attrs, func(a, b Attribute) bool { return a.Name == b.Name && slices.Equal(a.Values, b.Values) })
+		equalAttributes(v.Attrs, o.Attrs)
+}
+
+func equalAttributes(a, b []Attribute) bool {
+	return slices.EqualFunc(a, b, func(a, b Attribute) bool { return a.Name == b.Name && slices.Equal(a.Values, b.Values) })
 }
 
 // fresh reports whether a record has to stay.

@@ -98,8 +98,10 @@ func (v *watched) applied(writes []directory.Write) {
 		return
 	}
 	for _, w := range writes {
-		if v.mayNeverHaveBeen(w.ID) {
+		if v.mayNeverHaveBeen(w.ID) { // it is there anew: what clients do now goes on from that
 			v.nd.w.stats.Ambiguous++
+			delete(v.pending, w.ID)
+			delete(v.otherwise, w.ID)
 			continue
 		}
 		if p := v.pending[w.ID]; p != nil {

@@ -1,0 +1,78 @@
+package dit_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ldapsync/changelog"
+	"ldapsync/dit"
+	"ldapsync/dit/naive"
+)
+
+// TestForgetNamesOfTheDead is about a rename that removes the values of a name
+// older than one that its author did not know. A deleted entry hides what it
+// would be if it were restored, and forgetting must not change that either.
+func TestForgetNamesOfTheDead(t *testing.T) {
+	for name, deleted := range map[string]bool{"live": false, "dead": true} {
+		t.Run(name, func(t *testing.T) {
+			rules := testRules(t)
+			root, id := testID("root"), testID("e")
+			at := func(sid changelog.SID, seq uint64, hour int, seen changelog.Seqs) changelog.Change {
+				return changelog.Change{Seq: seq, CSN: changelog.CSN{Time: epoch + int64(hour)*time.Hour.Microseconds(), SID: sid}, Seen: seen, ID: id}
+			}
+			add := func(c changelog.Change, id, parent dit.ID, rdn string, values ...string) *changelog.Change {
+				c.Op, c.ID, c.Superior, c.RDN = changelog.OpAdd, id, parent, rdn
+				for i := 0; i < len(values); i += 2 {
+					c.Mods = append(c.Mods, changelog.Mod{Op: changelog.ModAdd, Attr: values[i], Values: []string{values[i+1]}})
+				}
+				return &c
+			}
+			rename := func(c changelog.Change, rdn string, deleteOld, undelete bool) *changelog.Change {
+				c.Op, c.RDN, c.DeleteOldRDN, c.Undelete = changelog.OpModDN, rdn, deleteOld, undelete
+				return &c
+			}
+			changes := []*changelog.Change{
+				add(at(1, 1, 1, nil), root, dit.ID{}, "dc=x", "objectClass", "domain", "dc", "x"),
+				add(at(1, 2, 2, nil), id, root, "uid=a", "objectClass", "inetOrgPerson", "uid", "a", "cn", "y", "sn", "1"),
+				rename(at(1, 3, 3, nil), "cn=b", false, false),
+				rename(at(2, 1, 4, changelog.Seqs{1: 2}), "cn=c", true, false), // does not know cn=b
+			}
+			if deleted {
+				c := at(1, 4, 5, changelog.Seqs{2: 1})
+				c.Op = changelog.OpDelete
+				changes = append(changes, &c)
+			}
+			s := dit.Open(dit.NewMemory(), rules)
+			merge := func(c *changelog.Change) {
+				t.Helper()
+				if _, err := s.Merge(c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, c := range changes {
+				merge(c)
+			}
+			now := changelog.CSN{Time: epoch + 100*time.Hour.Microseconds()}
+			f := dit.Forgetting{
+				Stable: func(c changelog.CSN, _ uint64) bool { return c.Before(now) }, Before: now, Newest: now,
+				Stored: changelog.Seqs{1: 4, 2: 1}, Tombstones: forever, Records: forever,
+			}
+			for more, err := true, error(nil); more; {
+				if more, err = s.Forget(f, 10); err != nil {
+					t.Fatal(err)
+				}
+			}
+			last := rename(at(2, 2, 101, changelog.Seqs{1: 4}), "cn=d", false, deleted)
+			merge(last)
+			shown, err := s.View(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(naive.New(rules, append(changes, last)).Shown[id], shown); d != "" {
+				t.Errorf("shown after forgetting (-what was given +what is remembered):\n%s", d)
+			}
+		})
+	}
+}
