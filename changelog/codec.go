@@ -101,7 +101,13 @@ func (c *Change) UnmarshalBinary(b []byte) error {
 // AppendSeqs appends the stored form of s.
 func AppendSeqs(b []byte, s Seqs) []byte {
 	b = octets.AppendUint(b, uint64(len(s)))
-	for _, sid := range s.SIDs() {
+	var few [16]SID
+	sids := few[:0]
+	for sid := range s {
+		sids = append(sids, sid)
+	}
+	slices.Sort(sids)
+	for _, sid := range sids {
 		b = octets.AppendUint(octets.AppendUint(b, uint64(sid)), s[sid])
 	}
 	return b

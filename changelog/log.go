@@ -178,6 +178,10 @@ func (l *Log) Get(sid SID, seq uint64) (*Change, error) {
 	return c, nil
 }
 
+// Stored returns the stored form of a change as it stands in the log, or nil when
+// that does not hold it; valid until the next write.
+func (l *Log) Stored(sid SID, seq uint64) []byte { return l.changes.Get(logKey(sid, seq)) }
+
 // First returns the sequence number of the oldest change of sid that is still
 // stored, 0 when there is none.
 func (l *Log) First(sid SID) uint64 {

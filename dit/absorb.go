@@ -68,7 +68,7 @@ func (s *State) mergeEntry(f *entry, found *idSet) {
 // entry.
 func (s *State) shapes(f *entry) bool {
 	return f.created != nil || f.deleted != nil || f.undeleted != nil || len(f.edges)+len(f.names) > 0 ||
-		slices.ContainsFunc(f.attrs, func(a *attribute) bool { return s.canonical(a.name) == s.objectClass })
+		slices.ContainsFunc(f.attrs, func(a *attribute) bool { return s.attrRule(a).name == s.objectClass })
 }
 
 // pointMerged is point for the facts of f, which e has just been given.

@@ -62,7 +62,7 @@ func (r *classRule) forbids(canonical string) bool {
 func (s *State) isContainer(e *entry) bool {
 	g := attributeGroup{name: s.objectClass}
 	for _, a := range e.attrs {
-		if s.canonical(a.name) == s.objectClass {
+		if s.attrRule(a).name == s.objectClass {
 			g.spelt = append(g.spelt, a)
 		}
 	}

@@ -14,6 +14,8 @@ type entry struct {
 	node node
 	// known is set of an entry that is not changed any more.
 	known *known
+	// frozen is the content of an entry that is not changed for a while.
+	frozen *content
 	// created is the oldest creation; deleted and undeleted are the newest.
 	created, deleted, undeleted *stamp
 	// lastDN is the name that the author of the newest deletion gave.
@@ -45,6 +47,9 @@ type naming struct {
 // attribute holds the facts about one attribute description, as spelled.
 type attribute struct {
 	name string
+	// rule is that of the name, nil as long as the entry is neither read from a
+	// record nor written to one.
+	rule *attrRule
 	// clear is the newest removal of all values.
 	clear *stamp
 	// values are sorted by their octets.

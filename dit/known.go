@@ -84,9 +84,12 @@ func (k *knowing) add(e *entry, record []byte) {
 	v.next = (v.next + 1) % len(v.list)
 }
 
-// contentOf returns what a known entry's content was found to be, nil when it was
-// not asked for yet or e is not the entry that is known.
+// contentOf returns what an entry's content was found to be: nil when it was not
+// asked for yet, or e is neither frozen nor the entry that is known.
 func (e *entry) contentOf() *content {
+	if e.frozen != nil {
+		return e.frozen
+	}
 	if e.known == nil || e.known.entry != e {
 		return nil
 	}

@@ -63,7 +63,7 @@ func (s *State) journalPrefixes(e *entry) [][]byte {
 	out := [][]byte{ownPrefix(e.id)}
 	for _, a := range e.attrs {
 		if a.spill != nil {
-			out = append(out, spilledPrefix(e.id, s.canonical(a.name)))
+			out = append(out, spilledPrefix(e.id, s.attrRule(a).name))
 		}
 	}
 	return out
@@ -171,7 +171,7 @@ func (s *State) review(e *entry) {
 // kept by spillAttribute.
 func (s *State) keptApart(e *entry, canonical string) bool {
 	for _, a := range e.attrs {
-		if a.spill != nil && s.canonical(a.name) == canonical {
+		if a.spill != nil && s.attrRule(a).name == canonical {
 			return s.tallied(e, canonical)
 		}
 	}

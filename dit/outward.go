@@ -68,7 +68,7 @@ func (s *State) eachAdded(c *changelog.Change, fn func(attr, raw string)) {
 // eachEverAdded calls fn with the values that e was ever given.
 func (s *State) eachEverAdded(e *entry, fn func(attr, raw string)) {
 	for _, a := range e.attrs {
-		if !s.memo.attr(a.name).reference && !s.unique(a.name) {
+		if !s.attrRule(a).reference && !s.unique(a.name) {
 			continue
 		}
 		given := func(values []value) {
@@ -155,7 +155,7 @@ func (s *State) outward(e *entry) (out []Record) {
 	}
 	references, unique := false, false
 	for _, a := range e.attrs {
-		references = references || s.memo.attr(a.name).reference
+		references = references || s.attrRule(a).reference
 		unique = unique || s.unique(a.name)
 	}
 	x := &exhibit{state: s, entry: e}

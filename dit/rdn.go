@@ -63,7 +63,7 @@ func replaced(older []naming, at *stamp) []naming {
 	return out
 }
 
-// rdnForm is an RDN, parsed, and its normal form once it was asked for.
+// rdnForm is an RDN, parsed, and its normal form.
 type rdnForm struct {
 	rdn dn.RDN
 	key string
@@ -74,27 +74,20 @@ type rdnForm struct {
 func (s *State) parseRDN(text string) dn.RDN { return s.rdnForm(text).rdn }
 
 // rdnKeyOf returns the normal form of such an RDN.
-func (s *State) rdnKeyOf(text string) string {
-	f := s.rdnForm(text)
-	if f.key == "" {
-		f.key = f.rdn.Key(s.rules.Schema)
-	}
-	return f.key
-}
+func (s *State) rdnKeyOf(text string) string { return s.rdnForm(text).key }
 
 func (s *State) rdnForm(text string) *rdnForm {
-	if f := s.rdns[text]; f != nil {
+	if f := s.memo.rdns.get(text); f != nil {
 		return f
 	}
 	rdn, err := dn.ParseRDN(text)
 	if err != nil {
 		s.fail(err)
 	}
-	f := &rdnForm{rdn: slices.Clip(rdn)}
-	if s.rdns == nil || len(s.rdns) >= cacheSize {
-		s.rdns = map[string]*rdnForm{}
+	f := &rdnForm{rdn: slices.Clip(rdn), key: rdn.Key(s.rules.Schema)}
+	if err == nil {
+		s.memo.rdns.put(text, f)
 	}
-	s.rdns[text] = f
 	return f
 }
 

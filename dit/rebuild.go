@@ -55,7 +55,7 @@ func (s *State) regroup(e *entry, a *attribute) {
 	var all []value
 	s.eachGroup(e, a, func(_ string, _ bool, values []value) { all = append(all, values...) })
 	s.deleteAll(valuePrefix(e.id, a.name))
-	name := s.canonical(a.name)
+	name := s.attrRule(a).name
 	for _, v := range all {
 		g := s.readGroup(e.id, a.name, name, v.raw)
 		g.insert(v)

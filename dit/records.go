@@ -22,7 +22,7 @@ func (s *State) uneventful(e *entry) bool {
 	}
 	var classes []string
 	for _, a := range e.attrs {
-		if s.canonical(a.name) == s.objectClass {
+		if s.attrRule(a).name == s.objectClass {
 			for _, v := range a.values {
 				classes = append(classes, v.raw)
 			}
@@ -30,7 +30,7 @@ func (s *State) uneventful(e *entry) bool {
 	}
 	rule := s.ruleOf(classes)
 	for _, a := range e.attrs {
-		if rule.forbids(s.canonical(a.name)) {
+		if rule.forbids(s.attrRule(a).name) {
 			return false
 		}
 	}
@@ -51,7 +51,7 @@ func (s *State) decisions(e *entry) []Record {
 	}
 	c := s.content(e)
 	for _, a := range c.aspects {
-		if operationalName(a.name) == "" {
+		if !a.operational {
 			out = a.records(out, e.node.live)
 		}
 	}
@@ -191,7 +191,7 @@ func (s *State) eachChange(e *entry, fn func(*stamp)) {
 	users := *e
 	users.attrs = nil
 	for _, a := range e.attrs {
-		if operationalName(a.name) == "" {
+		if !s.attrRule(a).operational {
 			users.attrs = append(users.attrs, a)
 		}
 	}

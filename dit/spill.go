@@ -62,7 +62,7 @@ func (s *State) spillOver(e *entry) (changed bool) {
 // records about its values.
 func (s *State) spillAttribute(e *entry, a *attribute) (changed bool) {
 	key := appendKeyText(idKey(keySpill, e.id), a.name)
-	name := s.canonical(a.name)
+	name := s.attrRule(a).name
 	had := s.kv.Get(key) != nil
 	tallied := s.tallied(e, name)
 	listed := e.created != nil

@@ -2,6 +2,7 @@ package dit
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"ldapsync/changelog"
 )
@@ -62,7 +63,13 @@ func packSeen(seen changelog.Seqs) string {
 		return ""
 	}
 	b := make([]byte, 0, 4*len(seen))
-	for _, sid := range seen.SIDs() {
+	var few [16]changelog.SID
+	sids := few[:0]
+	for sid := range seen {
+		sids = append(sids, sid)
+	}
+	slices.Sort(sids)
+	for _, sid := range sids {
 		if seen[sid] > 0 {
 			b = binary.AppendUvarint(b, uint64(sid))
 			b = binary.AppendUvarint(b, seen[sid])

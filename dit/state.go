@@ -18,10 +18,9 @@ type State struct {
 	// the classes, nil until they are asked for.
 	objectClass string
 	containers  map[string]bool
-	// families, entries and rdns are caches.
+	// families and entries are caches.
 	families map[ID]*family
 	entries  map[ID]*entry
-	rdns     map[string]*rdnForm
 	totals   *totals
 	// scratch is where records are put together, key where keys to be read are,
 	// spare where values are.
@@ -137,10 +136,28 @@ func (s *State) parse(id ID, record string) *entry {
 		s.fail(err)
 		return nil
 	}
+	s.ruled(e)
 	return e
 }
 
-// cacheSize is how many entries or names a State remembers.
+// ruled looks up the rules of e's attributes.
+func (s *State) ruled(e *entry) {
+	for _, a := range e.attrs {
+		if a.rule == nil {
+			a.rule = s.memo.attr(a.name)
+		}
+	}
+}
+
+// attrRule returns the rule of an attribute of an entry.
+func (s *State) attrRule(a *attribute) *attrRule {
+	if a.rule != nil {
+		return a.rule
+	}
+	return s.memo.attr(a.name)
+}
+
+// cacheSize is how many entries a State remembers.
 const cacheSize = 256
 
 // peek is load for who only reads: what it returns is shared and must not be
@@ -192,6 +209,7 @@ func (s *State) save(e *entry) {
 		t.sum.add(digestOf(e.id[:], record[nodeSize:]))
 	}
 	s.put(key, bytes.Clone(record))
+	s.ruled(e)
 	s.memo.known.add(e, record)
 }
 

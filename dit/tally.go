@@ -50,7 +50,7 @@ func (s *State) tallied(e *entry, canonical string) bool {
 	}
 	spellings := 0
 	for _, a := range e.attrs {
-		if s.canonical(a.name) == canonical {
+		if s.attrRule(a).name == canonical {
 			spellings++
 		}
 	}
@@ -143,7 +143,7 @@ func (s *State) apart(e *entry) *entry {
 	}
 	var spilled []counted
 	for _, a := range e.attrs {
-		if name := s.canonical(a.name); a.spill != nil && s.tallied(e, name) {
+		if name := s.attrRule(a).name; a.spill != nil && s.tallied(e, name) {
 			spilled = append(spilled, counted{name, s.tally(e, a)})
 		} else {
 			rest.attrs = append(rest.attrs, a)

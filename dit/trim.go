@@ -15,6 +15,9 @@ type trimming struct {
 	old, now *entry
 	// kept says that something has to wait for its age.
 	kept bool
+	// shown and records are those of old.
+	shown   *Shown
+	records []Record
 }
 
 // run drops what can be dropped. What is shown and recorded is compared before
@@ -22,6 +25,7 @@ type trimming struct {
 func (t *trimming) run() {
 	s := t.state
 	t.spilled()
+	t.look()
 	t.now = t.old.clone()
 	t.names()
 	t.values()
@@ -34,10 +38,20 @@ func (t *trimming) run() {
 	if bare := t.unseen(t.now); t.same(bare) {
 		t.now = bare
 	}
+	t.old.frozen = nil
 	before := s.pointed(t.old)
 	s.reword(t.old, t.now)
 	s.unpoint(t.now, before)
 	s.review(t.now)
+}
+
+// look notes what is shown and recorded of the entry as it is stored.
+func (t *trimming) look() {
+	s := t.state
+	if t.old.created != nil {
+		t.old.frozen = s.content(t.old)
+	}
+	t.shown, t.records = s.show(t.old), s.records(t.old)
 }
 
 // clone returns a copy of the facts in e that can be changed.
@@ -56,7 +70,14 @@ func (e *entry) clone() *entry {
 // were restored, and is recorded alike but for what is old enough.
 func (t *trimming) same(e *entry) bool {
 	s := t.state
-	was, is := s.show(t.old), s.show(e)
+	if bytes.Equal(e.appendFacts(nil), t.old.appendFacts(nil)) && e.node == t.old.node {
+		return true
+	}
+	if e.created != nil {
+		e.frozen = s.content(e)
+		defer func() { e.frozen = nil }()
+	}
+	was, is := t.shown, s.show(e)
 	if (was == nil) != (is == nil) || was != nil && !was.equal(is) {
 		return false
 	}
@@ -67,7 +88,7 @@ func (t *trimming) same(e *entry) bool {
 	for _, r := range s.records(e) {
 		left[r.key()] = true
 	}
-	for _, r := range s.records(t.old) {
+	for _, r := range t.records {
 		if !left[r.key()] && t.fresh(r) {
 			return false
 		}
@@ -272,7 +293,7 @@ func (t *trimming) unseen(e *entry) *entry {
 		}
 	})
 	for _, a := range c.attrs {
-		if s.memo.attr(a.name).reference || s.unique(a.name) {
+		if s.attrRule(a).reference || s.unique(a.name) {
 			for _, v := range a.values {
 				bare[v.add] = v.add
 			}

@@ -13,7 +13,7 @@ func (t *trimming) spills() bool {
 func (t *trimming) spilled() {
 	s := t.state
 	for _, a := range t.old.attrs {
-		name := s.canonical(a.name)
+		name := s.attrRule(a).name
 		if a.spill == nil || !s.tallied(t.old, name) || s.memo.attr(name).register {
 			continue
 		}

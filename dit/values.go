@@ -24,6 +24,8 @@ type aspect struct {
 	// repaired says that a removed value is shown because a class demands one.
 	repaired bool
 	naming   bool
+	// operational is that of the attribute's rule.
+	operational bool
 }
 
 // fate is what became of one value.
@@ -130,7 +132,7 @@ type attributeGroup struct {
 func (s *State) groups(e *entry, n *names) []attributeGroup {
 	groups := make([]attributeGroup, 0, len(e.attrs)+len(n.values))
 	for i, a := range e.attrs {
-		groups = append(groups, attributeGroup{name: s.canonical(a.name), spelt: e.attrs[i : i+1 : i+1]})
+		groups = append(groups, attributeGroup{name: s.attrRule(a).name, spelt: e.attrs[i : i+1 : i+1]})
 	}
 	for _, v := range n.values {
 		groups = append(groups, attributeGroup{name: v.attr, naming: true})
@@ -160,6 +162,7 @@ func (s *State) aspect(e *entry, g attributeGroup, n *names) *aspect {
 func (s *State) decide(a *aspect, fates []fate, e *entry, g attributeGroup, n *names) []fate {
 	a.name, a.naming = g.name, g.naming
 	rule := s.memo.attr(g.name)
+	a.operational = rule.operational
 	var clear *stamp
 	all := s.spare[:0]
 	plain := rule.operational && !g.naming && len(n.left) == 0

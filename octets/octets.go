@@ -38,11 +38,16 @@ type Reader struct {
 	// it was made the last time.
 	room   []string
 	got    int
+	single bool
 	failed bool
 }
 
 // NewReader returns a reader of b.
 func NewReader(b []byte) *Reader { return &Reader{rest: b} }
+
+// Single makes the strings read from now on share nothing: for who reads a few of
+// a long record.
+func (r *Reader) Single() { r.single = true }
 
 // Fail marks the record as damaged.
 func (r *Reader) Fail() { r.rest, r.failed = nil, true }
@@ -104,6 +109,11 @@ func (r *Reader) String() string {
 	n := r.Count(1)
 	if n == 0 {
 		return ""
+	}
+	if r.single {
+		s := string(r.rest[:n])
+		r.rest = r.rest[n:]
+		return s
 	}
 	if r.text == "" {
 		r.text = string(r.rest)

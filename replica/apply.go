@@ -209,7 +209,7 @@ func (r *Replica) done(units []*unit, made []changelog.CSN) error {
 // settleIntent makes an intent that came true the image of its entry.
 func (w *work) settleIntent(in *store.Intent) error {
 	id := in.Image.ID
-	old, err := w.Image(id)
+	old, err := w.ImageHead(id)
 	if err != nil {
 		return err
 	}
@@ -220,12 +220,12 @@ func (w *work) settleIntent(in *store.Intent) error {
 	if err := w.DropIntent(id); err != nil {
 		return err
 	}
-	if err := w.SetSeen(id, in.Seen); err != nil {
+	d, err := w.Dirty(id)
+	if err != nil || d == nil {
 		return err
 	}
-	d, err := w.Dirty(id)
-	if err != nil || d == nil || d.Gen != in.Gen || in.Image.Loose {
-		return err
+	if d.Gen != in.Gen || in.Image.Loose {
+		return w.SetSeen(id, in.Seen)
 	}
 	return w.ClearDirty(id)
 }

@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -120,9 +121,14 @@ func (w *work) denyOwn(c changelog.Change, now *store.Image) error {
 }
 
 // summary names what modifications do, without values.
-func summary(mods []changelog.Mod) string {
+type summary []changelog.Mod
+
+// LogValue implements slog.LogValuer: nothing is printed that nobody reads.
+func (s summary) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+func (s summary) String() string {
 	var out []string
-	for _, m := range mods {
+	for _, m := range s {
 		out = append(out, fmt.Sprintf("%s %s (%d)", m.Op, m.Attr, len(m.Values)))
 	}
 	return strings.Join(out, ", ")

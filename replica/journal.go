@@ -401,7 +401,7 @@ func (l *listing) setAside(kind dit.Kind, c *changelog.Change, id string) (Confl
 	m := meanings[kind]
 	server, err := l.author(c.SID())
 	return Conflict{
-		ID: id, Kind: kind, Text: m.text + ": " + c.Op.String() + " " + summary(c.Mods), Entry: c.ID, DN: c.DN,
+		ID: id, Kind: kind, Text: m.text + ": " + c.Op.String() + " " + summary(c.Mods).String(), Entry: c.ID, DN: c.DN,
 		Lost: ConflictSide{CSN: c.CSN, Server: server, Value: c.RDN}, Restore: m.restore, ByHand: m.byHand,
 	}, err
 }

@@ -41,7 +41,7 @@ func (l *layout) placeOf(id changelog.ID) place {
 	if p, ok := l.places[id]; ok {
 		return p
 	}
-	m, err := l.w.Image(id)
+	m, err := l.w.ImageHead(id)
 	if err != nil || m == nil || m.Gone {
 		return place{}
 	}

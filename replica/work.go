@@ -226,7 +226,7 @@ func (w *work) nameOf(id changelog.ID) (dn.DN, bool) {
 		if id.IsZero() {
 			return append(name, w.rules.Suffix.Parent()...), true
 		}
-		m, err := w.Image(id)
+		m, err := w.ImageHead(id)
 		if err != nil || m == nil || m.Gone {
 			return nil, false
 		}

@@ -165,18 +165,17 @@ func (w *world) takes(sid changelog.SID) bool {
 type remembered struct {
 	shown   map[changelog.ID]*dit.Shown
 	records map[dit.Record]bool
-	dump    string
 }
 
-func (nd *node) remembers(ids []changelog.ID) remembered {
+func (nd *node) remembers(at *store.Store, ids []changelog.ID) remembered {
 	m := remembered{shown: map[changelog.ID]*dit.Shown{}, records: map[dit.Record]bool{}}
-	nd.read(func(t *store.Tx, s *dit.State) (err error) {
+	err := at.View(func(t *store.Tx) (err error) {
+		s := dit.Open(t.KV(), nd.rules)
 		for _, id := range ids {
 			if m.shown[id], err = s.View(id); err != nil {
 				return err
 			}
 		}
-		m.dump = string(dumpKV(t.KV()))
 		return s.Journal(func(r dit.Record) bool {
 			if r.Kind == dit.MoveSkipped {
 				r.Won = dit.Side{} // where the entry went since
@@ -185,6 +184,9 @@ func (nd *node) remembers(ids []changelog.ID) remembered {
 			return true
 		})
 	})
+	if err != nil {
+		fail("store", "%s: %v", nd.name, err)
+	}
 	return m
 }
 
@@ -196,8 +198,7 @@ func (nd *node) stepForget() {
 		return
 	}
 	w.inspect()
-	ids := w.everyID()
-	before := nd.remembers(ids)
+	dump, copied := nd.dump(), nd.disk.Copy()
 	for more, n := true, 0; more && n < 20; n++ {
 		var err error
 		if more, err = nd.rep.StepForget(); err != nil {
@@ -205,12 +206,27 @@ func (nd *node) stepForget() {
 			break
 		}
 	}
-	after := nd.remembers(ids)
-	if after.dump != before.dump {
-		w.forgot = true
-		w.stats.Forgot++
-		w.tracef("%d forgets %d of %d octets", nd.i+1, len(before.dump)-len(after.dump), len(before.dump))
+	after := nd.dump()
+	if after == dump {
+		nd.reap()
+		return // the same state shows and records the same
 	}
+	w.forgot = true
+	w.stats.Forgot++
+	w.tracef("%d forgets %d of %d octets", nd.i+1, len(dump)-len(after), len(dump))
+	nd.compareRemembered(copied)
+	nd.reap()
+}
+
+// compareRemembered checks that nd shows the same as an earlier copy of its state,
+// and records the same but for what is old.
+func (nd *node) compareRemembered(earlier *store.Memory) {
+	w, ids := nd.w, nd.w.everyID()
+	old, err := earlier.Open()
+	if err != nil {
+		fail("store", "%s: %v", nd.name, err)
+	}
+	before, after := nd.remembers(old, ids), nd.remembers(nd.store, ids)
 	for _, id := range ids {
 		if was, is := before.shown[id], after.shown[id]; !sameView(was, is) {
 			fail("forgot", "%s shows entry %s otherwise than before it forgot:\n  %s\n  %s", nd.name, short(id), showView(is), showView(was))
@@ -226,7 +242,6 @@ func (nd *node) stepForget() {
 			fail("forgot", "%s has a record about %s that it had not before it forgot: %+v", nd.name, short(r.Entry), r)
 		}
 	}
-	nd.reap()
 }
 
 // fresh reports whether no server may have forgotten a record.

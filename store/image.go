@@ -155,6 +155,24 @@ func (t *Tx) Image(id changelog.ID) (*Image, error) {
 	return decodeImage(id, raw)
 }
 
+// ImageHead is Image without the attributes, at less cost.
+func (t *Tx) ImageHead(id changelog.ID) (*Image, error) {
+	raw := t.bucket(bucketImages).Get(id[:])
+	if raw == nil {
+		return nil, nil
+	}
+	return decodeHead(id, raw)
+}
+
+func decodeHead(id changelog.ID, raw []byte) (*Image, error) {
+	m, r := &Image{ID: id}, octets.NewReader(raw)
+	r.Single()
+	if m.readHead(r); r.Failed() {
+		return nil, fmt.Errorf("read image of %s: %w", id, octets.ErrDamaged)
+	}
+	return m, nil
+}
+
 // PutImage stores the image of an entry and keeps the indexes of names.
 func (t *Tx) PutImage(m *Image) error {
 	key, value := nameKey(m.Parent, m.RDNKey), nameValue(m)
@@ -214,13 +232,12 @@ func (t *Tx) unname(id changelog.ID, kept []byte) error {
 	if raw == nil {
 		return nil
 	}
-	old := Image{ID: id}
-	r := octets.NewReader(raw)
-	if old.readHead(r); r.Failed() {
-		return fmt.Errorf("read image of %s: %w", id, octets.ErrDamaged)
+	old, err := decodeHead(id, raw)
+	if err != nil {
+		return err
 	}
 	if old.Told != nil {
-		if err := t.dropTold(&old); err != nil {
+		if err := t.dropTold(old); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -22,43 +23,53 @@ type Dirty struct {
 // MarkDirty marks an entry. Seen is kept from the first mark: it says what the
 // image contains, and that changes only when the image does.
 func (t *Tx) MarkDirty(id changelog.ID, seen changelog.Seqs) error {
-	old, err := t.Dirty(id)
+	old, kept, err := t.markOf(id)
 	if err != nil {
 		return err
 	}
 	if err := t.resume(id); err != nil {
 		return err
 	}
-	if old != nil {
-		seen = old.Seen
-		if err := t.bucket(bucketQueue).Delete(genKey(old.Gen)); err != nil {
-			return err
-		}
+	if kept == nil {
+		kept = changelog.AppendSeqs(nil, seen)
+	} else if err := t.bucket(bucketQueue).Delete(genKey(old)); err != nil {
+		return err
 	}
 	gen, err := t.bucket(bucketQueue).NextSequence()
 	if err != nil {
 		return err
 	}
-	return t.putDirty(Dirty{ID: id, Gen: gen, Seen: seen})
+	return t.putMark(id, gen, kept)
+}
+
+// markOf returns the number and the stored Seen of a mark, nil when there is none.
+func (t *Tx) markOf(id changelog.ID) (gen uint64, seen []byte, err error) {
+	raw := t.bucket(bucketDirty).Get(id[:])
+	if raw == nil {
+		return 0, nil, nil
+	}
+	gen, n := binary.Uvarint(raw)
+	if n <= 0 || n == len(raw) {
+		return 0, nil, fmt.Errorf("read mark of %s: %w", id, octets.ErrDamaged)
+	}
+	return gen, bytes.Clone(raw[n:]), nil
 }
 
 // SetSeen replaces what the image of a dirty entry contains; the mark keeps
 // its place.
 func (t *Tx) SetSeen(id changelog.ID, seen changelog.Seqs) error {
-	d, err := t.Dirty(id)
-	if err != nil || d == nil {
+	gen, old, err := t.markOf(id)
+	if err != nil || old == nil {
 		return err
 	}
-	d.Seen = seen
-	return t.putDirty(*d)
+	return t.putMark(id, gen, changelog.AppendSeqs(nil, seen))
 }
 
-func (t *Tx) putDirty(d Dirty) error {
-	if err := t.bucket(bucketQueue).Put(genKey(d.Gen), d.ID[:]); err != nil {
+func (t *Tx) putMark(id changelog.ID, gen uint64, seen []byte) error {
+	if err := t.bucket(bucketQueue).Put(genKey(gen), id[:]); err != nil {
 		return err
 	}
-	b := octets.AppendUint(nil, d.Gen)
-	return t.bucket(bucketDirty).Put(d.ID[:], changelog.AppendSeqs(b, d.Seen))
+	return t.bucket(bucketDirty).Put(id[:], append(octets.AppendUint(make([]byte, 0, binary.MaxVarintLen64+len(seen)), gen), seen...))
 }
 
 // Dirty returns the mark of an entry, nil when it has none.
@@ -77,11 +88,11 @@ func (t *Tx) Dirty(id changelog.ID) (*Dirty, error) {
 
 // ClearDirty removes the mark of an entry.
 func (t *Tx) ClearDirty(id changelog.ID) error {
-	d, err := t.Dirty(id)
-	if err != nil || d == nil {
+	gen, seen, err := t.markOf(id)
+	if err != nil || seen == nil {
 		return err
 	}
-	if err := t.bucket(bucketQueue).Delete(genKey(d.Gen)); err != nil {
+	if err := t.bucket(bucketQueue).Delete(genKey(gen)); err != nil {
 		return err
 	}
 	return t.bucket(bucketDirty).Delete(id[:])

@@ -122,19 +122,12 @@ func (t *tree) name(id changelog.ID, suffix dn.DN) dn.DN {
 	return append(name, suffix.Parent()...)
 }
 
-// report returns an entry as its directory reports it.
+// report returns an entry as its directory reports it. Its values must not be changed.
 func (t *tree) report(id changelog.ID, suffix dn.DN) *directory.Entry {
 	e := t.entries[id]
 	out := &directory.Entry{ID: id, DN: t.name(id, suffix).String(), CSN: e.csn, Own: e.own, Attrs: make([]directory.Attribute, len(e.attrs))}
-	n := 0
-	for _, a := range e.attrs {
-		n += len(a.values)
-	}
-	room := make([]string, 0, n)
 	for i, a := range e.attrs {
-		start := len(room)
-		room = append(room, a.values...)
-		out.Attrs[i] = directory.Attribute{Name: a.name, Values: room[start:len(room):len(room)]}
+		out.Attrs[i] = directory.Attribute{Name: a.name, Values: slices.Clip(a.values)}
 	}
 	return out
 }
