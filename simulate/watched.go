@@ -295,16 +295,7 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 	if p == nil || p.known == 0 {
 		fail("invented", "%s made a change though no client did anything: %s", v.nd.name, showChange(changes[0]))
 	}
-	d := v.leads(id, p, changes)
-	for all := p.known; d != "" && v.nd.dead && p.known > 1; { // it died on the way
-		if p.known--; v.leads(id, p, changes) == "" {
-			d = ""
-		} else if p.known == 1 {
-			p.known = all
-			break
-		}
-	}
-	if d != "" {
+	if d := v.reach(id, p, changes); d != "" {
 		list := ""
 		for _, c := range changes {
 			list += "\n  " + showChange(c)
@@ -312,6 +303,31 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 		fail("recorded", "%s: the changes lead elsewhere than the client did (changes and directory): %s%s", v.nd.name, d, list)
 	}
 	v.settle(id, p)
+}
+
+// reach is leads, with the writes known up to which the changes lead: if the replica
+// died on the way, there may be more of them.
+func (v *watched) reach(id changelog.ID, p *pending, changes []*changelog.Change) string {
+	all, lead := p.known, p.base
+	for _, c := range changes {
+		lead = lead.after(c)
+	}
+	for ; v.nd.dead && p.known > 0; p.known-- {
+		if lead.differs(p.last()) == "" {
+			return ""
+		}
+	}
+	p.known = all
+	d := v.leads(id, p, changes)
+	for v.nd.dead && d != "" && p.known > 1 {
+		if p.known--; v.leads(id, p, changes) == "" {
+			return ""
+		}
+	}
+	if d != "" {
+		p.known = all
+	}
+	return d
 }
 
 // recordsDenied reports whether the changes of an entry are no more than the
