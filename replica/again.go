@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ldapsync/changelog"
@@ -134,6 +135,9 @@ func Anew(s *store.Store, now time.Time) (store.Identity, error) {
 			return nil
 		}
 		next.Return = &store.Return{Selves: []changelog.SID{id.SID}, Applied: applied, Own: true, Heard: v[id.SID].CSN.When()}
+		if next.Return.GivenUp, err = givenUp(t, id); err != nil {
+			return err
+		}
 		if id.Adopted {
 			return nil
 		}
@@ -149,4 +153,22 @@ func Anew(s *store.Store, now time.Time) (store.Identity, error) {
 		return next, fmt.Errorf("read the state file that is to be set aside: %w", err)
 	}
 	return next, nil
+}
+
+// givenUp returns the entries that were given up, and those of the self before as
+// long as its directory was not taken over.
+func givenUp(t *store.Tx, id store.Identity) ([]changelog.ID, error) {
+	list, err := t.GivenUpList(shownAside)
+	if err != nil {
+		return nil, err
+	}
+	var ids []changelog.ID
+	if before := id.Return; before != nil && !id.Adopted {
+		ids = append(ids, before.GivenUp...)
+	}
+	for _, g := range list {
+		ids = append(ids, g.ID)
+	}
+	slices.SortFunc(ids, changelog.ID.Compare)
+	return slices.Compact(ids), nil
 }

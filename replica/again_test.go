@@ -39,6 +39,14 @@ func (nd *node) beginAnew() {
 		return ""
 	})
 	nd.stop()
+	nd.setAside()
+	nd.start(0)
+}
+
+// setAside sets the state file of a node that is down aside.
+func (nd *node) setAside() {
+	t := nd.c.t
+	t.Helper()
 	old, err := store.Open(nd.path)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +68,6 @@ func (nd *node) beginAnew() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nd.start(0)
 }
 
 // backedUp returns two servers; what the second one's state file and directory

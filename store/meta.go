@@ -69,6 +69,9 @@ type Return struct {
 	// directory certainly contains, and only what is older counts.
 	Deletes bool          `json:"deletes,omitempty"`
 	Horizon changelog.CSN `json:"horizon"`
+	// GivenUp are entries that an administrator let differ, by the state file that
+	// was set aside: what the directory lacks of them no client removed.
+	GivenUp []changelog.ID `json:"given_up,omitempty"`
 }
 
 var (
