@@ -39,7 +39,7 @@ type daemon struct {
 
 // Run serves every suffix of the configuration until ctx ends, and returns nil
 // then. It returns an error at once when something stands in the way that only
-// an administrator can mend. A state file that turns out to be an old copy is set
+// an administrator can mend. A state file that is of no more use is set
 // aside, and everything begins anew.
 func Run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	for {
@@ -107,20 +107,22 @@ func (d *daemon) serve(ctx context.Context) error {
 	return g.Wait()
 }
 
-// setAside sets the state files aside that turned out to be old copies, and
+// setAside sets the state files aside that are of no more use, and
 // returns replica.ErrAgain when there were any.
 func (d *daemon) setAside() error {
 	var again error
 	for _, u := range d.units {
-		if l := u.link.Load(); l == nil || !l.replica.Again() {
+		l := u.link.Load()
+		if l == nil || !l.replica.Again() {
 			continue
 		}
+		why := l.replica.Fault()
 		kept, err := setAside(u.store)
 		u.store = nil
 		if err != nil {
 			return fmt.Errorf("suffix %s: %w", u.cfg.DN, err)
 		}
-		u.log.Warn("the state file was an old copy; it is kept, and this server begins anew with what its directory holds", "kept", kept)
+		u.log.Warn("the state file is of no more use; it is kept, and this server begins anew with what its directory holds", "why", why, "kept", kept)
 		again = replica.ErrAgain
 	}
 	return again

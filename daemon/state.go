@@ -67,7 +67,7 @@ func newInstall() string {
 	return hex.EncodeToString(b)
 }
 
-// setAside closes the state file of a suffix, which is an old copy, and puts a
+// setAside closes the state file of a suffix, which is of no more use, and puts a
 // new one in its place; the old one is kept. It returns the name that has.
 func setAside(s *store.Store) (kept string, err error) {
 	path := s.Path()

@@ -150,6 +150,8 @@ func (u *unit) verdict(l *link, r replica.Status, session control.Session) (cont
 		return control.Amber, "waiting for a server of the room that is ready"
 	case r.State == "joining":
 		return control.Amber, "taking over what the room holds"
+	case r.Short:
+		return control.Amber, "no server that is here has a log that reaches back to what this one has; waiting a day for the others"
 	case r.State == "catching-up":
 		return control.Amber, "catching up"
 	case r.Denied > 0:
@@ -169,7 +171,7 @@ func returned(id store.Identity) string {
 	if id.Return == nil || time.Since(id.Since) > noticeFor {
 		return ""
 	}
-	return "the state file was an old copy and was set aside; it is kept as " + id.Return.Kept
+	return "the state file was set aside, and this server began anew with what its directory holds; it is kept as " + id.Return.Kept
 }
 
 // roomState is our relation to the room, offline before its service is known.

@@ -11,10 +11,10 @@ import (
 	"ldapsync/store"
 )
 
-// ErrAgain ends Run when the state file turns out to be an old copy. Whoever
-// opened it closes it, sets it aside, and begins anew with a new one that holds
-// the identity of Anew.
-var ErrAgain = errors.New("the state file is an old copy")
+// ErrAgain ends Run when the state file turns out to be an old copy, or so old that
+// no log reaches back to it. Whoever opened it closes it, sets it aside, and begins
+// anew with a new one that holds the identity of Anew.
+var ErrAgain = errors.New("the state file is of no more use")
 
 // againAfter is how long a server that was begun anew must have lived to be
 // begun anew again by itself: two that do so in turns would never end.

@@ -132,7 +132,7 @@ func (r *Replica) StepPull(ctx context.Context) (bool, error) {
 	peer, ok := r.bestPeer(v)
 	r.setCatching(ok)
 	if !ok {
-		return false, nil
+		return r.endShort(ctx, v)
 	}
 	r.log.Debug("pulling", "peer", peer.JID, "have", v.String(), "offered", peer.Vector.String())
 	changes, more, err := r.cfg.Network.Pull(ctx, peer.JID, v.Seqs())

@@ -184,6 +184,8 @@ type Replica struct {
 	// short are the servers, by install, whose logs do not reach back to what this
 	// one had, which was that.
 	short map[string]changelog.Vector
+	// shortSince is when the first of them was noted.
+	shortSince time.Time
 	// again is closed, once, when the state file is to be set aside.
 	again  chan struct{}
 	ending bool

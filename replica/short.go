@@ -5,9 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"ldapsync/changelog"
 )
+
+// patience is how long a server that lacks what no log of those here reaches back
+// to waits for members that are away.
+const patience = 24 * time.Hour
 
 // noteShort notes that the log of a server does not reach back to v.
 func (r *Replica) noteShort(p Peer, v changelog.Vector) {
@@ -17,6 +22,9 @@ func (r *Replica) noteShort(p Peer, v changelog.Vector) {
 		if !slices.ContainsFunc(r.peers, func(p Peer) bool { return p.Install == install }) {
 			delete(r.short, install)
 		}
+	}
+	if len(r.short) == 0 {
+		r.shortSince = r.cfg.Now()
 	}
 	r.short[p.Install] = v.Clone()
 }
@@ -128,4 +136,35 @@ func (r *Replica) askOthers(ctx context.Context, v changelog.Vector) (got bool, 
 		}
 	}
 	return false, nil
+}
+
+// shortFor returns for how long no log of those here has reached back to v, though
+// some have more, and whether one of them has all of v, see hasAll; false when some
+// other may do.
+func (r *Replica) shortFor(v changelog.Vector) (waited time.Duration, all, short bool) {
+	for _, p := range r.Peers() {
+		if r.isShort(p, v) && r.gain(v, p) > 0 {
+			short, all = true, all || r.hasAll(p, v)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !short {
+		clear(r.short)
+	}
+	return r.cfg.Now().Sub(r.shortSince), all, short
+}
+
+// endShort begins anew where nobody is left to ask and those that are away have
+// not come back for a day: that they were removed may be among what we lack.
+func (r *Replica) endShort(ctx context.Context, v changelog.Vector) (got bool, err error) {
+	id := r.Identity()
+	waited, all, short := r.shortFor(v)
+	if !short || !all || waited < patience || !id.Joined || r.Fault() != "" || r.knownOfUs() > v[id.SID].Seq {
+		return false, nil
+	}
+	if got, err := r.askOthers(ctx, v); got || err != nil {
+		return got, err
+	}
+	return false, r.strangeSelf("no log of the room reaches back to what this server has, and nobody who was away has come back for a day")
 }

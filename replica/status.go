@@ -31,6 +31,9 @@ type Status struct {
 	Entries     int
 	Parked      []store.Parked
 	ParkedCount int
+	// Short says that the logs of those here do not reach back to what this server
+	// has, and that it waits for others.
+	Short bool
 	// GivenUp counts the entries that an administrator let differ.
 	GivenUp   int
 	Denied    int
@@ -94,6 +97,9 @@ func (r *Replica) Status() (Status, error) {
 	})
 	if err != nil {
 		return s, fmt.Errorf("read status: %w", err)
+	}
+	if s.Identity.Joined {
+		_, _, s.Short = r.shortFor(s.Vector)
 	}
 	return s, nil
 }

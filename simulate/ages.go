@@ -118,39 +118,6 @@ func (nd *node) forgetGone() {
 	}
 }
 
-// spares reports whether those who stay can do without the log of nd: each finds
-// another whose log reaches back to what it has. Where it does not, nothing but an
-// administrator helps.
-func (w *world) spares(nd *node) bool {
-	w.inspect()
-	for _, m := range w.members() {
-		if m == nd || !m.settled {
-			continue
-		}
-		found := false
-		for _, o := range w.members() {
-			found = found || o != nd && o != m && o.settled && o.reachesBack(m.vector)
-		}
-		if !found && len(w.members()) > 2 {
-			return false
-		}
-	}
-	return true
-}
-
-// reachesBack reports whether the log of nd holds all that it has and v lacks.
-func (nd *node) reachesBack(v changelog.Vector) (all bool) {
-	all = true
-	nd.readLog(func(l *changelog.Log) error {
-		for sid, m := range nd.vector {
-			first := l.First(sid)
-			all = all && (m.Seq <= v[sid].Seq || first != 0 && first <= v[sid].Seq+1)
-		}
-		return nil
-	})
-	return all
-}
-
 // takes reports whether a member has a number.
 func (w *world) takes(sid changelog.SID) bool {
 	for _, nd := range w.members() {

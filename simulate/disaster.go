@@ -140,6 +140,7 @@ func (nd *node) beginAnew() {
 	id.Install = fmt.Sprintf("install-%d-%d", nd.i, nd.installs)
 	nd.putDisk(store.NewMemory())
 	nd.check("anew", nd.store.Update(func(t *store.Tx) error { return t.SetIdentity(id) }))
+	nd.w.stats.Anew++
 	nd.w.tracef("%d begins anew", nd.i+1)
 	nd.start()
 }

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"ldapsync/roles"
@@ -45,10 +46,25 @@ func (w *world) settle() {
 		}
 		idle++
 		w.now = w.now.Add(2 * time.Hour)
+		if w.somebodyShort() {
+			w.now, idle = w.now.Add(day), 0
+		}
 		for _, nd := range w.nodes {
 			nd.stepTime()
 		}
 	}
+}
+
+// somebodyShort reports whether a server waits for a log that reaches back to what
+// it has.
+func (w *world) somebodyShort() bool {
+	return slices.ContainsFunc(w.members(), func(nd *node) bool {
+		if nd.rep == nil {
+			return false
+		}
+		st, err := nd.rep.Status()
+		return err == nil && st.Short
+	})
 }
 
 // faulty reports whether the network may lose and repeat.

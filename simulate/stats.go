@@ -20,6 +20,8 @@ type Stats struct {
 	// Traced counts values that clients wrote unwatched, and that the replica took
 	// away after it had noted them.
 	Traced int
+	// Anew counts the state files that servers set aside by themselves.
+	Anew int
 	// Forgot counts how often a server forgot something.
 	Forgot int
 	// Unknown counts transactions whose outcome the replica did not learn.
@@ -78,6 +80,7 @@ func (s *Stats) Add(other Stats) {
 	s.Left += other.Left
 	s.Wiped += other.Wiped
 	s.Restored += other.Restored
+	s.Anew += other.Anew
 	s.OldTrees += other.OldTrees
 	s.Traced += other.Traced
 	s.Forgot += other.Forgot

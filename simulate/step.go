@@ -105,9 +105,7 @@ func (w *world) step(i int) *node {
 	case actRole:
 		nd.promote(pick(w, []roles.Role{roles.ReadOnly, roles.ReadOnly, roles.Master, roles.Controller}))
 	case actLeave:
-		if w.cfg.Profile != Ages || w.spares(nd) {
-			w.leave(nd)
-		}
+		w.leave(nd)
 	case actJoin:
 		w.join()
 	case actWipe:

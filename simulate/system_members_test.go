@@ -359,3 +359,84 @@ func TestCopyFromBeforeJoining(t *testing.T) {
 		}
 	})
 }
+
+// TestLogThatIsGone: a server was away while the only one left with the log that
+// it needs left too. It waits a day for that, begins anew by itself, and loses
+// nothing that its clients wrote, published or not.
+func TestLogThatIsGone(t *testing.T) {
+	for name, removed := range map[string]bool{"away": false, "removed": true} {
+		t.Run(name, func(t *testing.T) { logThatIsGone(t, removed) })
+	}
+}
+
+func logThatIsGone(t *testing.T, removed bool) {
+	system(t, 3, func(w *world) {
+		c, a, b := w.nodes[0], w.nodes[1], w.nodes[2]
+		before := c.sid()
+		c.kill()
+		a.do(replace(personDN, "mail", "a@x"))
+		gone := a.server.Find(mustDN("ou=b," + suffixText))
+		a.do(directory.Write{Op: directory.Delete, DN: "ou=b," + suffixText})
+		w.both(a, b)
+		b.wipe()
+		w.both(a, b)
+		a.do(replace(personDN, "employeeNumber", "1"))
+		w.both(a, b)
+		a.kill()
+		a.gone = true
+		if removed {
+			delete(b.shown, a.i)
+			if err := b.rep.ForgetPeer(2, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.do(replace(personDN, "description", "unpublished"))
+		c.do(adding("cn=new,"+suffixText, "objectClass", "inetOrgPerson", "sn", "1"))
+		w.quiet()
+		if st, err := c.rep.Status(); err != nil || !st.Short || c.sid() != before {
+			t.Fatalf("it does not wait: short %v, sid %d, fault %q, %v", st.Short, c.sid(), st.Fault, err)
+		}
+		w.now = w.now.Add(25 * time.Hour)
+		w.finish()
+		if c.sid() == before {
+			t.Error("it did not begin anew")
+		}
+		w.everywhere(t, personDN, "mail", "a@x")
+		w.everywhere(t, personDN, "employeeNumber", "1")
+		w.everywhere(t, personDN, "description", "unpublished")
+		w.everywhere(t, "cn=new,"+suffixText, "sn", "1")
+		for _, nd := range w.members() {
+			if nd.server.Entry(gone) != nil {
+				t.Errorf("%s has again what was deleted", nd.name)
+			}
+		}
+		if n := len(w.stats.Journal); n > 0 {
+			t.Errorf("journal %v", w.stats.Journal)
+		}
+	})
+}
+
+// both lets two servers work while the others are down.
+func (w *world) both(a, b *node) {
+	w.calm = true
+	defer func() { w.calm = false }()
+	for range 10 {
+		w.now = w.now.Add(time.Hour)
+		for _, nd := range []*node{a, b} {
+			nd.start()
+			nd.show()
+			nd.stepTime()
+			nd.stepHeartbeat()
+			some(func() bool { return nd.stepCapture(8) })
+			some(nd.stepPublish)
+		}
+		for len(w.wire) > 0 {
+			w.deliverOne()
+		}
+		for _, nd := range []*node{a, b} {
+			nd.show()
+			some(nd.stepPull)
+			some(nd.stepApply)
+		}
+	}
+}
