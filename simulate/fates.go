@@ -147,7 +147,9 @@ func (f *fates) overwritten(i int, does func(*changelog.Change) bool) bool {
 
 func isNaming(c *changelog.Change) bool { return c.RDN != "" }
 
-func isMove(c *changelog.Change) bool { return c.Moved }
+// isMove includes an addition: one that returns may add again what it knows and
+// nobody shows yet, as its time has not come.
+func isMove(c *changelog.Change) bool { return c.Moved || c.Op == changelog.OpAdd }
 
 func isDelete(c *changelog.Change) bool { return c.Op == changelog.OpDelete }
 
