@@ -8,7 +8,8 @@ import (
 // Clock issues the CSNs of one server: a hybrid logical clock. A CSN carries
 // the time of its change where that is known, and is later than every CSN the
 // clock was told of and than every one it issued, however the machine's clock
-// jumps. It is safe for concurrent use.
+// jumps. Two clocks that go on from one state, as those of a server and of a copy of
+// it do, issue different CSNs, as a rule. It is safe for concurrent use.
 type Clock struct {
 	sid SID
 	now func() time.Time
@@ -44,17 +45,25 @@ func (c *Clock) Next(at time.Time, after ...CSN) CSN {
 	next := CSN{Time: clampTime(at.UnixMicro()), SID: c.sid}
 	for _, a := range append(after, c.last) {
 		if next.Compare(a) <= 0 {
-			next = successor(a, c.sid)
+			leap := uint32(0)
+			if next.Time < a.Time { // else the time tells it from what a copy issues
+				leap = uint32(now.UnixNano() % leaps)
+			}
+			next = successor(a, c.sid, leap)
 		}
 	}
 	c.last = next
 	return next
 }
 
-// successor returns the first CSN of sid that is later than a.
-func successor(a CSN, sid SID) CSN {
-	if a.Count < maxCount {
-		return CSN{Time: a.Time, Count: a.Count + 1, SID: sid}
+// leaps bounds by how much the count of a CSN that cannot have the present time
+// exceeds that of the one before.
+const leaps = 4093
+
+// successor returns a CSN of sid that is later than a, the first when leap is 0.
+func successor(a CSN, sid SID, leap uint32) CSN {
+	if count := a.Count + 1 + leap; count <= maxCount {
+		return CSN{Time: a.Time, Count: count, SID: sid}
 	}
 	return CSN{Time: clampTime(a.Time + 1), SID: sid}
 }

@@ -30,6 +30,23 @@ func TestClockSurvivesARestartWithAnEarlierTime(t *testing.T) {
 	}
 }
 
+// TestCopiesOfAClockDiffer has a server and its copy go on from one CSN that is
+// ahead of both.
+func TestCopiesOfAClockDiffer(t *testing.T) {
+	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	ahead := changelog.CSN{Time: at.Add(time.Minute).UnixMicro(), Count: 3, SID: 1}
+	next := func(now time.Time) changelog.CSN {
+		c := changelog.NewClock(1, func() time.Time { return now }, ahead).Next(time.Time{})
+		if !ahead.Before(c) {
+			t.Errorf("%s is not after %s", c, ahead)
+		}
+		return c
+	}
+	if a, b := next(at), next(at.Add(17*time.Millisecond)); a == b {
+		t.Errorf("both issue %s", a)
+	}
+}
+
 func TestClockIsMonotonic(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Unix(1_700_000_000, 0)

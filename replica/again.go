@@ -75,13 +75,13 @@ func (r *Replica) setAside(why string) {
 }
 
 // compareSelf looks for changes under our number in what a server of the room
-// shows to hold. One that may not write is believed only as long as we have said
+// shows to hold, also one that does not take part yet. One that may not write is believed only as long as we have said
 // nothing: then to take another number costs nothing.
 func (r *Replica) compareSelf(p Peer) error {
 	id := r.Identity()
 	theirs := p.Vector[id.SID]
-	if theirs.Seq == 0 || p.outside() {
-		return nil
+	if theirs.Seq == 0 || p.SID == id.SID {
+		return nil // see clash
 	}
 	if speaks, err := r.Speaks(); err != nil || speaks && !p.Role.Writes() {
 		return err
@@ -125,7 +125,9 @@ func Anew(s *store.Store, now time.Time) (store.Identity, error) {
 		if err != nil {
 			return err
 		}
-		applied[id.SID] = v[id.SID].Seq // captured in the directory
+		// What it made was in the directory, but of what it has not published the
+		// room may have other changes, of a twin.
+		applied[id.SID] = min(v[id.SID].Seq, t.Published())
 		next = store.Identity{Suffix: id.Suffix, JID: id.JID, Epoch: id.Epoch + 1, Wanted: id.SID, Since: now}
 		if !id.Joined { // its number may be another's, and its directory holds what it held before
 			next.Return = &store.Return{}

@@ -1,6 +1,7 @@
 package replica_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -247,5 +248,30 @@ func TestForkedAuthorIsNotFollowed(t *testing.T) {
 	got, err := a.Receive(replica.Delivery{Relay: 2, RelayRole: roles.Master, Changes: []changelog.Change{fork(1), fork(2), fork(3)}})
 	if err != nil || got.New != 0 {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestWhatWasNotPublishedIsNotTheRooms promises that a server that begins anew does
+// not take what a twin has published for what its own directory held.
+func TestWhatWasNotPublishedIsNotTheRooms(t *testing.T) {
+	s, err := store.NewMemory().Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Update(func(tx *store.Tx) error {
+		for seq := range uint64(3) {
+			c := changelog.Change{Seq: seq + 1, CSN: changelog.CSN{Time: time.Now().UnixMicro() + int64(seq), SID: 2}, Op: changelog.OpDelete, ID: changelog.ID{1}}
+			if err := tx.Log.Append(&c); err != nil {
+				return err
+			}
+		}
+		return errors.Join(tx.SetPublished(2), tx.SetIdentity(store.Identity{Suffix: suffix, JID: "b@x", SID: 2, Joined: true, Adopted: true}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := replica.Anew(s, time.Now())
+	if err != nil || id.Return == nil || id.Return.Applied[2] != 2 {
+		t.Errorf("%+v, %v", id.Return, err)
 	}
 }

@@ -21,7 +21,7 @@ func (w *world) ageWeights() []int {
 	list := actWeights
 	if w.cfg.Seed/uint64(len(agesDeeds))%2 == 1 {
 		list = memberWeights
-		list[actOldTree] = 0
+		list[actOldTree], list[actClone] = 0, 0
 	}
 	list[actForget], list[actAge] = 8, 6
 	return list[:]

@@ -116,6 +116,7 @@ func (nd *node) client(wr directory.Write) {
 	}
 	nd.watched.written(wr.ID, before)
 	nd.traces.written(nd, wr.ID)
+	nd.sees(wr.ID)
 }
 
 // clientAtRandom makes some operation.

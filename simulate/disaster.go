@@ -1,13 +1,10 @@
 package simulate
 
 import (
-	"fmt"
 	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/directory/memory"
-	"ldapsync/replica"
-	"ldapsync/roles"
 	"ldapsync/store"
 )
 
@@ -20,7 +17,7 @@ type backup struct {
 // wipe loses the state file of a server; its directory remains, or is restored
 // from a backup.
 func (nd *node) wipe() {
-	if nd.gone || !nd.w.everybodySettled() {
+	if nd.gone || nd.twin != nil || !nd.w.everybodySettled() {
 		return
 	}
 	nd.kill()
@@ -41,14 +38,10 @@ func (nd *node) restore() { nd.restoreWith(func() bool { return nd.w.oneIn(2) })
 // copy is found out by what the others hold, so they have to be there: before, it
 // may number what it makes like what its earlier self made.
 func (nd *node) restoreWith(tree func() bool) {
-	if nd.gone || nd.backup == nil || !nd.w.everybodySettled() || !nd.w.everybodyUp() {
+	if nd.gone || nd.backup == nil || !nd.w.everybodySettled() || !nd.w.gather() {
 		return
 	}
-	nd.w.heal()
-	for _, o := range nd.w.nodes {
-		o.promote(roles.Master) // what read-only servers show is no evidence
-	}
-	nd.w.wire = slices.DeleteFunc(nd.w.wire, func(p packet) bool { return p.from == nd.i })
+	nd.w.unsend(nd)
 	nd.kill()
 	nd.w.tracef("%d gets an old state", nd.i+1)
 	nd.w.stats.Restored++
@@ -66,7 +59,7 @@ func (nd *node) restoreWith(tree func() bool) {
 // restoreTree puts an old copy of the directory in the place of the present one;
 // the state file remains.
 func (nd *node) restoreTree() {
-	if nd.gone || nd.backup == nil || !nd.settled {
+	if nd.gone || nd.backup == nil || !nd.settled || nd.twin != nil {
 		return
 	}
 	nd.kill()
@@ -85,7 +78,7 @@ func (nd *node) putTree() {
 
 // everybodyUp reports whether the processes of all members run.
 func (w *world) everybodyUp() bool {
-	return !slices.ContainsFunc(w.members(), func(nd *node) bool { return nd.rep == nil })
+	return !slices.ContainsFunc(w.members(), func(nd *node) bool { return nd.rep == nil && !nd.away })
 }
 
 // putDisk gives a server that is down another disk. What it had not told anybody
@@ -94,7 +87,7 @@ func (nd *node) putDisk(disk *store.Memory) {
 	nd.w.inspect()
 	nd.disk, nd.lost, nd.settled, nd.vector, nd.aside = disk, true, false, nil, aside{}
 	nd.disk.SetGuard(nd.guard)
-	nd.watched = newWatched(nd)
+	nd.watched, nd.forked = newWatched(nd), false
 	var err error
 	if nd.store, err = nd.disk.Open(); err != nil {
 		fail("start", "%s: %v", nd.name, err)
@@ -130,19 +123,9 @@ func (w *world) unsay(nd *node, left changelog.Vector) {
 // beginAnew does what the owner of a replica does whose state file turned out to
 // be an old copy.
 func (nd *node) beginAnew() {
-	if nd.rep == nil || !nd.rep.Again() {
-		return
+	if nd.rep != nil && nd.rep.Again() {
+		nd.setAside()
 	}
-	id, err := replica.Anew(nd.store, nd.time())
-	nd.check("anew", err)
-	nd.kill()
-	nd.installs++
-	id.Install = fmt.Sprintf("install-%d-%d", nd.i, nd.installs)
-	nd.putDisk(store.NewMemory())
-	nd.check("anew", nd.store.Update(func(t *store.Tx) error { return t.SetIdentity(id) }))
-	nd.w.stats.Anew++
-	nd.w.tracef("%d begins anew", nd.i+1)
-	nd.start()
 }
 
 // compareNames compares the directory with the attributes, as text, of all that

@@ -25,7 +25,8 @@ func (nd *node) readLog(fn func(*changelog.Log) error) {
 func (w *world) inspect() {
 	for _, own := range []bool{true, false} {
 		for _, nd := range w.nodes {
-			if !nd.stale {
+			nd.findFork()
+			if !nd.stale || nd.away || nd.forked {
 				continue
 			}
 			nd.read(func(t *store.Tx, _ *dit.State) (err error) {
@@ -101,6 +102,7 @@ func (w *world) register(nd *node, c *changelog.Change, v changelog.Vector) {
 			fail("change", "%s holds a change that its author does not: %s", nd.name, showChange(c))
 		}
 		w.made[key] = &made{Change: c, raw: string(raw)}
+		nd.checkRemovals(c)
 		if c.Op == changelog.OpAdd {
 			w.births[c.ID] = key
 		}

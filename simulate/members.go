@@ -32,6 +32,9 @@ func (nd *node) promote(role roles.Role) {
 		nd.role = role
 		nd.w.tracef("%d is %s now", nd.i+1, role)
 	}
+	if nd.twin != nil {
+		nd.twin.role = role // it is the account's
+	}
 }
 
 // leave takes a server out of the room for ever, unless few are left, its
@@ -39,7 +42,7 @@ func (nd *node) promote(role roles.Role) {
 // nobody else could give those who are about to join what they need.
 func (w *world) leave(nd *node) {
 	members := w.members()
-	if nd.i == 0 || nd.gone || len(members) <= 2 || !slices.ContainsFunc(members, func(o *node) bool { return o != nd && o.settled }) {
+	if nd.i == 0 || nd.gone || nd.twin != nil || len(members) <= 2 || !slices.ContainsFunc(members, func(o *node) bool { return o != nd && o.settled }) {
 		return
 	}
 	nd.kill()
@@ -54,19 +57,13 @@ func (w *world) leave(nd *node) {
 // own, maybe while others are about to join; not while a restored one has yet to
 // be found out.
 func (w *world) join() {
-	n := len(w.nodes)
-	if n >= maxMembers || w.restored {
+	if len(w.nodes) >= maxMembers || w.restored {
 		return
 	}
-	for i := range w.cut {
-		w.cut[i] = append(w.cut[i], false)
-	}
-	w.cut = append(w.cut, make([]bool, n+1))
-	nd := newNode(w, n)
+	nd := w.another()
 	nd.wants = 0
-	w.nodes = append(w.nodes, nd)
 	w.stats.Came++
-	w.tracef("%d comes", n+1)
+	w.tracef("%d comes", nd.i+1)
 	if w.oneIn(3) {
 		nd.bring()
 	}
@@ -89,7 +86,7 @@ func (nd *node) bring() {
 // disaster leaves somebody who has everything.
 func (w *world) everybodySettled() bool {
 	for _, nd := range w.members() {
-		if !nd.settled {
+		if !nd.settled || nd.twin != nil {
 			return false
 		}
 	}
@@ -172,7 +169,7 @@ func (w *world) judgeMembers(nd *node, st replica.Status) {
 		fail("members", "%s knows %d of %d others: %s", nd.name, n, len(members)-1, w.unfinished())
 	}
 	for _, m := range st.Members {
-		if m.Removed == nil && !slices.ContainsFunc(w.nodes, func(o *node) bool { return o.sid() == m.SID || o.gone && o.numbers[m.SID] }) {
+		if m.Removed == nil && !slices.ContainsFunc(w.nodes, func(o *node) bool { return o.claims(m.SID) }) {
 			fail("members", "%s waits for %d, which nobody is any more: %s", nd.name, m.SID, w.unfinished())
 		}
 	}

@@ -75,11 +75,20 @@ type node struct {
 	// refusing is the entry whose writes the directory refuses.
 	refusing map[changelog.ID]bool
 
+	// twin is the server that this one is a copy of, or that is a copy of it, while
+	// both have one account; away says that the twin is in the room, copied
+	// that there is or was one, forked that its
+	// state file has turned out to be an old copy. Shed are numbers of twins.
+	twin                 *node
+	away, forked, copied bool
+	shed                 []changelog.SID
+
 	// kept is what joining replaced.
 	kept []*ldif.Record
 
 	watched watched
 	traces  traces
+	past    past
 	// vector is what the log held when it was last inspected, stale says that
 	// there have been commits since.
 	vector changelog.Vector
@@ -118,7 +127,10 @@ func newNode(w *world, i int) *node {
 // own gives nd its disk and its directory.
 func (nd *node) own(disk *store.Memory, server *memory.Directory) {
 	nd.disk, nd.server = disk, server
-	nd.watched, nd.traces = newWatched(nd), traces{}
+	nd.watched, nd.traces, nd.past = newWatched(nd), traces{}, newPast()
+	for _, id := range server.IDs() {
+		nd.past.entries[id] = true
+	}
 	nd.refusing = map[changelog.ID]bool{}
 	nd.server.SetRefuse(func(wr directory.Write) error {
 		if nd.refusing[wr.ID] {
@@ -248,7 +260,9 @@ func (nd *node) kill() {
 		return
 	}
 	nd.w.tracef("%d dies", nd.i+1)
+	nd.sid() // as it was last
 	nd.watched.doubt()
+	nd.findFork()
 	nd.rep, nd.capture, nd.search, nd.joined = nil, nil, nil, false
 	nd.dead, nd.fuse, nd.next = false, 0, noFault
 	nd.w.stats.Crashes++
@@ -432,11 +446,16 @@ func (nd *node) show() {
 	}
 	for _, o := range nd.w.nodes {
 		switch {
+		case nd.away, o.away:
+			delete(nd.shown, o.i)
 		case o == nd || nd.w.cut[o.i][nd.i]:
 		case o.rep == nil:
 			delete(nd.shown, o.i)
 		default:
 			nd.shown[o.i] = nd.w.peer(o)
+			if o.twin != nil {
+				delete(nd.shown, o.twin.i)
+			}
 		}
 	}
 	var peers []replica.Peer

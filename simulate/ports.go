@@ -67,6 +67,9 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) ([]changel
 	nd.watched.applied(made)
 	nd.traces.applied(nd, traces)
 	for _, w := range made {
+		nd.sees(w.ID)
+	}
+	for _, w := range made {
 		if b, ok := before[w.ID]; ok {
 			nd.watched.batch[w.ID] = turn{b, nd.snapshot(w.ID)}
 		}
@@ -134,7 +137,7 @@ func (n *network) Publish(_ context.Context, changes []changelog.Change) (uint64
 		changes = changes[:1+w.rng.IntN(len(changes)-1)]
 	}
 	for _, o := range w.nodes {
-		if o == nd || w.cut[nd.i][o.i] {
+		if o == nd || w.severed(nd, o) {
 			continue
 		}
 		copies := 1
@@ -162,10 +165,10 @@ func (n *network) Pull(_ context.Context, address string, have changelog.Seqs) (
 		return nil, false, errDied
 	}
 	for _, o := range nd.w.nodes {
-		if o.name != address {
+		if o.name != address || o.away {
 			continue
 		}
-		if o.rep == nil || nd.w.cut[nd.i][o.i] || nd.w.cut[o.i][nd.i] {
+		if o.rep == nil || nd.w.severed(nd, o) || nd.w.severed(o, nd) {
 			return nil, false, replica.ErrOffline
 		}
 		if gone, err := o.rep.RemovedAt(nd.name, nd.sid()); err != nil {
@@ -190,10 +193,10 @@ func (n *network) Snapshot(_ context.Context, address string, after *dit.Mark) (
 		return replica.StatePage{}, errDied
 	}
 	for _, o := range nd.w.nodes {
-		if o.name != address {
+		if o.name != address || o.away {
 			continue
 		}
-		if o.rep == nil || nd.w.cut[nd.i][o.i] || nd.w.cut[o.i][nd.i] {
+		if o.rep == nil || nd.w.severed(nd, o) || nd.w.severed(o, nd) {
 			return replica.StatePage{}, replica.ErrOffline
 		}
 		page, err := o.rep.ServeSnapshot(after, 1+nd.w.rng.IntN(nd.w.page))
@@ -206,7 +209,7 @@ func (n *network) Snapshot(_ context.Context, address string, after *dit.Mark) (
 // alone reports whether nothing of nd reaches anybody.
 func (nd *node) alone() bool {
 	for _, o := range nd.w.nodes {
-		if o != nd && !nd.w.cut[nd.i][o.i] {
+		if o != nd && !nd.w.severed(nd, o) {
 			return false
 		}
 	}
@@ -216,7 +219,7 @@ func (nd *node) alone() bool {
 // deliver lets a packet arrive.
 func (w *world) deliver(p packet) {
 	nd, from := w.nodes[p.to], w.nodes[p.from]
-	if nd.rep == nil || w.cut[p.from][p.to] {
+	if nd.rep == nil || w.severed(from, nd) {
 		return
 	}
 	got, err := nd.rep.Receive(replica.Delivery{Relay: from.sid(), RelayRole: nd.shown[from.i].Role, Changes: p.changes})

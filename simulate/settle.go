@@ -35,6 +35,7 @@ func (w *world) settle() {
 	if w.farAhead {
 		w.now, w.farAhead = w.now.Add(3*day), false
 	}
+	w.separate()
 	for round, idle := 0, 0; idle < 3; round++ {
 		if round == maxRounds {
 			fail("livelock", "still at work after %d rounds: %s", round, w.unfinished())
@@ -76,6 +77,7 @@ func (w *world) round(n int) (progress bool) {
 	for _, nd := range w.nodes {
 		nd.start()
 		nd.beginAnew()
+		nd.obey()
 		progress = nd.cede() || progress
 		nd.show()
 		progress = w.repeat("capture", nd, func() bool { return nd.stepCapture(8) }) || progress

@@ -17,6 +17,8 @@ type Stats struct {
 	Wiped, Restored int
 	// OldTrees counts directories replaced by old copies while the state file stayed.
 	OldTrees int
+	// Cloned counts servers that a copy of them went on beside.
+	Cloned int
 	// Traced counts values that clients wrote unwatched, and that the replica took
 	// away after it had noted them.
 	Traced int
@@ -81,6 +83,7 @@ func (s *Stats) Add(other Stats) {
 	s.Wiped += other.Wiped
 	s.Restored += other.Restored
 	s.Anew += other.Anew
+	s.Cloned += other.Cloned
 	s.OldTrees += other.OldTrees
 	s.Traced += other.Traced
 	s.Forgot += other.Forgot

@@ -32,6 +32,7 @@ const (
 	actBackup
 	actRestore
 	actOldTree
+	actClone
 	actForget
 	actAge
 	actRace
@@ -48,7 +49,7 @@ var actWeights = [acts]int{
 var memberWeights = func() [acts]int {
 	list := actWeights
 	list[actRole], list[actLeave], list[actJoin], list[actIdle] = 6, 1, 2, 2
-	list[actWipe], list[actBackup], list[actRestore], list[actOldTree] = 1, 2, 1, 1
+	list[actWipe], list[actBackup], list[actRestore], list[actOldTree], list[actClone] = 1, 2, 1, 1, 1
 	return list
 }()
 
@@ -116,6 +117,8 @@ func (w *world) step(i int) *node {
 		nd.restore()
 	case actOldTree:
 		nd.restoreTree()
+	case actClone:
+		nd.clone()
 	case actForget:
 		nd.stepForget()
 	case actAge:
@@ -146,7 +149,11 @@ func (nd *node) turn(i int) {
 	if nd.rep == nil && w.oneIn(2) {
 		nd.start()
 	}
+	if w.oneIn(4) {
+		nd.login()
+	}
 	nd.beginAnew()
+	nd.obey()
 	nd.cede()
 	for range 2 + w.rng.IntN(6) {
 		switch n := w.rng.IntN(16); {

@@ -17,18 +17,6 @@ import (
 	"ldapsync/store"
 )
 
-// newcomer adds a server that has not been started.
-func (w *world) newcomer() *node {
-	n := len(w.nodes)
-	for i := range w.cut {
-		w.cut[i] = append(w.cut[i], false)
-	}
-	w.cut = append(w.cut, make([]bool, n+1))
-	nd := newNode(w, n)
-	w.nodes = append(w.nodes, nd)
-	return nd
-}
-
 func (nd *node) fault() string {
 	if nd.rep == nil {
 		return "down"
@@ -39,7 +27,7 @@ func (nd *node) fault() string {
 // stocked adds a server that has not been started, whose directory holds entries
 // of its own.
 func (w *world) stocked(entries ...directory.Write) *node {
-	nd := w.newcomer()
+	nd := w.another()
 	nd.lost = true // what clients did before it came is not watched
 	nd.do(adding(suffixText, "objectClass", "organization", "objectClass", "dcObject", "o", "X", "dc", "x"))
 	for _, wr := range entries {
@@ -345,7 +333,7 @@ func TestCopyOlderThanReturn(t *testing.T) {
 func TestCopyFromBeforeJoining(t *testing.T) {
 	system(t, 3, func(w *world) {
 		a := w.nodes[0]
-		nd := w.newcomer()
+		nd := w.another()
 		nd.start()
 		nd.backup = &backup{disk: nd.disk.Copy()}
 		w.settle()

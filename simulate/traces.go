@@ -101,14 +101,24 @@ func (t *traces) applied(nd *node, tokens []string) {
 	}
 }
 
-// noted reports whether a value is part of a change that some log holds, or was
-// written down.
+// noted reports whether a value is part of a change that some log holds, also if
+// that server is away, or was written down.
 func (nd *node) noted(token string) bool {
 	nd.w.inspect()
 	for _, m := range nd.w.made {
 		if strings.Contains(m.raw, token) {
 			return true
 		}
+	}
+	own := false
+	nd.readLog(func(l *changelog.Log) error {
+		return l.After(nd.sid(), max(l.First(nd.sid()), 1)-1, func(c *changelog.Change) bool {
+			own = own || strings.Contains(showChange(c), token)
+			return true
+		})
+	})
+	if own {
+		return true
 	}
 	for _, rec := range nd.kept {
 		if strings.Contains(fmt.Sprintf("%+v", *rec), token) {

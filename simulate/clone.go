@@ -1,0 +1,183 @@
+package simulate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ldapsync/changelog"
+	"ldapsync/replica"
+	"ldapsync/roles"
+	"ldapsync/store"
+)
+
+// A machine is copied while it runs: two servers with one state file, one
+// directory, one number and one account go on side by side, each with clients of
+// its own. Of two sessions with one address the older is ended, so at most one of
+// them is in the room, in turns, until an administrator gives the copy an account
+// of its own.
+
+// clone lets a copy of nd come, which is not in the room.
+func (nd *node) clone() {
+	w := nd.w
+	if nd.gone || nd.rep == nil || !nd.settled || nd.rep.Fault() != "" || len(w.nodes) >= maxMembers || !w.everybodySettled() {
+		return
+	}
+	some(func() bool { return nd.stepCapture(8) }) // else both record the same, to the microsecond
+	if nd.rep == nil {
+		return
+	}
+	c := w.another()
+	c.skew = nd.skew + time.Duration(1+w.rng.Int64N(int64(time.Minute)))/time.Microsecond*time.Microsecond
+	c.name, c.role, c.number, c.wants = nd.name, nd.role, nd.sid(), nd.wants
+	c.twin, nd.twin, c.away = nd, c, true
+	c.own(nd.disk.Copy(), nd.server.Copy(c.time, c.newID))
+	c.past = nd.past.copy()
+	w.inspect()
+	for _, n := range []*node{c, nd} {
+		n.lost, n.copied, n.watched = true, true, newWatched(n)
+	}
+	w.stats.Cloned++
+	w.tracef("%d is a copy of %d", c.i+1, nd.i+1)
+	c.start()
+	c.show()
+}
+
+// another adds a server that has not been started, with links to all others.
+func (w *world) another() *node {
+	n := len(w.nodes)
+	for i := range w.cut {
+		w.cut[i] = append(w.cut[i], false)
+	}
+	w.cut = append(w.cut, make([]bool, n+1))
+	nd := newNode(w, n)
+	w.nodes = append(w.nodes, nd)
+	return nd
+}
+
+// severed reports whether nothing gets from one server to another.
+func (w *world) severed(from, to *node) bool {
+	return from.away || to.away || w.cut[from.i][to.i]
+}
+
+// login brings a server into the room in the place of its twin. What the twin has
+// said there has to be known to those who are there: before, both may give one
+// number to different changes, see restore.
+func (nd *node) login() {
+	if !nd.away || nd.rep == nil || !nd.w.gather() {
+		return
+	}
+	w, twin := nd.w, nd.twin
+	w.unsend(nd, twin)
+	w.inspect()
+	twin.away, nd.away = true, false
+	nd.unread()
+	w.unsayOwn(twin)
+	twin.show()
+	w.tracef("%d takes the place of %d in the room", nd.i+1, twin.i+1)
+	nd.fuse = 0
+	nd.show()
+	nd.beginAnew()
+}
+
+// unread has what nd made looked at again: while it was away it was not.
+func (nd *node) unread() {
+	delete(nd.vector, nd.sid())
+	nd.stale = true
+}
+
+// findFork notes when the state file of one of two copies has turned out to hold
+// other changes than the room's: then they are looked at no more.
+func (nd *node) findFork() {
+	nd.forked = nd.forked || nd.copied && nd.rep != nil && nd.rep.Again()
+}
+
+// unsend loses what some have sent and has not arrived.
+func (w *world) unsend(some ...*node) {
+	w.wire = slices.DeleteFunc(w.wire, func(p packet) bool { return slices.Contains(some, w.nodes[p.from]) })
+}
+
+// gather lets everybody be in the room, as masters whose word counts, and see each
+// other; false when somebody cannot be.
+func (w *world) gather() bool {
+	w.heal()
+	for _, o := range w.members() {
+		o.promote(roles.Master) // what read-only servers show is no evidence
+		o.start()
+	}
+	return w.everybodyUp()
+}
+
+// unsayOwn forgets the changes that only nd holds of those it made: when it comes
+// back, another may have given their numbers to others.
+func (w *world) unsayOwn(nd *node) {
+	for key := range w.made {
+		others := func(o *node) bool { return o != nd && !o.gone && !o.away && key.seq <= o.vector[key.sid].Seq }
+		if key.sid == nd.sid() && !slices.ContainsFunc(w.nodes, others) {
+			delete(w.made, key)
+		}
+	}
+}
+
+// separate does what an administrator does who has found out about two servers
+// with one account: the copy gets an account and a state file of its own and joins
+// with what its directory holds; the other begins anew if it is told to.
+func (w *world) separate() {
+	for _, c := range w.nodes {
+		nd := c.twin
+		if nd == nil || c.i < nd.i {
+			continue
+		}
+		w.tracef("%d gets an account of its own", c.i+1)
+		w.unsend(nd, c)
+		w.inspect()
+		c.kill()
+		if nd.away {
+			nd.unread()
+			w.unsayOwn(c)
+		}
+		for sid := range c.numbers {
+			nd.shed = append(nd.shed, sid)
+		}
+		c.putDisk(store.NewMemory())
+		c.installs++
+		c.name, c.wants, c.number = fmt.Sprintf("n%d@x/ldapsync", c.i+1), 0, 0
+		nd.twin, c.twin, c.away = nil, nil, false
+		nd.away = false
+		nd.start()
+		if w.gather() {
+			nd.show()
+			nd.beginAnew()
+		}
+	}
+}
+
+// obey does what a server asks of its administrator that cannot begin anew by
+// itself, once it is the only one with its account.
+func (nd *node) obey() {
+	if nd.rep == nil || nd.twin != nil || !nd.copied || !strings.Contains(nd.rep.Fault(), "init --again") {
+		return
+	}
+	nd.setAside()
+}
+
+// setAside sets the state file of nd aside and begins anew.
+func (nd *node) setAside() {
+	id, err := replica.Anew(nd.store, nd.time())
+	nd.check("anew", err)
+	nd.kill()
+	nd.installs++
+	id.Install = fmt.Sprintf("install-%d-%d", nd.i, nd.installs)
+	nd.putDisk(store.NewMemory())
+	nd.check("anew", nd.store.Update(func(t *store.Tx) error { return t.SetIdentity(id) }))
+	nd.w.stats.Anew++
+	nd.w.tracef("%d begins anew", nd.i+1)
+	nd.start()
+}
+
+// claims reports whether nd has a number, or had one that nobody but an
+// administrator can remove: it has left, or was given up for another account.
+func (nd *node) claims(sid changelog.SID) bool {
+	return nd.sid() == sid || nd.gone && nd.numbers[sid] || slices.Contains(nd.shed, sid)
+}

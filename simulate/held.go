@@ -1,0 +1,63 @@
+package simulate
+
+import (
+	"maps"
+	"strings"
+
+	"ldapsync/changelog"
+	"ldapsync/store"
+)
+
+// past is what a directory has ever held, as far as it is known: entries, and
+// values that stand nowhere else. Nobody may delete or remove what was never there,
+// least of all a server that returns and wonders what its clients did meanwhile.
+type past struct {
+	entries map[changelog.ID]bool
+	tokens  map[string]bool
+}
+
+func newPast() past { return past{map[changelog.ID]bool{}, map[string]bool{}} }
+
+func (p past) copy() past { return past{maps.Clone(p.entries), maps.Clone(p.tokens)} }
+
+// sees notes what the directory of nd holds of an entry.
+func (nd *node) sees(id changelog.ID) {
+	if nd.w.cfg.Profile != Members {
+		return
+	}
+	if nd.server.Entry(id) != nil {
+		nd.past.entries[id] = true
+	}
+	for v := range nd.tokensIn(id) {
+		nd.past.tokens[v] = true
+	}
+}
+
+// checkRemovals checks that nd has had what its change c takes away. Entries that
+// have another id in its directory are not followed.
+func (nd *node) checkRemovals(c *changelog.Change) {
+	if nd.w.cfg.Profile != Members || nd.store == nil {
+		return
+	}
+	if c.Op == changelog.OpDelete && !nd.past.entries[c.ID] {
+		aliases := 0
+		nd.readStore(func(t *store.Tx) { aliases = t.AliasCount() })
+		if aliases == 0 {
+			fail("invented", "%s deletes an entry that its directory never held: %s", nd.name, showChange(c))
+		}
+	}
+	for _, m := range c.Mods {
+		for _, v := range m.Values {
+			if m.Op == changelog.ModDelete && strings.HasPrefix(v, tokenMark) && !nd.past.tokens[v] {
+				fail("invented", "%s removes a value that its directory never held: %s", nd.name, showChange(c))
+			}
+		}
+	}
+}
+
+func (nd *node) readStore(fn func(*store.Tx)) {
+	err := nd.store.View(func(t *store.Tx) error { fn(t); return nil })
+	if err != nil {
+		fail("store", "%s: %v", nd.name, err)
+	}
+}
