@@ -60,15 +60,13 @@ func (r *classRule) forbids(canonical string) bool {
 
 // isContainer reports whether the facts make e a container.
 func (s *State) isContainer(e *entry) bool {
-	g := attributeGroup{name: s.objectClass}
+	g := attributeGroup{name: s.objectClass, naming: true}
 	for _, a := range e.attrs {
 		if s.attrRule(a).name == s.objectClass {
 			g.spelt = append(g.spelt, a)
 		}
 	}
-	n := s.names(e)
-	g.naming = slices.ContainsFunc(n.values, func(v namingValue) bool { return v.attr == s.objectClass })
-	return slices.ContainsFunc(s.aspect(e, g, n).values, func(f fate) bool { return f.shown && s.isContainerClass(f.norm) })
+	return slices.ContainsFunc(s.aspect(e, g, s.names(e)).values, func(f fate) bool { return f.shown && s.isContainerClass(f.norm) })
 }
 
 // isContainerClass reports whether a class, in normal form, is one of the

@@ -12,7 +12,8 @@ import (
 // eventful returns a state in which everything has happened, and its ids.
 func eventful(t testing.TB) (*dit.Memory, []dit.ID) {
 	defer dit.SetSpill(3, 1<<10)()
-	w := newWorld(t, profile{add: 8, remove: 2, rename: 3, move: 4, values: 6, restore: 1, names: profiles["names"].names}, 1)
+	w := newWorld(t, profile{add: 8, remove: 2, rename: 3, move: 6, values: 6, restore: 1, names: profiles["names"].names}, 228)
+	w.quiet = true
 	for range 60 {
 		w.step()
 	}
@@ -22,6 +23,13 @@ func eventful(t testing.TB) (*dit.Memory, []dit.ID) {
 		w.author(1, dit.Operation{Op: changelog.OpModify, DN: w.shown(1)[0], Modifications: []dit.Modification{
 			{Op: dit.AddValues, Attr: "description", Values: []string{string(rune('k' + i))}},
 		}})
+	}
+	kinds := map[byte]bool{}
+	r.kv.Scan(nil, nil, func(k, _ []byte) bool { kinds[k[0]] = true; return true })
+	for _, kind := range []byte("evsnomjkrdDRputc") {
+		if !kinds[kind] {
+			t.Fatalf("nothing of kind %c", kind)
+		}
 	}
 	return r.kv, w.ids
 }
@@ -132,4 +140,35 @@ func TestDamage(t *testing.T) {
 		}
 		return !testing.Short()
 	})
+}
+
+// TestDamagedText damages what a record or a key says in words.
+func TestDamagedText(t *testing.T) {
+	kv, ids := eventful(t)
+	for _, tt := range []struct{ kind, old, new string }{
+		{"e", "cn=b", "cn+b"},
+		{"m", "", ""},
+	} {
+		found := false
+		kv.Scan([]byte(tt.kind), nil, func(k, v []byte) bool {
+			other := bytes.ReplaceAll(v, []byte(tt.old), []byte(tt.new))
+			if tt.old == "" {
+				other = nil
+			}
+			if found = !bytes.Equal(v, other); !found {
+				return true
+			}
+			damaged := kv.Clone()
+			if err := damaged.Put(k, other); err != nil {
+				t.Fatal(err)
+			}
+			if !exercise(t, damaged, ids) {
+				t.Errorf("%q for %q is not noticed", other, v)
+			}
+			return false
+		})
+		if !found {
+			t.Errorf("nothing of kind %s to damage", tt.kind)
+		}
+	}
 }

@@ -177,7 +177,7 @@ func (s *State) mergeShape(e *entry, at changelog.CSN, before shape) []ID {
 		return s.keep(e)
 	}
 	m := surgery{state: s, entry: e, found: newIDSet(), reshaping: r}
-	m.open(before)
+	m.open()
 	e.node = after.node
 	m.place(e, before, after)
 	m.move()

@@ -82,7 +82,7 @@ func (s *State) rdnForm(text string) *rdnForm {
 	}
 	rdn, err := dn.ParseRDN(text)
 	if err != nil {
-		s.fail(err)
+		s.damaged("name: " + err.Error())
 	}
 	f := &rdnForm{rdn: slices.Clip(rdn), key: rdn.Key(s.rules.Schema)}
 	if err == nil {

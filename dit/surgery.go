@@ -17,7 +17,7 @@ type surgery struct {
 }
 
 // open notes what the views are before.
-func (m *surgery) open(before shape) {
+func (m *surgery) open() {
 	s := m.state
 	changed := newIDSet()
 	changed.add(m.entry.id)
@@ -31,9 +31,6 @@ func (m *surgery) open(before shape) {
 	slices.SortFunc(m.ids, ID.Compare)
 	m.rooted = make(map[ID]bool, len(m.ids))
 	for _, id := range m.ids {
-		if id == m.entry.id && !before.node.known {
-			continue
-		}
 		s.touch(s.peek(id), m.found)
 		if m.rooted[id] = s.rooted(id); !m.rooted[id] {
 			m.adopted = append(m.adopted, s.circle(id)...)
@@ -75,22 +72,21 @@ func (m *surgery) move() {
 // the views are after.
 func (m *surgery) close() {
 	s := m.state
-	alone := len(m.ids) == 1
-	if !alone {
-		s.forgetFamilies()
-	}
+	var ring []ID
 	for _, id := range m.ids {
 		if !s.rooted(id) {
-			m.adopted = append(m.adopted, s.circle(id)...)
+			ring = append(ring, s.circle(id)...)
 		}
 	}
-	for _, id := range append(m.adopted, m.ids...) {
+	for _, id := range slices.Concat(m.adopted, ring, m.ids) {
 		s.settle(id)
 	}
 	for _, id := range m.ids {
 		s.touch(s.peek(id), m.found)
 	}
-	if alone = alone && len(m.found.order) <= 1 && !s.named(m.ids[0]); !alone {
+	// Until here families may be known as they were before the change. What that
+	// hides is found by way of the topmost entry that has changed.
+	if len(m.found.order) > 1 || s.named(m.entry.id) {
 		s.forgetFamilies()
 	}
 	for _, id := range m.ids {
@@ -98,6 +94,10 @@ func (m *surgery) close() {
 			m.found.add(id)
 			s.below(id, m.found)
 		}
+	}
+	for _, id := range ring { // some have no place any more, through which the others would be found
+		m.found.add(id)
+		s.below(id, m.found)
 	}
 	reviewed := newIDSet()
 	for _, id := range append(slices.Clone(m.ids), m.found.order...) {

@@ -1,0 +1,130 @@
+package dit_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"ldapsync/changelog"
+	"ldapsync/dit"
+)
+
+// TestRare merges histories that random ones hardly ever come by, in the order
+// in which they are written and in others.
+func TestRare(t *testing.T) {
+	for name, history := range rare {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(3) {
+				rules := testRules(t)
+				w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 11)), rules: rules, replicas: []*replica{newReplica(99, rules)}, has: make([][]*changelog.Change, 1)}
+				history(&author{world: w, ids: map[string]dit.ID{}})
+				for _, c := range w.changes {
+					w.deliver(0, c)
+				}
+				w.anyOrder()
+			}
+		})
+	}
+}
+
+// author writes a history down. Each change is made by the server by, knowing
+// nothing of the others'.
+type author struct {
+	*world
+	by  changelog.SID
+	ids map[string]dit.ID
+}
+
+// id returns the id of an entry, drawn when it is first named.
+func (a *author) id(name string) dit.ID {
+	if _, known := a.ids[name]; !known && name != "" {
+		a.ids[name] = a.world.id()
+	}
+	return a.ids[name]
+}
+
+// make adds a change by a server, at a time.
+func (a *author) make(by changelog.SID, at int64, c *changelog.Change) {
+	c.Seq = uint64(len(a.changes) + 1)
+	c.CSN = changelog.CSN{Time: epoch + at, SID: by}
+	a.changes = append(a.changes, c)
+}
+
+func (a *author) add(by changelog.SID, at int64, id, superior, rdn string, attrs ...string) {
+	a.make(by, at, &changelog.Change{Op: changelog.OpAdd, ID: a.id(id), Superior: a.id(superior), RDN: rdn, Mods: mods(changelog.ModAdd, attrs)})
+}
+
+func (a *author) modify(by changelog.SID, at int64, id string, op changelog.ModOp, attrs ...string) {
+	a.make(by, at, &changelog.Change{Op: changelog.OpModify, ID: a.id(id), Mods: mods(op, attrs)})
+}
+
+func (a *author) rename(by changelog.SID, at int64, id, rdn string) {
+	a.make(by, at, &changelog.Change{Op: changelog.OpModDN, ID: a.id(id), RDN: rdn, DeleteOldRDN: true})
+}
+
+// mods makes a modification of every attribute and value.
+func mods(op changelog.ModOp, attrs []string) (out []changelog.Mod) {
+	for i := 0; i < len(attrs); i += 2 {
+		out = append(out, changelog.Mod{Op: op, Attr: attrs[i], Values: []string{attrs[i+1]}})
+	}
+	return out
+}
+
+const (
+	unit   = "organizationalUnit"
+	person = "inetOrgPerson"
+)
+
+var rare = map[string]func(*author){
+	"what is below the children of merged containers": func(a *author) {
+		a.add(1, 1, "root", "", "ou=t", "objectClass", unit)
+		for i, p := range []string{"p", "r"} {
+			by, at := changelog.SID(i+1), int64(2+10*i)
+			a.add(by, at, p, "root", "ou="+p, "objectClass", unit)
+			a.add(by, at+1, p+"q", p, "ou=q", "objectClass", unit)
+			a.add(by, at+2, p+"s", p+"q", "ou=s", "objectClass", unit)
+			a.add(by, at+3, p+"x", p+"s", "cn="+p, "objectClass", person)
+		}
+		a.rename(2, 30, "r", "ou=p")
+		a.rename(2, 31, "r", "ou=r")
+	},
+	"two suffix entries that are no containers": func(a *author) {
+		a.add(1, 5, "one", "", "ou=t", "objectClass", person)
+		a.add(1, 6, "p", "one", "ou=p", "objectClass", unit)
+		a.add(1, 7, "x", "p", "cn=x", "objectClass", person)
+		a.add(2, 1, "two", "", "ou=t", "objectClass", person)
+		a.add(2, 2, "q", "two", "ou=p", "objectClass", unit)
+		a.add(2, 3, "y", "q", "cn=y", "objectClass", person)
+	},
+	"the value that was removed last, of several that were removed twice": func(a *author) {
+		a.add(1, 1, "root", "", "ou=t", "objectClass", unit)
+		a.add(1, 2, "x", "root", "cn=x", "objectClass", person, "sn", "one")
+		a.modify(1, 3, "x", changelog.ModReplace, "sn", "two")
+		a.modify(1, 4, "x", changelog.ModDelete, "sn", "two")
+		a.modify(2, 5, "x", changelog.ModDelete, "sn", "one")
+	},
+	"a name of what servers write, spelt otherwise": func(a *author) {
+		a.add(1, 1, "root", "", "ou=t", "objectClass", unit)
+		a.add(1, 2, "x", "root", `creatorsName=CN=Admin\,DC=x`, "objectClass", person, "creatorsName", "cn=admin, dc=X")
+		a.add(1, 3, "y", "root", `creatorsName=CN=Admin\,DC=y`, "objectClass", person)
+		a.modify(1, 4, "y", changelog.ModReplace, "creatorsName", "cn=admin, dc=Y")
+		a.rename(1, 5, "y", "cn=y")
+	},
+	"one value under two names at once": func(a *author) {
+		a.add(1, 1, "root", "", "ou=t", "objectClass", unit, "description", "a", "DESCRIPTION", "a")
+		a.add(1, 2, "x", "root", "cn=x", "objectClass", person, "surname", "a", "SN", "a", "sn", "a")
+	},
+	"an entry without a class": func(a *author) {
+		a.add(1, 1, "root", "", "ou=t", "objectClass", unit)
+		a.add(1, 2, "x", "root", "cn=x", "sn", "a")
+	},
+	"an entry that was added twice closes a circle": func(a *author) {
+		a.add(1, 1, "root", "", "ou=t", "objectClass", unit)
+		a.add(1, 2, "d", "a", "ou=d", "objectClass", unit)
+		a.add(1, 3, "a", "c", "ou=a", "objectClass", unit)
+		a.add(1, 4, "c", "d", "ou=c", "objectClass", unit)
+		a.add(1, 5, "x", "a", "cn=x", "objectClass", person)
+		a.make(1, 12, &changelog.Change{Op: changelog.OpDelete, ID: a.id("a")})
+		a.make(1, 20, &changelog.Change{Op: changelog.OpModDN, ID: a.id("d"), Moved: true, Superior: a.id("root")})
+		a.add(2, 10, "root", "d", "ou=t", "objectClass", unit)
+	},
+}
