@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -13,10 +14,13 @@ import (
 // that this one has stored by then, but need not have in its own directory. So all
 // that it makes is later than that and says that it was made knowing that.
 
-// enter makes this server one that takes part.
-func (r *Replica) enter(m *matching) error {
-	var entered changelog.Seqs
-	err := r.update(func(w *work) error {
+// enter makes this server one that takes part, unless the state that its directory
+// was matched with has been forgotten meanwhile.
+func (r *Replica) enter(m *matching) (entered bool, err error) {
+	err = r.update(func(w *work) error {
+		if entered = m.refills == r.refills.Load(); !entered {
+			return nil
+		}
 		v, err := w.Log.Vector()
 		if err != nil {
 			return err
@@ -28,14 +32,16 @@ func (r *Replica) enter(m *matching) error {
 				newest = mark.CSN
 			}
 		}
-		entered = v.Seqs()
-		delete(entered, r.Identity().SID)
-		return w.SetClock(r.clock.Next(time.Time{}, newest))
+		knows := v.Seqs()
+		r.mu.Lock()
+		delete(knows, r.identity.SID)
+		r.identity.Joined, r.identity.Return, r.identity.Entered = true, m.ret, knows
+		id := r.identity
+		r.mu.Unlock()
+		return errors.Join(w.SetIdentity(id), w.SetClock(r.clock.Next(time.Time{}, newest)))
 	})
-	if err != nil {
-		return err
-	}
-	return r.setIdentity(func(id *store.Identity) { id.Joined, id.Return, id.Entered = true, m.ret, entered })
+	r.changed.raise()
+	return entered, err
 }
 
 // claim returns what a change says that its author had, and whether that is more

@@ -152,7 +152,7 @@ func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
 		if err := r.cfg.Store.Update(func(t *store.Tx) error { return t.SetNews(true) }); err != nil {
 			return false, err
 		}
-		return true, r.enter(m)
+		return r.enter(m)
 	case errors.Is(err, errMismatch):
 		r.mismatch(err.Error())
 	case err != nil && ctx.Err() == nil:
@@ -161,10 +161,10 @@ func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
 	return false, nil
 }
 
-// matchOnce is match, or what it found before: while others hear of us, the
-// directory need not be read again.
+// matchOnce is match, or what it found before in the same state: while others hear
+// of us, the directory need not be read again.
 func (r *Replica) matchOnce(ctx context.Context) (*matching, error) {
-	if r.matched != nil {
+	if r.matched != nil && r.matched.refills == r.refills.Load() {
 		return r.matched, nil
 	}
 	m, err := r.match(ctx)

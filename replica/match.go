@@ -34,6 +34,9 @@ type Matched struct {
 type matching struct {
 	Matched
 	r *Replica
+	// refills is Replica.refills when this began: what was found, and the aliases
+	// in the store, are of that state.
+	refills uint64
 	// batch is read and not compared yet.
 	batch []*directory.Entry
 	dead  string
@@ -50,7 +53,7 @@ const matchBatch = 500
 // room's. The error wraps errMismatch where the two do not go together: see
 // verdict.
 func (r *Replica) match(ctx context.Context) (*matching, error) {
-	m := &matching{r: r}
+	m := &matching{r: r, refills: r.refills.Load()}
 	err := r.update(func(w *work) (err error) {
 		m.ret, err = w.earlier()
 		return errors.Join(err, w.ResetRefresh(), w.ResetAliases())

@@ -46,7 +46,7 @@ func (r *Replica) Rehearse(ctx context.Context, tell func(Target, *ldif.Record) 
 	if err != nil {
 		return out, err
 	}
-	if err := r.enter(m); err != nil {
+	if _, err := r.enter(m); err != nil {
 		return out, err
 	}
 	if err := r.refreshOnce(ctx); err != nil {

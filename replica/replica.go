@@ -151,8 +151,10 @@ type Replica struct {
 	// pulled, reached how far our copy reached.
 	pullsAt atomic.Uint64
 	reached atomic.Pointer[reach]
-	// matched is what joining has found in the directory.
+	// matched is what joining has found in the directory, refills how often what
+	// came from the room was forgotten to be filled anew: see matching.refills.
 	matched *matching
+	refills atomic.Uint64
 	// servedAt is when a page of a snapshot was last served, in nanoseconds.
 	servedAt atomic.Int64
 	// greeted counts how often joining waited for others to know of us.

@@ -85,10 +85,19 @@ func generation(m *dit.Mark) uint64 {
 func (r *Replica) beginSnapshot() error {
 	r.log.Info("no log reaches back far enough; taking over the state of another server")
 	err := r.update(func(w *work) error {
-		return errors.Join(w.ResetState(r.Identity().SID), w.SetSnapshot(&store.Snapshot{}))
+		if r.Identity().Joined { // meanwhile
+			return nil
+		}
+		return w.refill()
 	})
 	r.changed.raise()
 	return err
+}
+
+// refill forgets what came from the room, and with it what joining has matched.
+func (w *work) refill() error {
+	w.r.refills.Add(1)
+	return errors.Join(w.ResetState(w.r.Identity().SID), w.SetSnapshot(&store.Snapshot{}))
 }
 
 // snapshot returns the progress of a snapshot, nil when none is being taken.
@@ -118,7 +127,7 @@ func (r *Replica) stepSnapshot(ctx context.Context, s *store.Snapshot) (bool, er
 			return err
 		}
 		if again.Vector != nil && (len(page.Members) > 0 || again.SID != peer.SID || again.Install != peer.Install) {
-			return errors.Join(w.ResetState(r.Identity().SID), w.SetSnapshot(&store.Snapshot{}))
+			return w.refill()
 		}
 		for _, record := range page.Records {
 			touched, err := w.dit.Absorb(record)
