@@ -4,13 +4,23 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"ldapsync/changelog"
 	"ldapsync/dit"
 )
 
 // TestRare merges histories that random ones hardly ever come by, in the order
 // in which they are written and in others.
-func TestRare(t *testing.T) {
+func TestRare(t *testing.T) { rarely(t) }
+
+// TestRareSpilled is TestRare with nearly every value under a key of its own.
+func TestRareSpilled(t *testing.T) {
+	defer dit.SetSpill(0, 0)()
+	rarely(t)
+}
+
+func rarely(t *testing.T) {
 	for name, history := range rare {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(3) {
@@ -21,8 +31,35 @@ func TestRare(t *testing.T) {
 					w.deliver(0, c)
 				}
 				w.anyOrder()
+				w.forgetAll()
 			}
 		})
+	}
+}
+
+// forgetAll lets the first replica forget as what is known to everybody: it shows
+// the same, and does so when it is derived anew.
+func (w *world) forgetAll() {
+	w.t.Helper()
+	r := w.replicas[0]
+	f := dit.Forgetting{
+		Stable: func(changelog.CSN, uint64) bool { return true },
+		Before: changelog.CSN{Time: r.last + 2}, Stored: r.seen, Newest: changelog.CSN{Time: r.last + 1}, Records: forever,
+	}
+	before := w.views(r)
+	for more, err := true, error(nil); more; {
+		if more, err = r.state().Forget(f, 100); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	forgot := w.views(r)
+	if err := r.state().Rebuild(); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, after := range []map[dit.ID]*dit.Shown{forgot, w.views(r)} {
+		if d := cmp.Diff(before, after); d != "" {
+			w.t.Fatalf("forgetting changed what is shown:\n%s", d)
+		}
 	}
 }
 
@@ -117,6 +154,10 @@ var rare = map[string]func(*author){
 		a.add(1, 1, "root", "", "ou=t", "objectClass", unit)
 		a.add(1, 2, "x", "root", "cn=x", "sn", "a")
 	},
+	"values that were removed and never added": func(a *author) {
+		a.add(1, 1, "root", "", "ou=t", "objectClass", unit, "description", "a", "description", "b")
+		a.modify(2, 2, "root", changelog.ModDelete, "description", "b", "description", "c", "description", "d")
+	},
 	"an entry that was added twice closes a circle": func(a *author) {
 		a.add(1, 1, "root", "", "ou=t", "objectClass", unit)
 		a.add(1, 2, "d", "a", "ou=d", "objectClass", unit)
@@ -127,4 +168,29 @@ var rare = map[string]func(*author){
 		a.make(1, 20, &changelog.Change{Op: changelog.OpModDN, ID: a.id("d"), Moved: true, Superior: a.id("root")})
 		a.add(2, 10, "root", "d", "ou=t", "objectClass", unit)
 	},
+	"a suffix entry that was added under another name": func(a *author) {
+		a.add(1, 1, "root", "", "cn=x", "objectClass", unit, "ou", "T", "ou", "u")
+		a.modify(2, 2, "root", changelog.ModDelete, "ou", "T")
+	},
+}
+
+// TestFindBelowMerged looks for a name below a container whose children are shown
+// below the one that has its name.
+func TestFindBelowMerged(t *testing.T) {
+	w := &world{rng: rand.New(rand.NewPCG(1, 1))}
+	a := &author{world: w, ids: map[string]dit.ID{}}
+	a.add(1, 1, "root", "", "ou=t", "objectClass", unit)
+	a.add(1, 2, "p", "root", "ou=p", "objectClass", unit)
+	a.add(2, 3, "q", "root", "ou=p", "objectClass", unit)
+	a.add(2, 4, "x", "q", "cn=x", "objectClass", person)
+	r := newReplica(99, testRules(t))
+	for _, c := range w.changes {
+		r.merge(t, c)
+	}
+	second := "ou=p+ldapsyncConflictId=" + a.id("q").String() + ",ou=t,dc=x"
+	for name, want := range map[string]dit.ID{second: a.id("q"), "cn=x," + second: {}, "cn=x,ou=p,ou=t,dc=x": a.id("x"), "cn=y,cn=x," + second: {}} {
+		if id, found, err := r.state().Find(parseDN(t, name)); err != nil || id != want || found == want.IsZero() {
+			t.Errorf("%s is %s, %v %v", name, id, found, err)
+		}
+	}
 }
