@@ -83,11 +83,10 @@ func (s *State) rdnForm(text string) *rdnForm {
 	rdn, err := dn.ParseRDN(text)
 	if err != nil {
 		s.damaged("name: " + err.Error())
+		return new(rdnForm)
 	}
 	f := &rdnForm{rdn: slices.Clip(rdn), key: rdn.Key(s.rules.Schema)}
-	if err == nil {
-		s.memo.rdns.put(text, f)
-	}
+	s.memo.rdns.put(text, f)
 	return f
 }
 
