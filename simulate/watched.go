@@ -166,8 +166,14 @@ func (v *watched) doubt() {
 			}
 			wanted := snapshotOfImage(&in.Image)
 			made, inBatch := v.batch[id]
-			switch _, known := v.otherwise[id]; {
-			case known && v.doubted[id].differs(wanted) == "":
+			_, known := v.otherwise[id]
+			known = known && v.doubted[id].differs(wanted) == ""
+			if !known && v.mayNeverHaveBeen(id) { // it has decided that it never was
+				v.nd.w.stats.Ambiguous++
+				delete(v.pending, id)
+			}
+			switch {
+			case known:
 			case inBatch && made.after.unstamped().differs(wanted.unstamped()) == "":
 				v.otherwise[id] = made.before
 			default: // a write that it had not made yet
