@@ -14,6 +14,12 @@ const (
 	Deleted
 )
 
+// Awaited reports whether changes of an entry, or of entries below it, have arrived
+// though its creation has not: they are withheld until it has.
+func (s *State) Awaited(id ID) (bool, error) {
+	return s.kv.Get(idKey(keyGap, id)) != nil, s.caught()
+}
+
 // Life returns whether an entry exists.
 func (s *State) Life(id ID) (Life, error) {
 	n, known := s.node(id)

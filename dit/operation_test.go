@@ -196,6 +196,29 @@ func TestGlueIsRestored(t *testing.T) {
 	}
 }
 
+func TestAwaited(t *testing.T) {
+	a := library(t)
+	log := logOf(t, a)
+	b := newReplica(2, a.rules)
+	awaited := func() bool {
+		t.Helper()
+		on, err := b.state().Awaited(testID("ou=p,ou=t,dc=x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return on
+	}
+	if awaited() {
+		t.Error("awaited by nothing")
+	}
+	if b.merge(t, log[2]); !awaited() {
+		t.Error("an entry below it has arrived, and it is not awaited")
+	}
+	if b.merge(t, log[1]); awaited() {
+		t.Error("it has arrived and is awaited")
+	}
+}
+
 // logOf makes the changes that made the entries of library once more.
 func logOf(t *testing.T, r *replica) []*changelog.Change {
 	t.Helper()

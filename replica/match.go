@@ -119,6 +119,9 @@ func (m *matching) compare(w *work, e *directory.Entry) error {
 		return err
 	}
 	if found && id != e.ID {
+		if awaited, err := w.dit.Awaited(e.ID); err != nil || awaited {
+			return err // it is another, and what the room withholds comes to light with it
+		}
 		if life, err = w.dit.Life(id); err != nil {
 			return err
 		}

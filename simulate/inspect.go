@@ -113,7 +113,7 @@ func (w *world) register(nd *node, c *changelog.Change, v changelog.Vector) {
 		return
 	}
 	w.heard(c, v)
-	if known.raw != string(raw) && !known.alsoHello(c, string(raw)) {
+	if known.raw != string(raw) && !w.alsoHello(known, c, string(raw)) {
 		fail("change", "%s holds %s, its author %s", nd.name, showChange(c), showChange(known.Change))
 	}
 }

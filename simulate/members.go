@@ -150,13 +150,14 @@ func (nd *node) fell(id changelog.ID) {
 // alsoHello reports whether c is a hello under a number under which another server
 // has said hello, too: nobody can know when neither sees the other. Then neither
 // may go on under it unless one had joined, see judgeMembers.
-func (m *made) alsoHello(c *changelog.Change, raw string) bool {
+func (w *world) alsoHello(m *made, c *changelog.Change, raw string) bool {
 	hello := func(c *changelog.Change) bool { return c.Op == changelog.OpHeartbeat && c.Seq == 1 && c.Install != "" }
 	if !hello(c) || !hello(m.Change) || c.Install == m.Install {
 		return false
 	}
 	if !slices.Contains(m.hellos, raw) {
 		m.hellos = append(m.hellos, raw)
+		w.stats.Clashed++
 	}
 	return true
 }

@@ -17,6 +17,8 @@ type Stats struct {
 	Wiped, Restored int
 	// OldTrees counts directories replaced by old copies while the state file stayed.
 	OldTrees int
+	// Clashed counts numbers under which two servers have said hello.
+	Clashed int
 	// Cloned counts servers that a copy of them went on beside.
 	Cloned int
 	// Traced counts values that clients wrote unwatched, and that the replica took
@@ -83,6 +85,7 @@ func (s *Stats) Add(other Stats) {
 	s.Wiped += other.Wiped
 	s.Restored += other.Restored
 	s.Anew += other.Anew
+	s.Clashed += other.Clashed
 	s.Cloned += other.Cloned
 	s.OldTrees += other.OldTrees
 	s.Traced += other.Traced

@@ -108,7 +108,9 @@ func (w *world) step(i int) *node {
 	case actLeave:
 		w.leave(nd)
 	case actJoin:
-		w.join()
+		for w.join(); w.oneIn(2); {
+			w.join()
+		}
 	case actWipe:
 		nd.wipe()
 	case actBackup:

@@ -297,6 +297,31 @@ func TestNoLogReachesBack(t *testing.T) {
 	})
 }
 
+// Entries below one that the room never heard of come to light when a server that
+// holds it returns, though another has its name by then.
+func TestAwaitedSuperiorIsNotMatchedByName(t *testing.T) {
+	system(t, 3, func(w *world) {
+		a, b, c := w.nodes[0], w.nodes[1], w.nodes[2]
+		unit, person := "ou=new,ou=b,"+suffixText, "cn=below,ou=new,ou=b,"+suffixText
+		w.isolate(a)
+		b.do(adding(unit, "objectClass", "organizationalUnit"))
+		w.quiet()
+		c.do(adding(person, "objectClass", "inetOrgPerson", "sn", "1", "description", "kept"))
+		some(func() bool { return c.stepCapture(8) })
+		b.kill()
+		b.gone = true
+		w.heal()
+		some(c.stepPublish)
+		for len(w.wire) > 0 {
+			w.deliverOne()
+		}
+		a.do(adding(unit, "objectClass", "organizationalUnit"))
+		c.wipe()
+		w.finish()
+		w.everywhere(t, person, "description", "kept")
+	})
+}
+
 // isolate cuts all links of a server.
 func (w *world) isolate(nd *node) {
 	for i := range w.nodes {
