@@ -170,3 +170,21 @@ func (c *reading) Scan(prefix, from []byte, fn func(key, value []byte) bool) {
 		return fn(k, v)
 	})
 }
+
+// TestRecordTime: a record is of the time at which what it tells of met.
+func TestRecordTime(t *testing.T) {
+	early, late := changelog.CSN{Time: epoch, SID: 1}, changelog.CSN{Time: epoch + 1, SID: 2}
+	for _, tt := range []struct {
+		kind            dit.Kind
+		lost, won, want changelog.CSN
+	}{
+		{dit.ValueSuperseded, early, late, late},
+		{dit.ChangeOnDeleted, late, early, late},
+		{dit.MoveSkipped, early, late, early}, // it met what was there; where the entry went since came later
+		{dit.MoveSkipped, late, early, late},
+	} {
+		if got := (dit.Record{Kind: tt.kind, Lost: dit.Side{CSN: tt.lost}, Won: dit.Side{CSN: tt.won}}).Time(); got != tt.want {
+			t.Errorf("%s of %s and %s is of %s", tt.kind, tt.lost, tt.won, got)
+		}
+	}
+}
