@@ -128,8 +128,11 @@ func Anew(s *store.Store, now time.Time) (store.Identity, error) {
 		// What it made was in the directory, but of what it has not published the
 		// room may have other changes, of a twin.
 		applied[id.SID] = min(v[id.SID].Seq, t.Published())
-		next = store.Identity{Suffix: id.Suffix, JID: id.JID, Epoch: id.Epoch + 1, Wanted: id.SID, Since: now}
+		next = store.Identity{Suffix: id.Suffix, JID: id.JID, Epoch: id.Epoch + 1, Wanted: id.SID, Spoken: id.Spoken, Since: now}
 		if !id.Joined { // its number may be another's, and its directory holds what it held before
+			if v[id.SID].Seq > 0 {
+				next.Spoken = append(next.Spoken, id.SID)
+			}
 			next.Return = &store.Return{}
 			if id.Return != nil {
 				*next.Return = *id.Return

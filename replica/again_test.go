@@ -275,3 +275,58 @@ func TestWhatWasNotPublishedIsNotTheRooms(t *testing.T) {
 		t.Errorf("%+v, %v", id.Return, err)
 	}
 }
+
+// TestNumberOfAMereHelloIsGivenBack promises that a server that has said hello under
+// a number which it does not keep removes that number once it has joined.
+func TestNumberOfAMereHelloIsGivenBack(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	c.settled()
+	s, err := store.Open(b.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello := changelog.Change{Seq: 1, CSN: changelog.CSN{Time: time.Now().UnixMicro(), SID: 2}, Op: changelog.OpHeartbeat, JID: b.name, Install: "i"}
+	err = s.Update(func(tx *store.Tx) error {
+		return errors.Join(tx.Log.Append(&hello), tx.SetIdentity(store.Identity{Suffix: suffix, JID: b.name, Install: "i", SID: 2}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := replica.Anew(s, time.Now())
+	if err != nil || !slices.Equal(id.Spoken, []changelog.SID{2}) {
+		t.Fatalf("%+v, %v", id, err)
+	}
+	id.Install = "ii"
+	if err := errors.Join(s.Close(), os.Remove(b.path)); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = store.Open(b.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Update(func(tx *store.Tx) error { return tx.SetIdentity(id) }), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	hello.JID, hello.Install, hello.CSN.Count = "other@x/ldapsync", "o", 1 // it said hello, too, and was heard
+	if _, err := a.Receive(replica.Delivery{Relay: 1, RelayRole: roles.Master, Changes: []changelog.Change{hello}}); err != nil {
+		t.Fatal(err)
+	}
+	b.start(0)
+	c.eventually(func() string {
+		s, err := a.Status()
+		if err != nil {
+			return err.Error()
+		}
+		for _, m := range s.Members {
+			if m.SID == 2 && m.Removed != nil {
+				return ""
+			}
+		}
+		return fmt.Sprintf("b has number %d and the other is still a member", b.Identity().SID)
+	})
+	if b.Identity().SID == 2 {
+		t.Error("b has the same number")
+	}
+}

@@ -263,43 +263,6 @@ func (r *Replica) deleteMissing() error {
 	})
 }
 
-// retire removes the earlier selves from the members of the room, as soon as
-// this server may.
-func (r *Replica) retire() error {
-	id := r.Identity()
-	if id.Return == nil || !r.Role().Writes() || r.retired.Load() {
-		return nil
-	}
-	err := r.update(func(w *work) error {
-		for _, sid := range id.Return.Selves {
-			_, done, err := w.Roster().Removed(sid)
-			if err != nil {
-				return err
-			}
-			if done {
-				continue
-			}
-			if err := w.note(&changelog.Change{Op: changelog.OpForget, Peer: sid}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err == nil {
-		r.retired.Store(true)
-		r.toPublish.raise()
-	}
-	return err
-}
-
-// retireLate is retire for a server that was not allowed to when it returned.
-func (r *Replica) retireLate() error {
-	if !r.Identity().Adopted || r.Fault() != "" {
-		return nil
-	}
-	return r.retire()
-}
-
 // value returns the only value of an attribute of an image, "" for none.
 func (w *work) value(m *store.Image, canonical string) string {
 	for _, a := range m.Attrs {

@@ -23,6 +23,8 @@ type Identity struct {
 	// Wanted is the number that was asked for; another is taken where some
 	// server of the room had that before.
 	Wanted changelog.SID `json:"wanted,omitempty"`
+	// Spoken are the numbers under which earlier installs said hello and never joined.
+	Spoken []changelog.SID `json:"spoken,omitempty"`
 	// Epoch counts the lives of this server: 1, and one more each time a state
 	// file is set aside.
 	Epoch uint64 `json:"epoch"`

@@ -1,0 +1,79 @@
+package replica
+
+import (
+	"slices"
+
+	"ldapsync/changelog"
+)
+
+// retire removes from the members of the room, as soon as this server may, its
+// earlier selves, and the numbers under which it has only said hello: nobody goes
+// on under them, unless another server that said hello under one did not see it and
+// has joined.
+func (r *Replica) retire() error {
+	id := r.Identity()
+	if !r.Role().Writes() || r.retired.Load() {
+		return nil
+	}
+	pending, wait, err := r.unretired()
+	if err == nil && len(pending) > 0 {
+		err = r.update(func(w *work) error {
+			for _, sid := range pending {
+				if err := w.note(&changelog.Change{Op: changelog.OpForget, Peer: sid}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		r.log.Info("removed the earlier selves of this server", "sids", pending, "sid", id.SID)
+		r.toPublish.raise()
+	}
+	if err == nil && !wait {
+		r.retired.Store(true)
+	}
+	return err
+}
+
+// unretired returns the numbers to remove; wait says that another server shows one
+// of the rest, which it may yet give up.
+func (r *Replica) unretired() (pending []changelog.SID, wait bool, err error) {
+	id := r.Identity()
+	sids := slices.Clone(id.Spoken)
+	if id.Return != nil {
+		sids = append(sids, id.Return.Selves...)
+	}
+	slices.Sort(sids)
+	if len(sids) == 0 {
+		return nil, false, nil
+	}
+	err = r.view(func(w *work) error {
+		for _, sid := range slices.Compact(sids) {
+			_, done, err := w.Roster().Removed(sid)
+			if err != nil {
+				return err
+			}
+			mark, err := w.Log.Mark(sid)
+			if err != nil {
+				return err
+			}
+			_, shown := w.r.peerBySID(sid)
+			switch {
+			case done, slices.Contains(id.Spoken, sid) && mark.Seq > 1:
+			case shown:
+				wait = true
+			default:
+				pending = append(pending, sid)
+			}
+		}
+		return nil
+	})
+	return pending, wait, err
+}
+
+// retireLate is retire for a server that was not allowed to when it returned.
+func (r *Replica) retireLate() error {
+	if !r.Identity().Adopted || r.Fault() != "" {
+		return nil
+	}
+	return r.retire()
+}
