@@ -63,11 +63,10 @@ func (w *world) forgetAll() {
 	}
 }
 
-// author writes a history down. Each change is made by the server by, knowing
-// nothing of the others'.
+// author writes a history down. Each change is made by the server by at a time, by
+// one that knows nothing of the others'.
 type author struct {
 	*world
-	by  changelog.SID
 	ids map[string]dit.ID
 }
 
