@@ -1,6 +1,7 @@
 package dit_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -122,6 +123,29 @@ var rare = map[string]func(*author){
 		}
 		a.rename(2, 30, "r", "ou=p")
 		a.rename(2, 31, "r", "ou=r")
+	},
+	"two containers of many that merge and part": func(a *author) {
+		a.add(1, 1, "root", "", "ou=t", "objectClass", unit)
+		for i, p := range []string{"p", "r"} {
+			by := changelog.SID(i + 1)
+			a.add(by, 2, p, "root", "ou="+p, "objectClass", unit)
+			for n := range int64(12) {
+				a.add(by, 3+n, fmt.Sprint(p, n), p, fmt.Sprint("cn=", n), "objectClass", person)
+			}
+		}
+		a.rename(2, 30, "r", "ou=p")
+		a.rename(2, 31, "r", "OU=P")
+		a.rename(2, 32, "r", "ou=r")
+		a.modify(2, 33, "r", changelog.ModAdd, "description", "a")
+	},
+	"a class that was removed and stands in the name": func(a *author) {
+		a.add(1, 1, "root", "", "ou=t", "objectClass", unit)
+		for i, p := range []string{"p", "r"} {
+			by := changelog.SID(i + 1)
+			a.add(by, 2, p, "root", "objectClass="+unit, "objectClass", unit, "objectClass", person)
+			a.add(by, 3, p+"x", p, "cn=x", "objectClass", person)
+			a.modify(by, 4, p, changelog.ModDelete, "objectClass", unit)
+		}
 	},
 	"two suffix entries that are no containers": func(a *author) {
 		a.add(1, 5, "one", "", "ou=t", "objectClass", person)
