@@ -106,14 +106,11 @@ func (e *entry) stamps() []*stamp {
 // eachStamp calls fn for the stamp of every fact in e itself, repeatedly for
 // those that several facts share.
 func (e *entry) eachStamp(fn func(*stamp)) {
-	some := func(stamps ...*stamp) {
-		for _, s := range stamps {
-			if s != nil {
-				fn(s)
-			}
+	for _, s := range [...]*stamp{e.created, e.deleted, e.undeleted} {
+		if s != nil {
+			fn(s)
 		}
 	}
-	some(e.created, e.deleted, e.undeleted)
 	for _, g := range e.edges {
 		fn(g.at)
 	}
@@ -121,9 +118,17 @@ func (e *entry) eachStamp(fn func(*stamp)) {
 		fn(n.at)
 	}
 	for _, a := range e.attrs {
-		some(a.clear)
-		for _, v := range a.values {
-			some(v.add, v.del)
+		if a.clear != nil {
+			fn(a.clear)
+		}
+		for i := range a.values {
+			v := &a.values[i]
+			if v.add != nil {
+				fn(v.add)
+			}
+			if v.del != nil {
+				fn(v.del)
+			}
 		}
 	}
 }

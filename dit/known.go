@@ -13,6 +13,8 @@ type known struct {
 	record string
 	// content is shared by all entries with this record.
 	content *atomic.Pointer[content]
+	// digest is that of the facts in the record.
+	digest sum
 }
 
 // The bounds of what a memo knows: the number of entries, of records of one
@@ -60,19 +62,31 @@ func (v *variants) find(record []byte) *known {
 	return nil
 }
 
-// add makes an entry known that will not be changed any more.
-func (k *knowing) add(e *entry, record []byte) {
+// digest returns the digest of the facts in the record of an entry.
+func (k *knowing) digest(id ID, record []byte) sum {
+	k.mu.Lock()
+	n := k.entries[id].find(record)
+	k.mu.Unlock()
+	if n != nil {
+		return n.digest
+	}
+	return digestOf(id[:], record[nodeSize:])
+}
+
+// add makes an entry known that will not be changed any more, and returns the
+// digest of the facts in its record.
+func (k *knowing) add(e *entry, record []byte) sum {
 	if len(record) > knownRecord {
-		return
+		return digestOf(e.id[:], record[nodeSize:])
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	v := k.entries[e.id]
 	if n := v.find(record); n != nil {
-		e.known = &known{entry: e, record: n.record, content: n.content}
-		return
+		e.known = &known{entry: e, record: n.record, content: n.content, digest: n.digest}
+		return n.digest
 	}
-	e.known = &known{entry: e, record: string(record), content: new(atomic.Pointer[content])}
+	e.known = &known{entry: e, record: string(record), content: new(atomic.Pointer[content]), digest: digestOf(e.id[:], record[nodeSize:])}
 	if v == nil {
 		if k.entries == nil || len(k.entries) >= knownCount {
 			k.entries = map[ID]*variants{}
@@ -82,6 +96,7 @@ func (k *knowing) add(e *entry, record []byte) {
 	}
 	v.list[v.next] = e.known
 	v.next = (v.next + 1) % len(v.list)
+	return e.known.digest
 }
 
 // contentOf returns what an entry's content was found to be: nil when it was not

@@ -100,10 +100,16 @@ func (m *Memory) Put(key, value []byte) error {
 		m.own(b).values[i] = value
 		return nil
 	}
+	m.insert(b, i, key, value)
+	return nil
+}
+
+// insert adds a key where find said that it belongs.
+func (m *Memory) insert(b, i int, key, value []byte) {
 	m.size++
 	if len(m.blocks) == 0 {
 		m.blocks = []*block{{owner: m.owner, keys: [][]byte{key}, values: [][]byte{value}}}
-		return nil
+		return
 	}
 	block := m.own(b)
 	block.keys = slices.Insert(block.keys, i, key)
@@ -111,15 +117,16 @@ func (m *Memory) Put(key, value []byte) error {
 	if len(block.keys) > blockSize {
 		m.split(b, i == len(block.keys)-1)
 	}
-	return nil
 }
 
-// Replace sets the value, not nil, of a key that is there, and returns the key as
-// it was put and its value before; nil when there is no such key.
-func (m *Memory) Replace(key, value []byte) (kept, old []byte) {
+// Swap sets the value of a key, not nil, and returns the key as it stands there,
+// a copy of the given one when it is new, and its value before, nil when it is new.
+func (m *Memory) Swap(key, value []byte) (kept, old []byte) {
 	b, i, found := m.find(key)
 	if !found {
-		return nil, nil
+		kept = bytes.Clone(key)
+		m.insert(b, i, kept, value)
+		return kept, nil
 	}
 	block := m.own(b)
 	kept, old, block.values[i] = block.keys[i], block.values[i], value

@@ -202,15 +202,12 @@ func (s *State) save(e *entry) {
 	}
 	t.count(was, -1)
 	t.count(e.node, +1)
-	if old == nil || !bytes.Equal(old[nodeSize:], record[nodeSize:]) {
-		if old != nil {
-			t.sum.sub(digestOf(e.id[:], old[nodeSize:]))
-		}
-		t.sum.add(digestOf(e.id[:], record[nodeSize:]))
+	if old != nil {
+		t.sum.sub(s.memo.known.digest(e.id, old))
 	}
-	s.put(key, bytes.Clone(record))
 	s.ruled(e)
-	s.memo.known.add(e, record)
+	t.sum.add(s.memo.known.add(e, record))
+	s.put(key, bytes.Clone(record))
 }
 
 // Newest returns the newest CSN among the facts of an entry, zero when there

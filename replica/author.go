@@ -65,7 +65,7 @@ func (w *work) authorDelete(old *store.Image) error {
 // new image is stored as it is, and the entry is marked, so that the directory
 // is put back.
 func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, err error) {
-	sid := w.r.Identity().SID
+	sid := w.r.sid()
 	mark, err := w.Log.Mark(sid)
 	if err != nil {
 		return false, err

@@ -54,7 +54,7 @@ var errSpoke = errors.New("has said hello")
 // turns out to be another's. One that has said hello begins anew, since its log
 // holds a change under the old number that is not the room's; why says so.
 func (r *Replica) anotherSID(why string) error {
-	old := r.Identity().SID
+	old := r.sid()
 	next, err := r.freeSID(old)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ const forgetBatch = 200
 // contains what came of them, so that they can make no difference any more. It
 // reports whether there may be more to drop now.
 func (r *Replica) StepForget() (more bool, err error) {
-	if !r.Identity().Joined || r.Fault() != "" || r.serving() {
+	if !r.joined() || r.Fault() != "" || r.serving() {
 		return false, nil
 	}
 	var news bool

@@ -18,7 +18,7 @@ const (
 // StepHeartbeat, taken now and then, makes a heartbeat when it is time for one.
 // It returns whether it made one.
 func (r *Replica) StepHeartbeat() (made bool, err error) {
-	if !r.Identity().Joined || r.Fault() != "" || !r.live.Load() {
+	if !r.joined() || r.Fault() != "" || !r.live.Load() {
 		return false, nil
 	}
 	now := r.cfg.Now()
@@ -71,7 +71,7 @@ func (w *work) lastBeat() (*changelog.CSN, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := w.Roster().Beat(w.r.Identity().SID, v)
+	h, err := w.Roster().Beat(w.r.sid(), v)
 	if err != nil || h == nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (w *work) lastBeat() (*changelog.CSN, error) {
 
 // beat makes a heartbeat, unless too much waits to be written to the directory.
 func (w *work) beat() (bool, error) {
-	applied, known, err := w.Applied(w.r.Identity().SID)
+	applied, known, err := w.Applied(w.r.sid())
 	if err != nil || !known {
 		return false, err
 	}
@@ -104,7 +104,7 @@ func (w *work) heartbeat(applied changelog.Seqs) error {
 
 // note numbers and stores a change of this server that alters no entry.
 func (w *work) note(c *changelog.Change) error {
-	mark, err := w.Log.Mark(w.r.Identity().SID)
+	mark, err := w.Log.Mark(w.r.sid())
 	if err != nil {
 		return err
 	}
@@ -126,11 +126,11 @@ func (w *work) issue(c *changelog.Change) error {
 // Speaks reports whether this server has something to publish: it takes part, or
 // has said hello to do so.
 func (r *Replica) Speaks() (bool, error) {
-	if r.Identity().Joined {
+	if r.joined() {
 		return true, nil
 	}
 	v, err := r.Vector()
-	return v[r.Identity().SID].Seq > 0, err
+	return v[r.sid()].Seq > 0, err
 }
 
 // greet makes the first heartbeat of a server that is about to join, which

@@ -30,7 +30,7 @@ func (r *Replica) Found() error {
 	r.mu.Lock()
 	r.founder = true
 	r.mu.Unlock()
-	if r.Identity().Joined {
+	if r.joined() {
 		return nil
 	}
 	r.log.Info("this server is the first of the room")

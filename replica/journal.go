@@ -261,7 +261,7 @@ func (w *work) resolve(name string) (changelog.ID, error) {
 
 // server returns the JID of the server with a number, "" when it is not known.
 func (w *work) server(sid changelog.SID) (string, error) {
-	if sid == w.r.Identity().SID {
+	if sid == w.r.sid() {
 		return bare(w.r.Identity().JID), nil
 	}
 	m, _, err := w.Member(sid)

@@ -71,7 +71,7 @@ func (r *Replica) removed(gone *RemovedError) error {
 // directory is known, and writes down the changes of this server that no other
 // server of the room has shown to have.
 func (r *Replica) leave(why string) error {
-	if r.Fault() != "" || r.Identity().Joined && !r.hasFollowed() {
+	if r.Fault() != "" || r.joined() && !r.hasFollowed() {
 		return nil
 	}
 	why += ", re-join needed: run 'ldapsync init --again' while the daemon is stopped"
@@ -103,7 +103,7 @@ func (r *Replica) hasFollowed() bool {
 
 // knownOfUs returns how far any server of the room has our changes.
 func (r *Replica) knownOfUs() (seq uint64) {
-	self := r.Identity().SID
+	self := r.sid()
 	for _, p := range r.Peers() {
 		seq = max(seq, p.Vector[self].Seq)
 	}
@@ -113,7 +113,7 @@ func (r *Replica) knownOfUs() (seq uint64) {
 // unseen calls out with our own changes beyond seq, as change records.
 func (w *work) unseen(seq uint64, out func(*ldif.Record) error) error {
 	var failed error
-	err := w.Log.After(w.r.Identity().SID, seq, func(c *changelog.Change) bool {
+	err := w.Log.After(w.r.sid(), seq, func(c *changelog.Change) bool {
 		if rec := w.changeRecord(c); rec != nil {
 			failed = out(rec)
 		}

@@ -22,7 +22,7 @@ const (
 // Unpublished returns the next of our own changes that the XMPP server has not
 // acknowledged, in order and of bounded size.
 func (r *Replica) Unpublished() ([]changelog.Change, error) {
-	sid := r.Identity().SID
+	sid := r.sid()
 	var page page
 	err := r.cfg.Store.View(func(t *store.Tx) error {
 		return t.Log.After(sid, t.Published(), page.add)
@@ -187,7 +187,7 @@ func (r *Replica) bestPeer(v changelog.Vector) (best Peer, ok bool) {
 
 // gain counts the changes that v lacks and p may hand over.
 func (r *Replica) gain(v changelog.Vector, p Peer) (n uint64) {
-	self := r.Identity().SID
+	self := r.sid()
 	news := false
 	for sid, m := range p.Vector {
 		news = news || sid != self && m.Seq > v[sid].Seq

@@ -88,10 +88,10 @@ func (w *work) receive(c *changelog.Change, d Delivery, got *Receipt) (fault str
 	case c.SID() == w.forked:
 		w.r.counters.Rejected.Add(1)
 		return "", nil
-	case c.SID() == w.r.Identity().SID && !d.RelayRole.Writes():
+	case c.SID() == w.r.sid() && !d.RelayRole.Writes():
 		w.r.counters.Rejected.Add(1)
 		return "", nil
-	case c.SID() == w.r.Identity().SID:
+	case c.SID() == w.r.sid():
 		return w.receiveOwn(c, got)
 	}
 	if allowed, err := w.mayMerge(c, d); err != nil || !allowed {
@@ -334,7 +334,7 @@ func bare(address string) string {
 // rememberPeers stores who the peers are, as far as that is news.
 func (r *Replica) rememberPeers(peers []Peer) error {
 	var changed, news []Peer
-	self := r.Identity().SID
+	self := r.sid()
 	for _, p := range peers {
 		before, ok := r.peer(p.JID)
 		if same := ok && before.SID == p.SID && before.Install == p.Install && before.Role == p.Role && before.Service == p.Service; !same && p.SID.Valid() && p.SID != self {

@@ -113,7 +113,7 @@ func (r *Replica) refreshOnce(ctx context.Context) error {
 
 // tellChanges tells the changes of this server that alter entries.
 func (r *Replica) tellChanges(tell func(*ldif.Record) error) error {
-	sid := r.Identity().SID
+	sid := r.sid()
 	for seq := uint64(0); ; {
 		var p page
 		err := r.view(func(w *work) error {

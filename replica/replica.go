@@ -285,6 +285,19 @@ func (r *Replica) Identity() store.Identity {
 	return r.identity
 }
 
+// sid returns the number in Identity, joined whether that has joined.
+func (r *Replica) sid() changelog.SID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.identity.SID
+}
+
+func (r *Replica) joined() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.identity.Joined
+}
+
 // setIdentity changes the identity and stores it.
 func (r *Replica) setIdentity(change func(*store.Identity)) error {
 	r.mu.Lock()

@@ -36,7 +36,7 @@ func (r *Replica) mayWrite() error {
 	switch {
 	case r.Fault() != "":
 		return &NotMasterError{r.Fault()}
-	case !r.Identity().Joined:
+	case !r.joined():
 		return &NotMasterError{"it has not joined the room yet"}
 	case !r.Role().Writes():
 		return &NotMasterError{"its role is " + r.Role().String()}
@@ -47,7 +47,7 @@ func (r *Replica) mayWrite() error {
 // assert makes c the next change of this server, made knowing everything that is
 // stored: it is logged, merged and written to the directory like any other.
 func (w *work) assert(c *changelog.Change) error {
-	sid := w.r.Identity().SID
+	sid := w.r.sid()
 	mark, err := w.Log.Mark(sid)
 	if err != nil {
 		return err

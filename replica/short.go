@@ -84,7 +84,7 @@ func (r *Replica) hasAll(p Peer, v changelog.Vector) bool {
 		return false
 	}
 	for sid, m := range v {
-		if sid != r.Identity().SID && p.Vector[sid].Seq < m.Seq {
+		if sid != r.sid() && p.Vector[sid].Seq < m.Seq {
 			return false
 		}
 	}
@@ -105,7 +105,7 @@ func (r *Replica) mayReachBack(v changelog.Vector) (may bool, err error) {
 	err = r.view(func(w *work) error {
 		list, err := w.Roster().Members()
 		for _, m := range list {
-			if _, here := r.peerBySID(m.SID); here || accounts[bare(m.JID)] || m.SID == r.Identity().SID {
+			if _, here := r.peerBySID(m.SID); here || accounts[bare(m.JID)] || m.SID == r.sid() {
 				continue
 			}
 			_, removed, err := w.Roster().Removed(m.SID)

@@ -43,7 +43,7 @@ type StatePage struct {
 // handed out before is of another state, and what was forgotten must not come
 // back by putting the two together. While somebody asks, nothing is forgotten.
 func (r *Replica) ServeSnapshot(after *dit.Mark, limit int) (page StatePage, err error) {
-	if !r.Identity().Joined || r.Fault() != "" {
+	if !r.joined() || r.Fault() != "" {
 		return page, errNotServing
 	}
 	r.servedAt.Store(r.cfg.Now().UnixNano())
@@ -187,7 +187,7 @@ func nextMark(s *store.Snapshot, p Peer) *dit.Mark {
 // takePage stores where a page ended, and ends the snapshot with the last one.
 func (w *work) takePage(s *store.Snapshot, peer Peer, page StatePage) (fault string, err error) {
 	for i := range page.Members {
-		if c := &page.Members[i]; c.SID() != w.r.Identity().SID {
+		if c := &page.Members[i]; c.SID() != w.r.sid() {
 			if err := w.Roster().Note(c); err != nil {
 				return "", err
 			}
@@ -210,7 +210,7 @@ func (w *work) takePage(s *store.Snapshot, peer Peer, page StatePage) (fault str
 
 // takeVector makes the log begin behind a vector that the state contains.
 func (w *work) takeVector(v changelog.Vector) (fault string, err error) {
-	self := w.r.Identity().SID
+	self := w.r.sid()
 	for _, sid := range v.SIDs() {
 		have, err := w.Log.Mark(sid)
 		if err == nil {

@@ -129,7 +129,7 @@ func (r *Replica) peerStatus(w *work, v changelog.Vector, known map[changelog.SI
 		out = append(out, ps)
 	}
 	for sid, m := range known {
-		if online[sid] || sid == r.Identity().SID {
+		if online[sid] || sid == r.sid() {
 			continue
 		}
 		out = append(out, PeerStatus{Peer: remembered(sid, m)})

@@ -18,7 +18,7 @@ const trimBatch = 1000
 // heartbeat that counts. It returns how many changes it removed; where it is the
 // bound of one step, there may be more.
 func (r *Replica) StepTrim() (removed int, err error) {
-	if !r.Identity().Joined || r.Fault() != "" {
+	if !r.joined() || r.Fault() != "" {
 		return 0, nil
 	}
 	at := r.cfg.Store.Updates() + 1

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -165,11 +164,7 @@ func (b *memoryTxBucket) Put(key, value []byte) error {
 		return errWrite
 	}
 	value = append([]byte{}, value...)
-	kept, old := b.keys.Replace(key, value)
-	if kept == nil {
-		kept = bytes.Clone(key)
-		_ = b.keys.Put(kept, value) // never fails
-	}
+	kept, old := b.keys.Swap(key, value)
 	b.t.undo = append(b.t.undo, undo{keys: b.keys, key: kept, value: old})
 	return nil
 }
