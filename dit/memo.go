@@ -17,6 +17,7 @@ type memo struct {
 	suffix  dn.DN
 	attrs   *shelf[*attrRule]
 	classes *shelf[*classRule]
+	uniques atomic.Pointer[uniques]
 	rdns    recent
 	known   knowing
 }
@@ -56,6 +57,22 @@ type attrRule struct {
 	free bool
 	// reference says that values are names of entries.
 	reference bool
+}
+
+// uniques are the canonical names of a list of attributes.
+type uniques struct{ given, names []string }
+
+// canonicals returns the canonical names of attributes, as a rule always the same.
+func (m *memo) canonicals(attrs []string) []string {
+	if u := m.uniques.Load(); u != nil && len(u.given) == len(attrs) && &u.given[0] == &attrs[0] {
+		return u.names
+	}
+	u := &uniques{given: attrs}
+	for _, a := range attrs {
+		u.names = append(u.names, m.attr(a).name)
+	}
+	m.uniques.Store(u)
+	return u.names
 }
 
 // recent holds the RDNs that were read last. It is safe for concurrent use.

@@ -17,8 +17,7 @@ func (s *State) unique(attr string) bool {
 	if len(s.rules.Unique) == 0 {
 		return false
 	}
-	base := s.memo.attr(attr).base
-	return slices.ContainsFunc(s.rules.Unique, func(u string) bool { return s.canonical(u) == base })
+	return slices.Contains(s.memo.canonicals(s.rules.Unique), s.memo.attr(attr).base)
 }
 
 func (s *State) uniqueKey(canonical, norm string) []byte {

@@ -105,6 +105,8 @@ type memoryTx struct {
 	sequences [numParts]uint64
 	undo      []undo
 	buckets   [numParts]memoryTxBucket
+	// shown is the transaction as others see it.
+	shown *Tx
 }
 
 func newMemoryTx(m *Memory, writable bool) *memoryTx {
@@ -112,6 +114,7 @@ func newMemoryTx(m *Memory, writable bool) *memoryTx {
 	for p := range t.buckets {
 		t.buckets[p] = memoryTxBucket{memoryBucket: &m.parts[p], t: t}
 	}
+	t.shown = newTx(t)
 	return t
 }
 

@@ -74,7 +74,12 @@ type Tx struct {
 	log changelog.Log
 }
 
+// newTx returns what a transaction looks like to others. Those in memory last as
+// long as the store, and so does what they look like.
 func newTx(t transaction) *Tx {
+	if m, ok := t.(*memoryTx); ok && m.shown != nil {
+		return m.shown
+	}
 	tx := &Tx{tx: t, log: *changelog.NewIndexedLog(t.bucket(bucketLog), t.bucket(bucketVector), t.bucket(bucketHistory))}
 	tx.Log = &tx.log
 	return tx
