@@ -155,6 +155,18 @@ func (r *Replica) shortFor(v changelog.Vector) (waited time.Duration, all, short
 	return r.cfg.Now().Sub(r.shortSince), all, short
 }
 
+// Short returns what Status says of it, at less cost.
+func (r *Replica) Short() (short bool, err error) {
+	if !r.joined() {
+		return false, nil
+	}
+	v, err := r.Vector()
+	if err == nil {
+		_, _, short = r.shortFor(v)
+	}
+	return short, err
+}
+
 // endShort begins anew where nobody is left to ask and those that are away have
 // not come back for a day: that they were removed may be among what we lack.
 func (r *Replica) endShort(ctx context.Context, v changelog.Vector) (got bool, err error) {

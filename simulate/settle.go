@@ -63,8 +63,8 @@ func (w *world) somebodyShort() bool {
 		if nd.rep == nil {
 			return false
 		}
-		st, err := nd.rep.Status()
-		return err == nil && st.Short
+		short, err := nd.rep.Short()
+		return err == nil && short
 	})
 }
 
