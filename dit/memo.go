@@ -18,7 +18,7 @@ type memo struct {
 	attrs   *shelf[*attrRule]
 	classes *shelf[*classRule]
 	uniques atomic.Pointer[uniques]
-	rdns    recent
+	rdns    lookup.Recent[*rdnForm]
 	known   knowing
 }
 
@@ -73,36 +73,6 @@ func (m *memo) canonicals(attrs []string) []string {
 	}
 	m.uniques.Store(u)
 	return u.names
-}
-
-// recent holds the RDNs that were read last. It is safe for concurrent use.
-type recent struct {
-	mu   sync.Mutex
-	have map[string]*rdnForm
-}
-
-// The bounds of a recent.
-const (
-	recentCount = 1024
-	recentRDN   = 256
-)
-
-func (r *recent) get(text string) *rdnForm {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.have[text]
-}
-
-func (r *recent) put(text string, f *rdnForm) {
-	if len(text) > recentRDN {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.have == nil || len(r.have) >= recentCount {
-		r.have = map[string]*rdnForm{}
-	}
-	r.have[strings.Clone(text)] = f
 }
 
 // The syntaxes of names (RFC 4517 sections 3.3.9 and 3.3.21).

@@ -77,7 +77,7 @@ func (s *State) parseRDN(text string) dn.RDN { return s.rdnForm(text).rdn }
 func (s *State) rdnKeyOf(text string) string { return s.rdnForm(text).key }
 
 func (s *State) rdnForm(text string) *rdnForm {
-	if f := s.memo.rdns.get(text); f != nil {
+	if f, ok := s.memo.rdns.Get(text); ok {
 		return f
 	}
 	rdn, err := dn.ParseRDN(text)
@@ -86,7 +86,7 @@ func (s *State) rdnForm(text string) *rdnForm {
 		return new(rdnForm)
 	}
 	f := &rdnForm{rdn: slices.Clip(rdn), key: rdn.Key(s.rules.Schema)}
-	s.memo.rdns.put(text, f)
+	s.memo.rdns.Put(text, f)
 	return f
 }
 

@@ -82,7 +82,7 @@ func (t *Table[T]) Clone() *Table[T] {
 }
 
 // hash mixes the length of a name with its first and last eight octets.
-func hash(s string) uint {
+func hash[S string | []byte](s S) uint {
 	h := uint64(len(s))
 	switch n := len(s); {
 	case n >= 8:
@@ -96,7 +96,7 @@ func hash(s string) uint {
 	return uint(h >> 32)
 }
 
-func word(s string) uint64 {
+func word[S string | []byte](s S) uint64 {
 	_ = s[7]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56

@@ -9,6 +9,29 @@ import (
 	"ldapsync/lookup"
 )
 
+// What is remembered is what was found last.
+func TestRecent(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var recent lookup.Recent[int]
+		want := map[string]int{}
+		names := rapid.OneOf(rapid.StringN(0, 3, -1), rapid.StringN(8, 300, -1))
+		for i := range rapid.IntRange(0, 60).Draw(t, "puts") {
+			name := names.Draw(t, "name")
+			recent.Put(name, i)
+			want[name] = i
+			if have, ok := recent.Get(name); ok != (len(name) <= 256) || ok && have != i {
+				t.Fatalf("%q is %d %v right after it was put", name, have, ok)
+			}
+		}
+		for name, i := range want {
+			have, ok := recent.GetBytes([]byte(name))
+			if again, also := recent.Get(name); ok && have != i || again != have || also != ok {
+				t.Fatalf("%q is %d or %d, not %d", name, have, again, i)
+			}
+		}
+	})
+}
+
 // A table does what a map does.
 func TestTable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

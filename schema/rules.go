@@ -107,6 +107,18 @@ func distinguishedName(n names, v string) string {
 	if n.depth == maxDepth {
 		return v
 	}
+	if n.depth > 0 {
+		return parsedName(n, v)
+	}
+	key, ok := n.schema.names.Get(v)
+	if !ok {
+		key = parsedName(n, v)
+		n.schema.names.Put(v, key)
+	}
+	return key
+}
+
+func parsedName(n names, v string) string {
 	d, err := dn.Parse(v)
 	if err != nil {
 		return v

@@ -10,6 +10,8 @@ package schema
 import (
 	"iter"
 	"slices"
+
+	"ldapsync/lookup"
 )
 
 // AttributeType is one attribute type description (RFC 4512 section 4.1.2),
@@ -83,6 +85,8 @@ type Schema struct {
 	classIndex index[*ObjectClass]
 	// oids gives the normal form of an object identifier value.
 	oids index[string]
+	// names are the normal forms of DNs that were asked for lately.
+	names lookup.Recent[string]
 }
 
 // Attribute returns the type that desc, a name or OID in any case, options

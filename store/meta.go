@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ldapsync/changelog"
+	"ldapsync/lookup"
 )
 
 // Identity says whose file this is.
@@ -174,11 +175,26 @@ func (t *Tx) Member(sid changelog.SID) (Member, bool, error) {
 	if raw == nil {
 		return Member{}, false, nil
 	}
-	var m Member
-	if err := json.Unmarshal(raw, &m); err != nil {
+	m, err := decodeMember(raw)
+	if err != nil {
 		return Member{}, false, fmt.Errorf("read member %s: %w", sid, err)
 	}
 	return m, true, nil
+}
+
+// decoded are members that were read lately: few are, again and again.
+var decoded lookup.Recent[Member]
+
+func decodeMember(raw []byte) (Member, error) {
+	m, ok := decoded.GetBytes(raw)
+	if ok {
+		return m, nil
+	}
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return Member{}, err
+	}
+	decoded.Put(string(raw), m)
+	return m, nil
 }
 
 // Members returns every server remembered.
@@ -186,8 +202,8 @@ func (t *Tx) Members() (map[changelog.SID]Member, error) {
 	out := map[changelog.SID]Member{}
 	var err error
 	t.bucket(bucketMembers).Scan(nil, nil, func(k, raw []byte) bool {
-		var m Member
-		if e := json.Unmarshal(raw, &m); e != nil || len(k) != 2 {
+		m, e := decodeMember(raw)
+		if e != nil || len(k) != 2 {
 			err = fmt.Errorf("read member %x: %w", k, e)
 			return false
 		}
