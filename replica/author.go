@@ -18,6 +18,9 @@ import (
 // author turns what a local client made of an entry into changes of this
 // server, stores and merges them.
 func (w *work) author(base, now *store.Image) error {
+	if lapsed, err := w.lapsed(base, now); lapsed || err != nil {
+		return err
+	}
 	changes, adopted, err := w.changes(base, now)
 	if err != nil || adopted {
 		return err

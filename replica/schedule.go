@@ -110,6 +110,19 @@ func (l *layout) inside(id, top changelog.ID) bool {
 	return false
 }
 
+// stands reports whether an entry is in the directory with all that is above it, so
+// that it has a name; the zero ID, above the suffix, does.
+func (l *layout) stands(id changelog.ID) bool {
+	for depth := 0; !id.IsZero() && depth < maxDepth; depth++ {
+		p := l.placeOf(id)
+		if !p.exists {
+			return false
+		}
+		id = p.parent
+	}
+	return id.IsZero()
+}
+
 // hasChildren reports whether anything stands right below id.
 func (l *layout) hasChildren(id changelog.ID) bool {
 	if len(l.joined[id]) > 0 {
@@ -126,6 +139,9 @@ func (l *layout) hasChildren(id changelog.ID) bool {
 // obstacle returns what keeps a unit from being placed now: "" for nothing. A
 // name held by another entry is reported with that entry.
 func (l *layout) obstacle(u *unit) (why string, holder changelog.ID) {
+	if u.have != nil && !l.stands(u.id) {
+		return "what it stands below is not in the directory", holder
+	}
 	switch u.kind() {
 	case directory.Modify:
 		return "", holder
@@ -135,7 +151,7 @@ func (l *layout) obstacle(u *unit) (why string, holder changelog.ID) {
 		}
 		return "", holder
 	}
-	if !u.want.Parent.IsZero() && !l.placeOf(u.want.Parent).exists {
+	if !l.stands(u.want.Parent) {
 		return "its superior is not in the directory", holder
 	}
 	if u.have != nil && l.inside(u.want.Parent, u.id) {

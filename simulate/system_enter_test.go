@@ -2,10 +2,17 @@ package simulate
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"ldapsync/changelog"
+	"ldapsync/directory"
 	"ldapsync/dit"
+	"ldapsync/dn"
+	"ldapsync/ldif"
+	"ldapsync/roles"
+	"ldapsync/store"
 )
 
 // A server that brings data, and has compared it with the room's when it turns out
@@ -49,5 +56,119 @@ func TestFilledAnewAfterMatching(t *testing.T) {
 		if w.records(dit.NameConflict) > 0 {
 			t.Errorf("journal %v", w.stats.Journal)
 		}
+	})
+}
+
+// A directory that was restored from a backup holds an entry whose deletion another
+// server has forgotten, and clients write to it and below it. Nobody could be told of it:
+// it goes again, and is written down.
+func TestOldDirectoryHoldsWhatAnotherForgot(t *testing.T) {
+	system(t, 3, func(w *world) {
+		a, c := w.nodes[0], w.nodes[2]
+		c.backup = &backup{disk: c.disk.Copy(), tree: c.server.Backup()}
+		a.do(directory.Write{Op: directory.Delete, DN: personDN})
+		w.quiet()
+		for range 6 { // the logs are not trimmed: the deletion still stands there
+			w.pass(100, 1)
+			for _, nd := range w.nodes {
+				nd.stepHeartbeat()
+			}
+			w.quiet()
+			a.stepForget()
+		}
+		a.read(func(_ *store.Tx, s *dit.State) error {
+			if life, err := s.Life(theOne); err != nil || life != dit.Unborn {
+				t.Fatalf("life %v, %v: it is not forgotten", life, err)
+			}
+			return nil
+		})
+		c.restoreWith(func() bool { return true })
+		c.do(replace(personDN, "employeeNumber", "upon it"))
+		c.do(adding("cn=new,"+personDN, "objectClass", "inetOrgPerson", "sn", "below it"))
+		w.finish()
+		for _, nd := range w.nodes {
+			if nd.server.Entry(theOne) != nil || !nd.server.Find(mustDN("cn=new,"+personDN)).IsZero() {
+				t.Errorf("%s has it", nd.name)
+			}
+		}
+		for _, what := range []string{"upon it", "below it"} {
+			if !slices.ContainsFunc(c.kept, func(r *ldif.Record) bool { return strings.Contains(fmt.Sprintf("%+v", *r), what) }) {
+				t.Errorf("what was written %s was not written down", what)
+			}
+		}
+	})
+}
+
+// A deleted entry that is shown because of what stands below it is forgotten by
+// nobody: what a server that returned adds below it is recorded.
+func TestReturnBelowGlue(t *testing.T) {
+	system(t, 3, func(w *world) {
+		a, b, c := w.nodes[0], w.nodes[1], w.nodes[2]
+		unit := "ou=b," + suffixText
+		id := a.server.Find(mustDN(unit))
+		w.isolate(b)
+		a.do(directory.Write{Op: directory.Delete, DN: unit})
+		b.do(adding("cn=kept,"+unit, "objectClass", "inetOrgPerson", "sn", "1"))
+		w.settle()
+		w.forget()
+		if c.server.Entry(id) == nil {
+			t.Fatal("there is no glue")
+		}
+		c.wipe()
+		c.do(adding("cn=new,"+unit, "objectClass", "inetOrgPerson", "sn", "2"))
+		w.finish()
+		w.everywhere(t, "cn=kept,"+unit, "sn", "1")
+		w.everywhere(t, "cn=new,"+unit, "sn", "2")
+		if len(c.kept) > 0 {
+			t.Errorf("%d entries were written down", len(c.kept))
+		}
+	})
+}
+
+// Nothing is written to an entry, or below one, whose superior has gone while a
+// client moved it away unseen: it has no name yet.
+func TestNothingBelowWhatHasNoName(t *testing.T) {
+	system(t, 3, func(w *world) {
+		a, c := w.nodes[0], w.nodes[2]
+		w.isolate(c)
+		a.do(directory.Write{Op: directory.ModDN, DN: personDN, NewRDN: "cn=a", NewSuperior: suffixText})
+		a.do(adding("ou=n,cn=a,"+suffixText, "objectClass", "organizationalUnit"))
+		a.do(directory.Write{Op: directory.Delete, DN: "ou=a," + suffixText})
+		w.quiet()
+		w.heal()
+		c.between = func() {
+			c.do(directory.Write{Op: directory.ModDN, DN: personDN, NewRDN: "cn=b", NewSuperior: "ou=b," + suffixText})
+		}
+		c.server.SetRefuse(func(wr directory.Write) error {
+			for _, name := range []string{wr.DN, wr.NewSuperior} {
+				if _, err := dn.Parse(name); err != nil {
+					t.Errorf("a write to %q: %v", name, err)
+				}
+			}
+			return nil
+		})
+		w.quiet()
+		if c.between != nil {
+			t.Fatal("nothing was written between")
+		}
+		w.finish()
+	})
+}
+
+// A change that a read-only server kept as denied is a trace of what it put back.
+func TestDeniedIsATrace(t *testing.T) {
+	system(t, 3, func(w *world) {
+		b := w.nodes[1]
+		w.settle()
+		b.wipe()
+		w.settle()
+		b.promote(roles.ReadOnly)
+		b.do(replace(personDN, "employeeNumber", "token-2.1"))
+		b.refusing[theOne] = true // what puts it back
+		w.quiet()
+		b.do(replace(personDN, "sn", "7"))
+		b.promote(roles.Master)
+		delete(b.refusing, theOne)
+		w.finish()
 	})
 }

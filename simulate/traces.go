@@ -6,6 +6,8 @@ import (
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
+	"ldapsync/dit"
+	"ldapsync/store"
 )
 
 // traces follows what clients write to a directory whose clients are not watched,
@@ -115,6 +117,12 @@ func (nd *node) noted(token string) bool {
 		return l.After(nd.sid(), max(l.First(nd.sid()), 1)-1, func(c *changelog.Change) bool {
 			own = own || strings.Contains(showChange(c), token)
 			return true
+		})
+	})
+	nd.read(func(t *store.Tx, _ *dit.State) error { // what a read-only server puts back it keeps
+		return t.EachDenied(func(d store.DeniedChange) bool {
+			own = own || d.Own && strings.Contains(showChange(d.Change), token)
+			return !own
 		})
 	})
 	if own {
