@@ -115,7 +115,7 @@ func (nd *node) client(wr directory.Write) {
 		nd.w.latest = wr.ID
 	}
 	nd.watched.written(wr.ID, before)
-	nd.traces.written(nd, wr.ID)
+	nd.traces.written(nd, wr.ID, before)
 	nd.sees(wr.ID)
 }
 

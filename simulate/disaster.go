@@ -54,6 +54,7 @@ func (nd *node) restoreWith(tree func() bool) {
 	nd.start()
 	nd.show()
 	nd.beginAnew()
+	nd.w.restored = nd.rep == nil // else it has been found out, or there is nothing to find
 }
 
 // restoreTree puts an old copy of the directory in the place of the present one;

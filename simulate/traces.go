@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"ldapsync/changelog"
@@ -44,9 +45,9 @@ func (nd *node) tokensIn(id changelog.ID) map[string]bool {
 	return out
 }
 
-// written notes what a client has made of an entry: what it took away is its own
-// affair.
-func (t *traces) written(nd *node, id changelog.ID) {
+// written notes what a client has made of an entry, which was as before: what it
+// took away is its own affair.
+func (t *traces) written(nd *node, id changelog.ID, before snapshot) {
 	if !nd.lost {
 		return
 	}
@@ -61,7 +62,8 @@ func (t *traces) written(nd *node, id changelog.ID) {
 	}
 	own := fmt.Sprintf("%s%d.", tokenMark, nd.i+1)
 	for v := range here {
-		if strings.HasPrefix(v, own) {
+		had := slices.ContainsFunc(before.values, func(h held) bool { return h.raw == v })
+		if strings.HasPrefix(v, own) && !had {
 			t.at[v] = id
 		}
 	}

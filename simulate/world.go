@@ -69,7 +69,8 @@ type world struct {
 	forgot  bool
 	newest  int64
 	counted int
-	// restored says that an old state was put back somewhere.
+	// restored says that an old state was put back somewhere and may not have been
+	// found out.
 	restored bool
 	// farAhead says that some clock was days ahead.
 	farAhead bool
