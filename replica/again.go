@@ -140,6 +140,9 @@ func Anew(s *store.Store, now time.Time) (store.Identity, error) {
 			return nil
 		}
 		next.Return = &store.Return{Selves: []changelog.SID{id.SID}, Applied: applied, Own: true, Heard: v[id.SID].CSN.When()}
+		if next.Return.Made, err = tail(t, id.SID); err != nil {
+			return err
+		}
 		if next.Return.GivenUp, err = givenUp(t, id); err != nil {
 			return err
 		}
@@ -147,10 +150,10 @@ func Anew(s *store.Store, now time.Time) (store.Identity, error) {
 			return nil
 		}
 		// The directory was never taken over: what it held is what it held before.
-		next.Return.Applied, next.Return.Own = nil, false
+		next.Return.Applied, next.Return.Made, next.Return.Own = nil, nil, false
 		if before := id.Return; before != nil {
 			next.Return.Selves = append(next.Return.Selves, before.Selves...)
-			next.Return.Applied, next.Return.Own, next.Return.Heard = before.Applied, before.Own, before.Heard
+			next.Return.Applied, next.Return.Made, next.Return.Own, next.Return.Heard = before.Applied, before.Made, before.Own, before.Heard
 		}
 		return nil
 	})

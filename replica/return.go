@@ -31,6 +31,14 @@ func (w *work) earlier() (*store.Return, error) {
 		}
 		ret = &again
 	}
+	if len(ret.Made) > 0 {
+		reach, err := w.shared(ret.Made)
+		if err != nil {
+			return nil, err
+		}
+		self := ret.Made[0].CSN.SID
+		ret.Applied[self] = min(ret.Applied[self], reach)
+	}
 	heard, err := w.heard(bare(id.JID))
 	if err != nil {
 		return nil, err

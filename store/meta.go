@@ -72,6 +72,9 @@ type Return struct {
 	// directory certainly contains, and only what is older counts.
 	Deletes bool          `json:"deletes,omitempty"`
 	Horizon changelog.CSN `json:"horizon"`
+	// Made are marks of what that state file knew the self to have made, newest
+	// first: under the same numbers the room may hold what a copy of it made.
+	Made []changelog.Mark `json:"made,omitempty"`
 	// GivenUp are entries that an administrator let differ, by the state file that
 	// was set aside: what the directory lacks of them no client removed.
 	GivenUp []changelog.ID `json:"given_up,omitempty"`
