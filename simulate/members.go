@@ -42,7 +42,7 @@ func (nd *node) promote(role roles.Role) {
 // nobody else could give those who are about to join what they need.
 func (w *world) leave(nd *node) {
 	members := w.members()
-	if nd.i == 0 || nd.gone || nd.twin != nil || len(members) <= 2 || !slices.ContainsFunc(members, func(o *node) bool { return o != nd && o.settled }) {
+	if nd.i == 0 || nd.gone || nd.twin != nil || len(members) <= 2 || !slices.ContainsFunc(members, func(o *node) bool { return o != nd && o.settled && o.twin == nil }) {
 		return
 	}
 	nd.kill()

@@ -138,6 +138,14 @@ func (s snapshot) after(c *changelog.Change) snapshot {
 	return next
 }
 
+// afterAll returns the state that changes leave.
+func (s snapshot) afterAll(changes []*changelog.Change) snapshot {
+	for _, c := range changes {
+		s = s.after(c)
+	}
+	return s
+}
+
 func (s *snapshot) moddn(c *changelog.Change) {
 	if c.Moved {
 		s.parent = c.Superior

@@ -1,6 +1,8 @@
 package simulate
 
 import (
+	"slices"
+
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dit"
@@ -207,12 +209,7 @@ func (v *watched) nothingToRecord(id changelog.ID, p *pending) bool {
 
 // leads says in what the result of changes differs from what clients left.
 func (v *watched) leads(id changelog.ID, p *pending, changes []*changelog.Change) string {
-	after := func(s snapshot) snapshot {
-		for _, c := range changes {
-			s = s.after(c)
-		}
-		return s
-	}
+	after := func(s snapshot) snapshot { return s.afterAll(changes) }
 	d := after(p.base).differs(p.last())
 	if base, ok := v.otherwise[id]; ok && d != "" && after(base).unstamped().differs(p.last().unstamped()) == "" {
 		v.nd.w.stats.Ambiguous++
@@ -314,12 +311,13 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 // reach is leads, with the writes known up to which the changes lead: if the replica
 // died on the way, there may be more of them.
 func (v *watched) reach(id changelog.ID, p *pending, changes []*changelog.Change) string {
-	all, lead := p.known, p.base
-	for _, c := range changes {
-		lead = lead.after(c)
+	bases := []snapshot{p.base}
+	if other, ok := v.otherwise[id]; ok {
+		bases = append(bases, other)
 	}
+	all := p.known
 	for ; v.nd.dead && p.known > 0; p.known-- {
-		if lead.differs(p.last()) == "" {
+		if slices.ContainsFunc(bases, func(s snapshot) bool { return s.afterAll(changes).differs(p.last()) == "" }) {
 			return ""
 		}
 	}
