@@ -100,6 +100,13 @@ func (w *work) receive(c *changelog.Change, d Delivery, got *Receipt) (fault str
 		}
 		return "", err
 	}
+	future := c.CSN.When().After(w.r.cfg.Now().Add(maxAhead))
+	var before changelog.Mark
+	if future {
+		if before, err = w.Log.Mark(c.SID()); err != nil {
+			return "", err
+		}
+	}
 	switch err := w.Append(c); {
 	case errors.Is(err, changelog.ErrKnown):
 		got.Known++
@@ -118,9 +125,9 @@ func (w *work) receive(c *changelog.Change, d Delivery, got *Receipt) (fault str
 	if err := w.AllowAgain(c.SID(), c.Seq); err != nil {
 		return "", err
 	}
-	if c.CSN.When().After(w.r.cfg.Now().Add(maxAhead)) {
+	if future {
 		w.r.log.Warn("a change from the future is kept aside until its time comes", "csn", c.CSN, "dn", c.DN)
-		return "", w.Postpone(c)
+		return "", w.Postpone(c, before.CSN)
 	}
 	return "", w.merge(c)
 }

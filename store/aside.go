@@ -109,10 +109,15 @@ func (t *Tx) AllowAgain(sid changelog.SID, seq uint64) error {
 func (t *Tx) DeniedCount() int { return t.count(bucketDenied) }
 
 // Postpone keeps a stored change out of the state until the clock comes near
-// its time.
-func (t *Tx) Postpone(c *changelog.Change) error {
-	return t.bucket(bucketFuture).Put(c.CSN.AppendKey(nil), changeKey(c.SID(), c.Seq))
+// its time. Before is the CSN of the one before it, zero for none: the log may not
+// hold that.
+func (t *Tx) Postpone(c *changelog.Change, before changelog.CSN) error {
+	return t.bucket(bucketFuture).Put(c.CSN.AppendKey(nil), before.AppendKey(changeKey(c.SID(), c.Seq)))
 }
+
+// refSize is the length of the reference to a change; that of a postponed one is
+// followed by the CSN of the one before it, unless an older version wrote it.
+const refSize = 10
 
 // Due returns up to max postponed changes that are not later than the time
 // given, earliest first, and forgets that they were postponed.
@@ -121,13 +126,13 @@ func (t *Tx) Due(until time.Time, max int) ([]*changelog.Change, error) {
 	b := t.bucket(bucketFuture)
 	for k, ref := first(b); k != nil && len(out) < max; k, ref = first(b) {
 		csn, err := changelog.CSNFromKey(k)
-		if err != nil || len(ref) != 10 {
+		if err != nil || len(ref) < refSize {
 			return nil, fmt.Errorf("read postponed change %x: damaged", k)
 		}
 		if csn.When().After(until) {
 			break
 		}
-		change, err := t.Log.Get(changelog.SID(binary.BigEndian.Uint16(ref)), binary.BigEndian.Uint64(ref[2:]))
+		change, err := t.Log.Get(changelog.SID(binary.BigEndian.Uint16(ref)), binary.BigEndian.Uint64(ref[2:refSize]))
 		if err != nil {
 			return nil, err
 		}

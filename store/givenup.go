@@ -119,12 +119,12 @@ func (t *Tx) DropDenied(d DeniedChange) error { return t.bucket(bucketDenied).De
 func (t *Tx) EachFuture(fn func(*changelog.Change) bool) error {
 	var err error
 	t.bucket(bucketFuture).Scan(nil, nil, func(_, ref []byte) bool {
-		if len(ref) != 10 {
+		if len(ref) < refSize {
 			err = fmt.Errorf("read postponed change: damaged")
 			return false
 		}
 		var c *changelog.Change
-		c, err = t.Log.Get(changelog.SID(binary.BigEndian.Uint16(ref)), binary.BigEndian.Uint64(ref[2:]))
+		c, err = t.Log.Get(changelog.SID(binary.BigEndian.Uint16(ref)), binary.BigEndian.Uint64(ref[2:refSize]))
 		return err == nil && (c == nil || fn(c))
 	})
 	return err

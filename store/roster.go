@@ -58,8 +58,8 @@ func (t *Tx) AllApplied(self changelog.SID) (changelog.Seqs, error) {
 	}
 	applied := v.Seqs()
 	delete(applied, self)
-	for sid, seq := range t.firstPostponed(v) {
-		applied[sid] = min(applied[sid], seq-1)
+	for sid, first := range t.firstPostponed(v) {
+		applied[sid] = min(applied[sid], first.Seq-1)
 	}
 	t.bucket(bucketDirty).Scan(nil, nil, func(k, _ []byte) bool {
 		var d *Dirty

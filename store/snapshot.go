@@ -86,18 +86,23 @@ func (t *Tx) Merged() (changelog.Vector, error) {
 	if err != nil {
 		return nil, err
 	}
-	for sid, seq := range t.firstPostponed(v) {
-		c, err := t.Log.Get(sid, seq-1)
+	for sid, first := range t.firstPostponed(v) {
 		switch {
-		case err != nil:
-			return nil, err
-		case seq == 1:
+		case first.Seq == 1:
 			v[sid] = changelog.Mark{}
-		case c == nil:
-			return nil, fmt.Errorf("%w: %s/%d", ErrPostponed, sid, seq)
-		default:
-			v[sid] = changelog.Mark{Seq: c.Seq, CSN: c.CSN}
+			continue
+		case !first.CSN.IsZero():
+			v[sid] = changelog.Mark{Seq: first.Seq - 1, CSN: first.CSN}
+			continue
 		}
+		c, err := t.Log.Get(sid, first.Seq-1)
+		if err != nil {
+			return nil, err
+		}
+		if c == nil {
+			return nil, fmt.Errorf("%w: %s/%d", ErrPostponed, sid, first.Seq)
+		}
+		v[sid] = changelog.Mark{Seq: c.Seq, CSN: c.CSN}
 	}
 	return v, nil
 }
@@ -112,8 +117,8 @@ func (t *Tx) MergedSeqs() (changelog.Seqs, error) {
 		return nil, err
 	}
 	seqs := v.Seqs()
-	for sid, seq := range t.firstPostponed(v) {
-		if seqs[sid] = min(seqs[sid], seq-1); seqs[sid] == 0 {
+	for sid, first := range t.firstPostponed(v) {
+		if seqs[sid] = min(seqs[sid], first.Seq-1); seqs[sid] == 0 {
 			delete(seqs, sid)
 		}
 	}
@@ -121,14 +126,14 @@ func (t *Tx) MergedSeqs() (changelog.Seqs, error) {
 }
 
 // firstPostponed returns the number of the first postponed change of every server
-// that has some. It looks no further than to the last of them: the changes of a
+// that has some, with the CSN of the change before it where that is known. It looks no further than to the last of them: the changes of a
 // server stand in the order of their numbers, and who has said nothing as late as
 // the first has none.
-func (t *Tx) firstPostponed(v changelog.Vector) changelog.Seqs {
-	first, left := changelog.Seqs{}, -1
+func (t *Tx) firstPostponed(v changelog.Vector) changelog.Vector {
+	first, left := changelog.Vector{}, -1
 	t.bucket(bucketFuture).Scan(nil, nil, func(k, ref []byte) bool {
 		csn, err := changelog.CSNFromKey(k)
-		if err != nil || len(ref) != 10 {
+		if err != nil || len(ref) < refSize {
 			return true
 		}
 		if left < 0 {
@@ -139,8 +144,12 @@ func (t *Tx) firstPostponed(v changelog.Vector) changelog.Seqs {
 				}
 			}
 		}
-		if sid := changelog.SID(binary.BigEndian.Uint16(ref)); first[sid] == 0 {
-			first[sid] = binary.BigEndian.Uint64(ref[2:])
+		if sid := changelog.SID(binary.BigEndian.Uint16(ref)); first[sid].Seq == 0 {
+			m := changelog.Mark{Seq: binary.BigEndian.Uint64(ref[2:refSize])}
+			if before, err := changelog.CSNFromKey(ref[refSize:]); err == nil {
+				m.CSN = before
+			}
+			first[sid] = m
 			left--
 		}
 		return left > 0
