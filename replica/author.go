@@ -238,8 +238,12 @@ func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
 		now.Newest = want.Newest
 		return nil, true, w.putAndSettle(now)
 	}
-	if stale, err := w.isOlder(now); err != nil || stale && life == dit.Deleted {
-		return nil, true, errors.Join(err, w.putAndSettle(now)) // restored from a backup
+	stale, err := w.isOlder(now)
+	if err != nil {
+		return nil, false, err
+	}
+	if stale && life == dit.Deleted { // restored from a backup, and clients may have written to it since
+		return nil, true, errors.Join(w.keep(now), w.putAndSettle(now))
 	}
 	c := changelog.Change{Op: changelog.OpModDN, ID: now.ID, RDN: now.RDN, DeleteOldRDN: true,
 		Superior: now.Parent, Moved: true, Undelete: life == dit.Deleted}
