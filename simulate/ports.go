@@ -201,6 +201,9 @@ func (n *network) Snapshot(_ context.Context, address string, after *dit.Mark) (
 		}
 		page, err := o.rep.ServeSnapshot(after, 1+nd.w.rng.IntN(nd.w.page))
 		nd.w.tracef("%d takes the state of %d: %d records, more %v, %v", nd.i+1, o.i+1, len(page.Records), page.More, err)
+		if err != nil {
+			err = fmt.Errorf("%w: %w", replica.ErrOffline, err) // the other says no, and is asked again later
+		}
 		return page, err
 	}
 	return replica.StatePage{}, replica.ErrOffline
