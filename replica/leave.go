@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/dn"
@@ -44,18 +45,47 @@ func (w *work) removal(sid changelog.SID, jid string) (*RemovedError, error) {
 	return &RemovedError{CSN: removal.CSN, Own: bare(by.JID) == bare(jid)}, err
 }
 
-// leaveIfRemoved steps back when the log says that this server was removed.
+// leaveIfRemoved steps back when the log says that this server was removed, or has
+// returned under another sid.
 func (r *Replica) leaveIfRemoved() (removed bool, err error) {
 	var gone *RemovedError
+	var later changelog.SID
 	err = r.view(func(w *work) (err error) {
 		id := r.Identity()
-		gone, err = w.removal(id.SID, id.JID)
+		if gone, err = w.removal(id.SID, id.JID); err == nil && gone == nil {
+			later, err = w.laterSelf()
+		}
 		return err
 	})
-	if err != nil || gone == nil {
+	switch {
+	case err != nil:
 		return false, err
+	case gone != nil:
+		return true, r.removed(gone)
+	case later != 0:
+		return true, r.strangeSelf(fmt.Sprintf("the state file is older than the return of this server under sid %d", later))
 	}
-	return true, r.removed(gone)
+	return false, nil
+}
+
+// laterSelf returns the sid under which this server has returned since its state
+// file was copied, though it could not remove this one; 0 for none. Who has heard
+// of us is no earlier self.
+func (w *work) laterSelf() (changelog.SID, error) {
+	id := w.r.Identity()
+	heard, err := w.heard(bare(id.JID))
+	if err != nil {
+		return 0, err
+	}
+	for sid, last := range heard {
+		if sid == id.SID || last.Seen[id.SID] == 0 || id.Return.Has(sid) || slices.Contains(id.Spoken, sid) {
+			continue
+		}
+		if _, removed, err := w.Roster().Removed(sid); err != nil || !removed {
+			return sid, err
+		}
+	}
+	return 0, nil
 }
 
 // removed deals with having been removed: by an administrator, or by ourselves,

@@ -58,7 +58,7 @@ func (r *Replica) unretired() (pending []changelog.SID, wait bool, err error) {
 			}
 			_, shown := w.r.peerBySID(sid)
 			switch {
-			case done, slices.Contains(id.Spoken, sid) && mark.Seq > 1:
+			case done, mark.Seq > 1 && !id.Return.Has(sid):
 			case shown:
 				wait = true
 			default:

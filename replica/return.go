@@ -47,7 +47,7 @@ func (w *work) earlier() (*store.Return, error) {
 		if sid == id.SID {
 			continue
 		}
-		if !slices.Contains(ret.Selves, sid) {
+		if !ret.Has(sid) {
 			ret.Selves = append(ret.Selves, sid)
 		}
 		if !last.CSN.When().Before(ret.Heard) {

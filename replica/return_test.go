@@ -1,6 +1,7 @@
 package replica_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -74,6 +75,14 @@ func (nd *node) counted() func() int {
 // returning returns two servers that held the same people; the second one's
 // state file is lost.
 func returning(t *testing.T, people int) (c *cluster, a, b *node) {
+	c, a, b = heard(t, people)
+	b.wipe()
+	return c, a, b
+}
+
+// heard returns two servers that hold the same people; the second one, which is
+// down, has said so.
+func heard(t *testing.T, people int) (c *cluster, a, b *node) {
 	c = newCluster(t, 2)
 	a, b = c.nodes[0], c.nodes[1]
 	a.start(1)
@@ -88,7 +97,6 @@ func returning(t *testing.T, people int) (c *cluster, a, b *node) {
 	b.start(2)
 	c.settled()
 	b.stop()
-	b.wipe()
 	return c, a, b
 }
 
@@ -357,4 +365,90 @@ func TestEarlierSelfIsRemovedOnceAllowed(t *testing.T) {
 		}
 		return ""
 	})
+}
+
+// TestOldCopyOfAReadOnlyReturn promises that an old state file is found out by
+// what the server has said since under another number, where it could not remove
+// the old one; and that both are removed in the end.
+func TestOldCopyOfAReadOnlyReturn(t *testing.T) {
+	c, a, b := heard(t, 3)
+	file := b.path + ".backup"
+	b.copyFile(b.path, file)
+	b.wipe()
+	b.setRole(roles.ReadOnly)
+	b.start(0)
+	c.settled()
+	b.stop()
+	b.beat()
+	b.start(0)
+	c.settled()
+	b.stop()
+	b.copyFile(file, b.path)
+	b.setRole(roles.Master)
+	b.start(2)
+	b.beginAnew()
+	c.eventually(func() string {
+		s, err := a.Status()
+		if err != nil {
+			return err.Error()
+		}
+		for _, m := range s.Members {
+			if removed := m.Removed != nil; removed == (m.SID == 1 || m.SID == b.Identity().SID) {
+				return fmt.Sprintf("b has number %d; %d is removed: %t", b.Identity().SID, m.SID, removed)
+			}
+		}
+		return ""
+	})
+	if len(b.own()) > 0 {
+		t.Errorf("invented: %+v", b.own())
+	}
+}
+
+// TestOldCopyFromBeforeJoining promises the same of a state file from before the
+// server joined, in which it had said no more than hello.
+func TestOldCopyFromBeforeJoining(t *testing.T) {
+	c, a, b := heard(t, 3)
+	b.onlyHello()
+	b.start(0)
+	b.beginAnew()
+	c.eventually(func() string {
+		s, err := a.Status()
+		if err != nil {
+			return err.Error()
+		}
+		if !slices.ContainsFunc(s.Members, func(m replica.MemberStatus) bool { return m.SID == 2 && m.Removed != nil }) {
+			return "the earlier self is still a member"
+		}
+		return ""
+	})
+}
+
+// onlyHello turns the state file of a node that is down into one with nothing but
+// its first heartbeat.
+func (nd *node) onlyHello() {
+	t := nd.c.t
+	t.Helper()
+	old, err := store.Open(nd.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id store.Identity
+	var hello *changelog.Change
+	err = old.View(func(tx *store.Tx) error {
+		if id, err = tx.Identity(); err != nil {
+			return err
+		}
+		return tx.Log.After(id.SID, 0, func(c *changelog.Change) bool { hello = c; return false })
+	})
+	if err := errors.Join(err, old.Close(), os.Remove(nd.path)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(nd.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id.Joined, id.Adopted = false, false
+	if err := errors.Join(s.Update(func(tx *store.Tx) error { return errors.Join(tx.Log.Append(hello), tx.SetIdentity(id)) }), s.Close()); err != nil {
+		t.Fatal(err)
+	}
 }

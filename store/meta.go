@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"ldapsync/changelog"
@@ -78,6 +79,11 @@ type Return struct {
 	// GivenUp are entries that an administrator let differ, by the state file that
 	// was set aside: what the directory lacks of them no client removed.
 	GivenUp []changelog.ID `json:"given_up,omitempty"`
+}
+
+// Has reports whether sid is that of an earlier install; nil has none.
+func (r *Return) Has(sid changelog.SID) bool {
+	return r != nil && slices.Contains(r.Selves, sid)
 }
 
 var (
