@@ -104,21 +104,27 @@ func (nd *node) putDisk(disk *store.Memory) {
 // unsay forgets the changes that only nd held, now reaching as far as left, and
 // that are not on their way.
 func (w *world) unsay(nd *node, left changelog.Vector) {
-	held := map[changeKey]bool{}
+	for key := range w.only(nd, left) {
+		delete(w.made, key)
+	}
+}
+
+// only returns the changes that unsay is to forget.
+func (w *world) only(nd *node, left changelog.Vector) map[changeKey]bool {
+	sent := map[changeKey]bool{}
 	for _, p := range w.wire {
 		for i := range p.changes {
-			held[changeKey{p.changes[i].SID(), p.changes[i].Seq}] = true
+			sent[changeKey{p.changes[i].SID(), p.changes[i].Seq}] = true
 		}
 	}
+	out := map[changeKey]bool{}
 	for key := range w.made {
-		held[key] = held[key] || key.seq <= left[key.sid].Seq
-		for _, o := range w.nodes {
-			held[key] = held[key] || o != nd && !o.gone && key.seq <= o.vector[key.sid].Seq
-		}
-		if !held[key] {
-			delete(w.made, key)
+		others := func(o *node) bool { return o != nd && !o.gone && key.seq <= o.vector[key.sid].Seq }
+		if !sent[key] && key.seq > left[key.sid].Seq && !slices.ContainsFunc(w.nodes, others) {
+			out[key] = true
 		}
 	}
+	return out
 }
 
 // beginAnew does what the owner of a replica does whose state file turned out to

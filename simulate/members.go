@@ -38,11 +38,16 @@ func (nd *node) promote(role roles.Role) {
 }
 
 // leave takes a server out of the room for ever, unless few are left, its
-// directory is where the suffix began and others have yet to learn of it, or
-// nobody else could give those who are about to join what they need.
+// directory is where the suffix began and others have yet to learn of it, nobody
+// else could give those who are about to join what they need, or nobody else has
+// the addition of an entry below which there are others: they would be withheld for
+// ever.
 func (w *world) leave(nd *node) {
 	members := w.members()
 	if nd.i == 0 || nd.gone || nd.twin != nil || len(members) <= 2 || !slices.ContainsFunc(members, func(o *node) bool { return o != nd && o.settled && o.twin == nil }) {
+		return
+	}
+	if w.hasSuperior(nd) {
 		return
 	}
 	nd.kill()
@@ -51,6 +56,18 @@ func (w *world) leave(nd *node) {
 	w.unsay(nd, nil)
 	w.stats.Left++
 	w.tracef("%d leaves", nd.i+1)
+}
+
+// hasSuperior reports whether only nd has the addition of an entry below which
+// changes put others that not only nd has.
+func (w *world) hasSuperior(nd *node) bool {
+	only := w.only(nd, nil)
+	for key, m := range w.made {
+		if birth, ok := w.births[m.Superior]; ok && only[birth] && !only[key] {
+			return true
+		}
+	}
+	return false
 }
 
 // join lets a new server come, with nothing in its directory or with data of its

@@ -170,7 +170,7 @@ func (v *watched) doubt() {
 			made, inBatch := v.batch[id]
 			_, known := v.otherwise[id]
 			known = known && v.doubted[id].differs(wanted) == ""
-			if !known && v.mayNeverHaveBeen(id) { // it has decided that it never was
+			if !known && !v.doubted[id].gone && v.mayNeverHaveBeen(id) { // it has decided that it never was
 				v.nd.w.stats.Ambiguous++
 				delete(v.pending, id)
 			}
