@@ -48,7 +48,7 @@ func (w *work) wasMade(old, wrote, now *store.Image, e *directory.Entry) bool {
 }
 
 // signs counts what speaks for and against a write that was to turn old into
-// wrote: every value, name and place that it was to change. Few against many is
+// wrote: every value, name and place that it was to change, or to spell otherwise. Few against many is
 // a client that took something back; else the write is taken for not made, since
 // what it was to do is then recorded once more, and never undone.
 func (w *work) signs(old, wrote, now *store.Image) (made, not int) {
@@ -61,8 +61,12 @@ func (w *work) signs(old, wrote, now *store.Image) (made, not int) {
 		}
 	}
 	count(wrote.Parent != old.Parent, now.Parent == wrote.Parent, now.Parent == old.Parent)
-	count(wrote.RDNKey != old.RDNKey, now.RDNKey == wrote.RDNKey, now.RDNKey == old.RDNKey)
-	was, is, got := w.byKey(w.withoutStamps(old.Attrs)), w.byKey(w.withoutStamps(wrote.Attrs)), w.byKey(w.withoutStamps(now.Attrs))
+	if wrote.RDNKey != old.RDNKey {
+		count(true, now.RDNKey == wrote.RDNKey, now.RDNKey == old.RDNKey)
+	} else {
+		count(wrote.RDN != old.RDN, now.RDN == wrote.RDN, now.RDN == old.RDN)
+	}
+	was, is, got := w.asSpelled(old), w.asSpelled(wrote), w.asSpelled(now)
 	for name, values := range is {
 		for _, v := range values {
 			there := slices.Contains(got[name], v)
@@ -76,6 +80,17 @@ func (w *work) signs(old, wrote, now *store.Image) (made, not int) {
 		}
 	}
 	return made, not
+}
+
+// asSpelled returns the values of an image, but for the stamps, by canonical
+// attribute name.
+func (w *work) asSpelled(m *store.Image) map[string][]string {
+	out := map[string][]string{}
+	for _, a := range w.withoutStamps(m.Attrs) {
+		name := w.rules.Schema.Canonical(a.Name)
+		out[name] = append(out[name], a.Values...)
+	}
+	return out
 }
 
 // distance counts the modifications that lead from one image to another, but for

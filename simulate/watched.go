@@ -170,7 +170,11 @@ func (v *watched) doubt() {
 			made, inBatch := v.batch[id]
 			_, known := v.otherwise[id]
 			known = known && v.doubted[id].differs(wanted) == ""
-			if !known && !v.doubted[id].gone && v.mayNeverHaveBeen(id) { // it has decided that it never was
+			image, err := t.Image(id)
+			if err != nil {
+				return err
+			}
+			if !known && (image == nil || image.Gone) && v.mayNeverHaveBeen(id) { // it has decided that it never was
 				v.nd.w.stats.Ambiguous++
 				delete(v.pending, id)
 			}
