@@ -140,7 +140,13 @@ func (w *work) readopt(now *store.Image) error {
 	if older || past.Buried {
 		return w.putAndSettle(now) // it was restored from a backup
 	}
-	return w.continued(w.pastImage(past, now), now, past.Seen)
+	was := w.pastImage(past, now)
+	if life, err := w.dit.Life(now.Parent); err != nil {
+		return err
+	} else if life == dit.Unborn && !now.Parent.IsZero() {
+		was.Parent = now.Parent // the room has another id for it, or has forgotten it: nobody moved the entry there
+	}
+	return w.continued(was, now, past.Seen)
 }
 
 // pastImage returns the image that the earlier self had of an entry.
