@@ -146,9 +146,16 @@ func (nd *node) newID() changelog.ID {
 	return changelog.ID{0: byte(nd.i + 1), 14: byte(nd.newIDs >> 8), 15: byte(nd.newIDs)}
 }
 
+// time is what the clock of nd shows. Servers that choose their number themselves
+// may choose the same while they do not see each other, and find out by the times
+// of what they say under it: their clocks never show the same microsecond.
 func (nd *node) time() time.Time {
 	elapsed := nd.w.now.Sub(epoch) - nd.w.jumped
-	return nd.w.now.Add(nd.skew + time.Duration(nd.drift*float64(elapsed)))
+	off := nd.skew + time.Duration(nd.drift*float64(elapsed))
+	if nd.wants == 0 || nd.installs > 0 {
+		off += time.Duration(nd.i) * time.Microsecond
+	}
+	return nd.w.now.Add(off)
 }
 
 // sid returns the number that nd has now, or had when it was last up.
