@@ -102,12 +102,7 @@ func (c *Change) UnmarshalBinary(b []byte) error {
 func AppendSeqs(b []byte, s Seqs) []byte {
 	b = octets.AppendUint(b, uint64(len(s)))
 	var few [16]SID
-	sids := few[:0]
-	for sid := range s {
-		sids = append(sids, sid)
-	}
-	slices.Sort(sids)
-	for _, sid := range sids {
+	for _, sid := range s.AppendSIDs(few[:0]) {
 		b = octets.AppendUint(octets.AppendUint(b, uint64(sid)), s[sid])
 	}
 	return b

@@ -27,7 +27,11 @@ func (v Vector) Clone() Vector {
 }
 
 // SIDs returns the servers of v in ascending order.
-func (v Vector) SIDs() []SID { return sids(v) }
+func (v Vector) SIDs() []SID {
+	list := slices.AppendSeq(make([]SID, 0, len(v)), maps.Keys(v))
+	slices.Sort(list)
+	return list
+}
 
 // Covers reports whether the change seq of sid is within v.
 func (v Vector) Covers(sid SID, seq uint64) bool { return seq <= v[sid].Seq }
@@ -77,11 +81,11 @@ type Seqs map[SID]uint64
 func (s Seqs) Covers(sid SID, seq uint64) bool { return seq <= s[sid] }
 
 // SIDs returns the servers of s in ascending order.
-func (s Seqs) SIDs() []SID { return sids(s) }
+func (s Seqs) SIDs() []SID { return s.AppendSIDs(make([]SID, 0, len(s))) }
 
-func sids[V any](m map[SID]V) []SID {
-	list := make([]SID, 0, len(m))
-	for sid := range m {
+// AppendSIDs appends the servers of s to list, which it sorts.
+func (s Seqs) AppendSIDs(list []SID) []SID {
+	for sid := range s {
 		list = append(list, sid)
 	}
 	slices.Sort(list)

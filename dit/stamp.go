@@ -2,7 +2,6 @@ package dit
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"ldapsync/changelog"
 )
@@ -64,12 +63,7 @@ func packSeen(seen changelog.Seqs) string {
 	}
 	b := make([]byte, 0, 4*len(seen))
 	var few [16]changelog.SID
-	sids := few[:0]
-	for sid := range seen {
-		sids = append(sids, sid)
-	}
-	slices.Sort(sids)
-	for _, sid := range sids {
+	for _, sid := range seen.AppendSIDs(few[:0]) {
 		if seen[sid] > 0 {
 			b = binary.AppendUvarint(b, uint64(sid))
 			b = binary.AppendUvarint(b, seen[sid])
