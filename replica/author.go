@@ -226,11 +226,7 @@ func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
 	} else if !id.Adopted {
 		return nil, true, w.adopt(now)
 	}
-	shown, err := w.dit.View(now.ID)
-	if err != nil {
-		return nil, false, err
-	}
-	want, err := w.wanted(shown)
+	want, err := w.viewed(now.ID)
 	if err != nil {
 		return nil, false, err
 	}

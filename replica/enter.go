@@ -72,14 +72,6 @@ func (w *work) mergeClaiming(c *changelog.Change, base *store.Image) error {
 	return w.keep(before)
 }
 
-func (w *work) viewed(id changelog.ID) (*store.Image, error) {
-	shown, err := w.dit.View(id)
-	if err != nil {
-		return nil, err
-	}
-	return w.wanted(shown)
-}
-
 // overruled reports whether something that was shown before, and that the
 // directory did not hold, is no longer shown after. Base is what it held.
 func (w *work) overruled(before, base, after *store.Image) bool {

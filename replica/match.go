@@ -204,12 +204,8 @@ func (m *matching) sighted(w *work, e *directory.Entry) error {
 	if m.ret == nil {
 		return nil
 	}
-	shown, err := w.dit.View(e.ID)
-	if err != nil || shown == nil {
-		return err
-	}
-	want, err := w.wanted(shown)
-	if err != nil {
+	want, err := w.viewed(e.ID)
+	if err != nil || want == nil {
 		return err
 	}
 	if m.ret.Horizon.Before(want.Newest) && w.sameAttrs(want, &store.Image{Attrs: e.Attrs}) {
@@ -265,11 +261,7 @@ func (m *matching) verdict() error {
 // they differ one state takes the place of the other, as Config.Prefer says, and
 // what it replaces is written down first.
 func (w *work) adopt(now *store.Image) error {
-	shown, err := w.dit.View(now.ID)
-	if err != nil {
-		return err
-	}
-	want, err := w.wanted(shown)
+	want, err := w.viewed(now.ID)
 	if err != nil {
 		return err
 	}

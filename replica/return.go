@@ -102,11 +102,7 @@ func baseOf(ret *store.Return) dit.Base { return dit.Base{Seqs: ret.Applied, Sel
 // readopt takes over an entry that the directory of a server that returns
 // reports for the first time.
 func (w *work) readopt(now *store.Image) error {
-	shown, err := w.dit.View(now.ID)
-	if err != nil {
-		return err
-	}
-	want, err := w.wanted(shown)
+	want, err := w.viewed(now.ID)
 	switch {
 	case err != nil:
 		return err

@@ -91,11 +91,7 @@ func (w *work) mark(touched []changelog.ID) error {
 // settle clears the mark of an entry whose image equals its view, and marks it
 // when the two differ.
 func (w *work) settle(id changelog.ID, image *store.Image) error {
-	shown, err := w.dit.View(id)
-	if err != nil {
-		return err
-	}
-	want, err := w.wanted(shown)
+	want, err := w.viewed(id)
 	if err != nil {
 		return err
 	}
@@ -110,6 +106,16 @@ func (w *work) settle(id changelog.ID, image *store.Image) error {
 		return err
 	}
 	return w.MarkDirty(id, w.seen)
+}
+
+// viewed returns the image that the view of an entry asks for, nil when it is not
+// shown.
+func (w *work) viewed(id changelog.ID) (*store.Image, error) {
+	shown, err := w.dit.View(id)
+	if err != nil {
+		return nil, err
+	}
+	return w.wanted(shown)
 }
 
 // wanted returns the image that a view asks for, nil for an entry that is not
