@@ -25,11 +25,7 @@ func (w *work) lapsed(base, now *store.Image) (bool, error) {
 	if err != nil || !gone {
 		return false, err
 	}
-	none := changelog.Seqs{}
-	if err := w.MarkDirty(now.ID, none); err != nil {
-		return true, err
-	}
-	if err := w.SetSeen(now.ID, none); err != nil {
+	if err := w.markContaining(now.ID, changelog.Seqs{}); err != nil {
 		return true, err
 	}
 	if err := w.keep(now); err != nil {

@@ -160,10 +160,7 @@ func (w *work) pastImage(past *dit.Past, now *store.Image) *store.Image {
 // continued records what clients made of an entry while nobody watched. An entry
 // that others have deleted meanwhile is not brought back by it.
 func (w *work) continued(was, now *store.Image, seen changelog.Seqs) error {
-	if err := w.MarkDirty(now.ID, seen); err != nil {
-		return err
-	}
-	if err := w.SetSeen(now.ID, seen); err != nil {
+	if err := w.markContaining(now.ID, seen); err != nil {
 		return err
 	}
 	changes, _, err := w.changes(was, now)
@@ -260,10 +257,7 @@ func (r *Replica) deleteMissing() error {
 		if err != nil {
 			return err
 		}
-		if err := w.MarkDirty(id, ret.Applied); err != nil {
-			return err
-		}
-		if err := w.SetSeen(id, ret.Applied); err != nil {
+		if err := w.markContaining(id, ret.Applied); err != nil {
 			return err
 		}
 		w.r.log.Info("an entry was deleted while nobody watched", "dn", name.String())

@@ -88,6 +88,15 @@ func (w *work) mark(touched []changelog.ID) error {
 	return nil
 }
 
+// markContaining marks an entry, and notes that its image contains seen of others
+// and no more.
+func (w *work) markContaining(id changelog.ID, seen changelog.Seqs) error {
+	if err := w.MarkDirty(id, seen); err != nil {
+		return err
+	}
+	return w.SetSeen(id, seen)
+}
+
 // settle clears the mark of an entry whose image equals its view, and marks it
 // when the two differ.
 func (w *work) settle(id changelog.ID, image *store.Image) error {
