@@ -288,11 +288,16 @@ func (w *work) isNaming(rdn dn.RDN, name, key string) bool {
 
 // byKey returns the normal forms of the values by canonical attribute name.
 func (w *work) byKey(attrs []directory.Attribute) map[string][]string {
+	return w.grouped(attrs, w.rules.Schema.Normalise)
+}
+
+// grouped returns what form makes of the values by canonical attribute name.
+func (w *work) grouped(attrs []directory.Attribute, form func(attr, value string) string) map[string][]string {
 	m := map[string][]string{}
 	for _, a := range attrs {
 		name := w.rules.Schema.Canonical(a.Name)
 		for _, v := range a.Values {
-			m[name] = append(m[name], w.rules.Schema.Normalise(a.Name, v))
+			m[name] = append(m[name], form(a.Name, v))
 		}
 	}
 	return m

@@ -48,9 +48,9 @@ func (w *work) wasMade(old, wrote, now *store.Image, e *directory.Entry) bool {
 }
 
 // signs counts what speaks for and against a write that was to turn old into
-// wrote: every value, name and place that it was to change, or to spell otherwise. Few against many is
-// a client that took something back; else the write is taken for not made, since
-// what it was to do is then recorded once more, and never undone.
+// wrote: every value, name and place that it was to change, or to spell otherwise.
+// Few against many is a client that took something back; else the write is taken for
+// not made, since what it was to do is then recorded once more, and never undone.
 func (w *work) signs(old, wrote, now *store.Image) (made, not int) {
 	count := func(differ, as, still bool) {
 		switch {
@@ -85,12 +85,7 @@ func (w *work) signs(old, wrote, now *store.Image) (made, not int) {
 // asSpelled returns the values of an image, but for the stamps, by canonical
 // attribute name.
 func (w *work) asSpelled(m *store.Image) map[string][]string {
-	out := map[string][]string{}
-	for _, a := range w.withoutStamps(m.Attrs) {
-		name := w.rules.Schema.Canonical(a.Name)
-		out[name] = append(out[name], a.Values...)
-	}
-	return out
+	return w.grouped(w.withoutStamps(m.Attrs), func(_, value string) string { return value })
 }
 
 // distance counts the modifications that lead from one image to another, but for
