@@ -119,6 +119,14 @@ func (t *Tx) Postpone(c *changelog.Change, before changelog.CSN) error {
 // followed by the CSN of the one before it, unless an older version wrote it.
 const refSize = 10
 
+// readRef reads the reference to a change; false when it is damaged.
+func readRef(ref []byte) (sid changelog.SID, seq uint64, ok bool) {
+	if len(ref) < refSize {
+		return 0, 0, false
+	}
+	return changelog.SID(binary.BigEndian.Uint16(ref)), binary.BigEndian.Uint64(ref[2:]), true
+}
+
 // Due returns up to max postponed changes that are not later than the time
 // given, earliest first, and forgets that they were postponed.
 func (t *Tx) Due(until time.Time, max int) ([]*changelog.Change, error) {
@@ -126,13 +134,14 @@ func (t *Tx) Due(until time.Time, max int) ([]*changelog.Change, error) {
 	b := t.bucket(bucketFuture)
 	for k, ref := first(b); k != nil && len(out) < max; k, ref = first(b) {
 		csn, err := changelog.CSNFromKey(k)
-		if err != nil || len(ref) < refSize {
+		sid, seq, ok := readRef(ref)
+		if err != nil || !ok {
 			return nil, fmt.Errorf("read postponed change %x: damaged", k)
 		}
 		if csn.When().After(until) {
 			break
 		}
-		change, err := t.Log.Get(changelog.SID(binary.BigEndian.Uint16(ref)), binary.BigEndian.Uint64(ref[2:refSize]))
+		change, err := t.Log.Get(sid, seq)
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -119,12 +118,13 @@ func (t *Tx) DropDenied(d DeniedChange) error { return t.bucket(bucketDenied).De
 func (t *Tx) EachFuture(fn func(*changelog.Change) bool) error {
 	var err error
 	t.bucket(bucketFuture).Scan(nil, nil, func(_, ref []byte) bool {
-		if len(ref) < refSize {
+		sid, seq, ok := readRef(ref)
+		if !ok {
 			err = fmt.Errorf("read postponed change: damaged")
 			return false
 		}
 		var c *changelog.Change
-		c, err = t.Log.Get(changelog.SID(binary.BigEndian.Uint16(ref)), binary.BigEndian.Uint64(ref[2:refSize]))
+		c, err = t.Log.Get(sid, seq)
 		return err == nil && (c == nil || fn(c))
 	})
 	return err

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -126,14 +125,15 @@ func (t *Tx) MergedSeqs() (changelog.Seqs, error) {
 }
 
 // firstPostponed returns the number of the first postponed change of every server
-// that has some, with the CSN of the change before it where that is known. It looks no further than to the last of them: the changes of a
-// server stand in the order of their numbers, and who has said nothing as late as
-// the first has none.
+// that has some, with the CSN of the change before it where that is known. It looks
+// no further than to the last of them: the changes of a server stand in the order of
+// their numbers, and who has said nothing as late as the first has none.
 func (t *Tx) firstPostponed(v changelog.Vector) changelog.Vector {
 	first, left := changelog.Vector{}, -1
 	t.bucket(bucketFuture).Scan(nil, nil, func(k, ref []byte) bool {
 		csn, err := changelog.CSNFromKey(k)
-		if err != nil || len(ref) < refSize {
+		sid, seq, ok := readRef(ref)
+		if err != nil || !ok {
 			return true
 		}
 		if left < 0 {
@@ -144,8 +144,8 @@ func (t *Tx) firstPostponed(v changelog.Vector) changelog.Vector {
 				}
 			}
 		}
-		if sid := changelog.SID(binary.BigEndian.Uint16(ref)); first[sid].Seq == 0 {
-			m := changelog.Mark{Seq: binary.BigEndian.Uint64(ref[2:refSize])}
+		if first[sid].Seq == 0 {
+			m := changelog.Mark{Seq: seq}
 			if before, err := changelog.CSNFromKey(ref[refSize:]); err == nil {
 				m.CSN = before
 			}
