@@ -75,8 +75,9 @@ func (r *Replica) setAside(why string) {
 }
 
 // compareSelf looks for changes under our number in what a server of the room
-// shows to hold, also one that does not take part yet. One that may not write is believed only as long as we have said
-// nothing: then to take another number costs nothing.
+// shows to hold, also one that does not take part yet. One that may not write is
+// believed only as long as we have said nothing: then to take another number costs
+// nothing.
 func (r *Replica) compareSelf(p Peer) error {
 	id := r.Identity()
 	theirs := p.Vector[id.SID]

@@ -63,7 +63,7 @@ func (w *work) forgottenByOthers(id changelog.ID, fresh bool) (bool, error) {
 		return false, err
 	}
 	if !fresh {
-		seen, err := w.seenOf(id, w.r.Identity().SID)
+		seen, err := w.seenOf(id, w.r.sid())
 		if err != nil {
 			return false, err
 		}

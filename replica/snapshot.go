@@ -85,7 +85,7 @@ func generation(m *dit.Mark) uint64 {
 func (r *Replica) beginSnapshot() error {
 	r.log.Info("no log reaches back far enough; taking over the state of another server")
 	err := r.update(func(w *work) error {
-		if r.Identity().Joined { // meanwhile
+		if r.joined() { // meanwhile
 			return nil
 		}
 		return w.refill()
@@ -97,7 +97,7 @@ func (r *Replica) beginSnapshot() error {
 // refill forgets what came from the room, and with it what joining has matched.
 func (w *work) refill() error {
 	w.r.refills.Add(1)
-	return errors.Join(w.ResetState(w.r.Identity().SID), w.SetSnapshot(&store.Snapshot{}))
+	return errors.Join(w.ResetState(w.r.sid()), w.SetSnapshot(&store.Snapshot{}))
 }
 
 // snapshot returns the progress of a snapshot, nil when none is being taken.
