@@ -132,6 +132,7 @@ func (n *network) Publish(_ context.Context, changes []changelog.Change) (uint64
 	if nd.alone() || w.faulty() && w.oneIn(10) {
 		return 0, replica.ErrOffline
 	}
+	nd.says()
 	last := changes[len(changes)-1].Seq
 	if w.faulty() && len(changes) > 1 && w.oneIn(5) {
 		changes = changes[:1+w.rng.IntN(len(changes)-1)]
@@ -158,6 +159,14 @@ func (n *network) Publish(_ context.Context, changes []changelog.Change) (uint64
 	return last, nil
 }
 
+// says has what nd made looked at before others get it, if it is one of two copies:
+// once it finds out, it is looked at no more.
+func (nd *node) says() {
+	if nd.copied {
+		nd.w.inspect()
+	}
+}
+
 // Pull implements replica.Network.
 func (n *network) Pull(_ context.Context, address string, have changelog.Seqs) ([]changelog.Change, bool, error) {
 	nd := (*node)(n)
@@ -176,6 +185,7 @@ func (n *network) Pull(_ context.Context, address string, have changelog.Seqs) (
 		} else if gone != nil {
 			return nil, false, gone
 		}
+		o.says()
 		changes, more, err := o.rep.Serve(have, 0)
 		if err == nil && nd.w.faulty() && len(changes) > 1 && nd.w.oneIn(4) {
 			changes, more = changes[:1+nd.w.rng.IntN(len(changes)-1)], true
