@@ -46,6 +46,16 @@ func (v Vector) Lacks(other Vector) bool {
 	return false
 }
 
+// Newest returns the latest of the CSNs of v that count, zero for none.
+func (v Vector) Newest(counts func(CSN) bool) (newest CSN) {
+	for _, m := range v {
+		if newest.Before(m.CSN) && counts(m.CSN) {
+			newest = m.CSN
+		}
+	}
+	return newest
+}
+
 // Seqs returns the sequence numbers of v, leaving out servers of which nothing
 // is stored.
 func (v Vector) Seqs() Seqs {

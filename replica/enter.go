@@ -25,13 +25,8 @@ func (r *Replica) enter(m *matching) (entered bool, err error) {
 		if err != nil {
 			return err
 		}
-		var newest changelog.CSN
 		limit := r.cfg.Now().Add(maxAhead)
-		for _, mark := range v {
-			if newest.Before(mark.CSN) && mark.CSN.When().Before(limit) {
-				newest = mark.CSN
-			}
-		}
+		newest := v.Newest(func(c changelog.CSN) bool { return c.When().Before(limit) })
 		knows := v.Seqs()
 		r.mu.Lock()
 		delete(knows, r.identity.SID)

@@ -71,13 +71,8 @@ func (w *work) stable() (members.Stable, changelog.Vector, error) {
 
 // forgetting says what may be forgotten.
 func forgetting(s members.Stable, v changelog.Vector) dit.Forgetting {
-	f := dit.Forgetting{Stable: s.Covers, Before: s.CSN, Stored: v.Seqs(), Tombstones: tombAge, Records: recordAge}
-	for _, m := range v {
-		if f.Newest.Before(m.CSN) {
-			f.Newest = m.CSN
-		}
-	}
-	return f
+	newest := v.Newest(func(changelog.CSN) bool { return true })
+	return dit.Forgetting{Stable: s.Covers, Before: s.CSN, Newest: newest, Stored: v.Seqs(), Tombstones: tombAge, Records: recordAge}
 }
 
 // forget takes steps of StepForget, a bounded number.
