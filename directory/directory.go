@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/schema"
@@ -18,6 +19,11 @@ import (
 type Attribute struct {
 	Name   string
 	Values []string
+}
+
+// Equal reports whether two attributes are the same to the octet, in one order.
+func (a Attribute) Equal(o Attribute) bool {
+	return a.Name == o.Name && slices.Equal(a.Values, o.Values)
 }
 
 // Entry is the state of one entry as its directory holds it: user attributes,

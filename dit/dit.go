@@ -11,7 +11,11 @@
 // State lives in a KV, so the same code runs on a bucket of a file and in memory.
 package dit
 
-import "ldapsync/changelog"
+import (
+	"slices"
+
+	"ldapsync/changelog"
+)
 
 // ID is the identity of an entry, its entryUUID.
 type ID = changelog.ID
@@ -21,6 +25,11 @@ type ID = changelog.ID
 type Attribute struct {
 	Name   string
 	Values []string
+}
+
+// Equal reports whether two attributes are the same to the octet, in one order.
+func (a Attribute) Equal(o Attribute) bool {
+	return a.Name == o.Name && slices.Equal(a.Values, o.Values)
 }
 
 // KV is one transaction's view of an ordered store.

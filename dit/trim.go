@@ -70,7 +70,7 @@ func (e *entry) clone() *entry {
 // were restored, and is recorded alike but for what is old enough.
 func (t *trimming) same(e *entry) bool {
 	s := t.state
-	if bytes.Equal(e.appendFacts(nil), t.old.appendFacts(nil)) && e.node == t.old.node {
+	if sameFacts(e, t.old) && e.node == t.old.node {
 		return true
 	}
 	if e.created != nil {
@@ -78,10 +78,10 @@ func (t *trimming) same(e *entry) bool {
 		defer func() { e.frozen = nil }()
 	}
 	was, is := t.shown, s.show(e)
-	if (was == nil) != (is == nil) || was != nil && !was.equal(is) {
+	if !was.Same(is) {
 		return false
 	}
-	if !t.old.node.live && !equalAttributes(s.content(t.old).attributes(), s.content(e).attributes()) {
+	if !t.old.node.live && !slices.EqualFunc(s.content(t.old).attributes(), s.content(e).attributes(), Attribute.Equal) {
 		return false
 	}
 	left := map[recordKey]bool{}
@@ -97,13 +97,15 @@ func (t *trimming) same(e *entry) bool {
 	return len(left) == 0
 }
 
-func (v *Shown) equal(o *Shown) bool {
-	return v.ID == o.ID && v.Parent == o.Parent && v.Glue == o.Glue && v.ConflictOf == o.ConflictOf && slices.Equal(v.RDN, o.RDN) &&
-		equalAttributes(v.Attrs, o.Attrs)
-}
+func sameFacts(a, b *entry) bool { return bytes.Equal(a.appendFacts(nil), b.appendFacts(nil)) }
 
-func equalAttributes(a, b []Attribute) bool {
-	return slices.EqualFunc(a, b, func(a, b Attribute) bool { return a.Name == b.Name && slices.Equal(a.Values, b.Values) })
+// Same reports whether two views are the same to the octet; nil is none.
+func (v *Shown) Same(o *Shown) bool {
+	if v == nil || o == nil {
+		return v == o
+	}
+	return v.ID == o.ID && v.Parent == o.Parent && v.Glue == o.Glue && v.ConflictOf == o.ConflictOf && slices.Equal(v.RDN, o.RDN) &&
+		slices.EqualFunc(v.Attrs, o.Attrs, Attribute.Equal)
 }
 
 // fresh reports whether a record has to stay.
@@ -352,7 +354,7 @@ func (s *State) unpoint(e *entry, before map[string]bool) {
 // reword stores what is left of an entry whose shape stays as it is.
 func (s *State) reword(old, now *entry) {
 	before := s.indexKeys(old)
-	s.dropped = s.dropped || !bytes.Equal(old.appendFacts(nil), now.appendFacts(nil))
+	s.dropped = s.dropped || !sameFacts(old, now)
 	if old.deleted != nil && now.deleted == nil {
 		s.unbury(old.id, tombOf(old))
 	}

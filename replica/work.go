@@ -187,7 +187,7 @@ func (w *work) sameAttrs(a, b *store.Image) bool {
 
 // identical reports whether two lists of attributes are equal as they stand.
 func identical(a, b []directory.Attribute) bool {
-	return slices.EqualFunc(a, b, func(a, b directory.Attribute) bool { return a.Name == b.Name && slices.Equal(a.Values, b.Values) })
+	return slices.EqualFunc(a, b, directory.Attribute.Equal)
 }
 
 // values are those of the attribute of a canonical name, sorted by octets.

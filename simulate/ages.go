@@ -195,7 +195,7 @@ func (nd *node) compareRemembered(earlier *store.Memory) {
 	}
 	before, after := nd.remembers(old, ids), nd.remembers(nd.store, ids)
 	for _, id := range ids {
-		if was, is := before.shown[id], after.shown[id]; !sameView(was, is) {
+		if was, is := before.shown[id], after.shown[id]; !was.Same(is) {
 			fail("forgot", "%s shows entry %s otherwise than before it forgot:\n  %s\n  %s", nd.name, short(id), showView(is), showView(was))
 		}
 	}

@@ -275,7 +275,7 @@ func (nd *node) compareEntry(id changelog.ID, shown *dit.Shown, want []string, e
 		fail("view", "%s: entry %s is shown as %s below %s and stands in the directory as %s below %s", nd.name, short(id),
 			shown.RDN, short(shown.Parent), rdnOf(e), short(parent))
 	}
-	if len(equal) > 0 && slices.EqualFunc(e.Attrs, equal, func(a, b directory.Attribute) bool { return a.Name == b.Name && slices.Equal(a.Values, b.Values) }) {
+	if len(equal) > 0 && slices.EqualFunc(e.Attrs, equal, directory.Attribute.Equal) {
 		return equal
 	}
 	if have := flat(e.Attrs); !slices.Equal(have, want) {

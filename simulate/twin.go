@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"fmt"
-	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/dit"
@@ -12,7 +11,7 @@ import (
 
 // compareTwin compares what is shown of an entry with the twin.
 func compareTwin(twin *naive.Model, id changelog.ID, shown *dit.Shown) {
-	if want := twin.Shown[id]; !sameView(shown, want) {
+	if want := twin.Shown[id]; !shown.Same(want) {
 		fail("twin", "entry %s is shown as\n  %s and ought to be\n  %s", short(id), showView(shown), showView(want))
 	}
 }
@@ -87,14 +86,6 @@ func (w *world) look(nd *node) {
 	})
 	checkDIT(twin.Shown)
 	w.stats.Looks++
-}
-
-func sameView(a, b *dit.Shown) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.ID == b.ID && a.Parent == b.Parent && a.Glue == b.Glue && a.ConflictOf == b.ConflictOf && slices.Equal(a.RDN, b.RDN) &&
-		slices.EqualFunc(a.Attrs, b.Attrs, func(a, b dit.Attribute) bool { return a.Name == b.Name && slices.Equal(a.Values, b.Values) })
 }
 
 // sameRecords compares without regard to order. What may be forgotten need not be
