@@ -112,9 +112,9 @@ func (w *world) gather() bool {
 // unsayOwn forgets the changes that only nd holds of those it made: when it comes
 // back, another may have given their numbers to others.
 func (w *world) unsayOwn(nd *node) {
+	others := func(o *node) bool { return o != nd && !o.away }
 	for key := range w.made {
-		others := func(o *node) bool { return o != nd && !o.gone && !o.away && key.seq <= o.vector[key.sid].Seq }
-		if key.sid == nd.sid() && !slices.ContainsFunc(w.nodes, others) {
+		if key.sid == nd.sid() && !w.isHeld(key, others) {
 			delete(w.made, key)
 		}
 	}

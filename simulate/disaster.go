@@ -118,13 +118,18 @@ func (w *world) only(nd *node, left changelog.Vector) map[changeKey]bool {
 		}
 	}
 	out := map[changeKey]bool{}
+	others := func(o *node) bool { return o != nd }
 	for key := range w.made {
-		others := func(o *node) bool { return o != nd && !o.gone && key.seq <= o.vector[key.sid].Seq }
-		if !sent[key] && key.seq > left[key.sid].Seq && !slices.ContainsFunc(w.nodes, others) {
+		if !sent[key] && key.seq > left[key.sid].Seq && !w.isHeld(key, others) {
 			out[key] = true
 		}
 	}
 	return out
+}
+
+// isHeld reports whether one of some servers, which has not left, holds a change.
+func (w *world) isHeld(key changeKey, some func(*node) bool) bool {
+	return slices.ContainsFunc(w.nodes, func(o *node) bool { return key.seq <= o.vector[key.sid].Seq && !o.gone && some(o) })
 }
 
 // beginAnew does what the owner of a replica does whose state file turned out to

@@ -44,10 +44,8 @@ func (nd *node) promote(role roles.Role) {
 // ever.
 func (w *world) leave(nd *node) {
 	members := w.members()
-	if nd.i == 0 || nd.gone || nd.twin != nil || len(members) <= 2 || !slices.ContainsFunc(members, func(o *node) bool { return o != nd && o.settled && o.twin == nil }) {
-		return
-	}
-	if w.hasSuperior(nd) {
+	stays := func(o *node) bool { return o != nd && o.settled && o.twin == nil }
+	if nd.i == 0 || nd.gone || nd.twin != nil || len(members) <= 2 || !slices.ContainsFunc(members, stays) || w.hasSuperior(nd) {
 		return
 	}
 	nd.kill()

@@ -319,23 +319,30 @@ func (v *watched) reach(id changelog.ID, p *pending, changes []*changelog.Change
 	if other, ok := v.otherwise[id]; ok {
 		bases = append(bases, other)
 	}
+	exactly := func() bool {
+		return slices.ContainsFunc(bases, func(s snapshot) bool { return s.afterAll(changes).differs(p.last()) == "" })
+	}
+	if v.nd.dead && p.upTo(exactly) {
+		return ""
+	}
+	d := v.leads(id, p, changes)
+	if v.nd.dead && d != "" && p.upTo(func() bool { return v.leads(id, p, changes) == "" }) {
+		return ""
+	}
+	return d
+}
+
+// upTo takes the last of the known writes for unknown until ok says yes; where it
+// never does, all stay known.
+func (p *pending) upTo(ok func() bool) bool {
 	all := p.known
-	for ; v.nd.dead && p.known > 0; p.known-- {
-		if slices.ContainsFunc(bases, func(s snapshot) bool { return s.afterAll(changes).differs(p.last()) == "" }) {
-			return ""
+	for ; p.known > 0; p.known-- {
+		if ok() {
+			return true
 		}
 	}
 	p.known = all
-	d := v.leads(id, p, changes)
-	for v.nd.dead && d != "" && p.known > 1 {
-		if p.known--; v.leads(id, p, changes) == "" {
-			return ""
-		}
-	}
-	if d != "" {
-		p.known = all
-	}
-	return d
+	return false
 }
 
 // recordsDenied reports whether the changes of an entry are no more than the
