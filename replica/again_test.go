@@ -164,13 +164,7 @@ func TestRestoredDirectoryAlone(t *testing.T) {
 // TestRestoredBelowALaterSuperior restores an entry that the directory reports
 // before its superior, as it was moved there.
 func TestRestoredBelowALaterSuperior(t *testing.T) {
-	c := newCluster(t, 2)
-	a, b := c.nodes[0], c.nodes[1]
-	a.start(1)
-	a.do(base()...)
-	a.do(person("ann"))
-	b.start(2)
-	c.settled()
+	c, a, b := pair(t, person("ann"))
 	late := "ou=late," + suffix
 	a.do(addEntry(late, "objectClass", "organizationalUnit"))
 	a.do(directory.Write{Op: directory.ModDN, DN: "uid=ann,ou=people," + suffix, NewRDN: "uid=ann", NewSuperior: late})
@@ -233,12 +227,7 @@ func TestServerDoesNotBeginAnewTwiceADay(t *testing.T) {
 }
 
 func TestForkedAuthorIsNotFollowed(t *testing.T) {
-	c := newCluster(t, 2)
-	a, b := c.nodes[0], c.nodes[1]
-	a.start(1)
-	a.do(base()...)
-	b.start(2)
-	c.settled()
+	c, a, b := pair(t)
 	b.do(person("ann"))
 	c.settled()
 	c.partition(true)

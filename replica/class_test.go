@@ -10,13 +10,7 @@ import (
 // TestRenameToWhatANewClassAllows lets a server catch up with a class and a name
 // that only this class allows, and with another in place of both.
 func TestRenameToWhatANewClassAllows(t *testing.T) {
-	c := newCluster(t, 2)
-	a, b := c.nodes[0], c.nodes[1]
-	a.start(1)
-	a.do(base()...)
-	a.do(person("one"))
-	b.start(2)
-	c.settled()
+	c, a, b := pair(t, person("one"))
 	people := ",ou=people," + suffix
 	add := func(attr string, values ...string) changelog.Mod {
 		return changelog.Mod{Op: changelog.ModAdd, Attr: attr, Values: values}

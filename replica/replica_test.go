@@ -73,13 +73,7 @@ func TestNobodyWritesNothingIsPublished(t *testing.T) {
 }
 
 func TestBothSidesWriteDuringAPartition(t *testing.T) {
-	c := newCluster(t, 2)
-	a, b := c.nodes[0], c.nodes[1]
-	a.start(1)
-	a.do(base()...)
-	a.do(person("ann"), person("bob"), person("cy"))
-	b.start(2)
-	c.settled()
+	c, a, b := pair(t, person("ann"), person("bob"), person("cy"))
 	c.partition(true)
 	people := "ou=people," + suffix
 	a.do(modify("uid=ann,"+people, replace("mail", "a@a")), person("dan", "description", "from a"))
@@ -108,13 +102,7 @@ func TestBothSidesWriteDuringAPartition(t *testing.T) {
 }
 
 func TestRefusedEntryIsParkedAndAppliedWhenTheSchemaKnowsIt(t *testing.T) {
-	c := newCluster(t, 2)
-	a, b := c.nodes[0], c.nodes[1]
-	a.start(1)
-	a.do(base()...)
-	a.do(person("ann"), person("bob"))
-	b.start(2)
-	c.settled()
+	c, a, b := pair(t, person("ann"), person("bob"))
 	b.dir.SetRefuse(func(w directory.Write) error {
 		if w.DN == "uid=ann,ou=people,"+suffix {
 			return &directory.RefusedError{Code: 17, Text: "attribute type undefined"}
@@ -154,13 +142,7 @@ func TestReadOnlyServerIsPutBack(t *testing.T) {
 }
 
 func TestChangesOfANonMasterAreMergedByNobody(t *testing.T) {
-	c := newCluster(t, 2)
-	a, b := c.nodes[0], c.nodes[1]
-	a.start(1)
-	a.do(base()...)
-	a.do(person("ann"))
-	b.start(2)
-	c.settled()
+	c, a, b := pair(t, person("ann"))
 	b.setRole(roles.ReadOnly) // the room has demoted b; b has not heard of it yet
 	c.eventually(func() string {
 		if p := a.Peers(); len(p) != 1 || p[0].Role != roles.ReadOnly {
@@ -247,13 +229,7 @@ func TestSenselessChangeDoesNotHoldUpOthers(t *testing.T) {
 }
 
 func TestRenameKeepsTheValuesThatTheClientKept(t *testing.T) {
-	c := newCluster(t, 2)
-	a, b := c.nodes[0], c.nodes[1]
-	a.start(1)
-	a.do(base()...)
-	a.do(person("one"))
-	b.start(2)
-	c.settled()
+	c, a, _ := pair(t, person("one"))
 	people := ",ou=people," + suffix
 	a.do(directory.Write{Op: directory.ModDN, DN: "uid=one" + people, NewRDN: "uid=two"})
 	c.settled()
@@ -272,13 +248,7 @@ func TestRenameKeepsTheValuesThatTheClientKept(t *testing.T) {
 // TestRenameKeepsTheLastValueThatAClassDemands is about a value that the view
 // would have found another for.
 func TestRenameKeepsTheLastValueThatAClassDemands(t *testing.T) {
-	c := newCluster(t, 2)
-	a, b := c.nodes[0], c.nodes[1]
-	a.start(1)
-	a.do(base()...)
-	a.do(person("one"))
-	b.start(2)
-	c.settled()
+	c, a, _ := pair(t, person("one"))
 	people := ",ou=people," + suffix
 	const cn = "Person one"
 	for _, wr := range []directory.Write{
@@ -301,13 +271,7 @@ func TestRenameKeepsTheLastValueThatAClassDemands(t *testing.T) {
 }
 
 func TestRestartWhileClientsWrite(t *testing.T) {
-	c := newCluster(t, 2)
-	a, b := c.nodes[0], c.nodes[1]
-	a.start(1)
-	a.do(base()...)
-	a.do(person("ann"), person("bob"))
-	b.start(2)
-	c.settled()
+	c, a, b := pair(t, person("ann"), person("bob"))
 	a.stop()
 	a.do(modify("uid=ann,ou=people,"+suffix, replace("mail", "a@a")), directory.Write{Op: directory.Delete, DN: "uid=bob,ou=people," + suffix}, person("cy"))
 	b.do(modify("uid=ann,ou=people,"+suffix, replace("title", "t")))
@@ -319,12 +283,7 @@ func TestRestartWhileClientsWrite(t *testing.T) {
 }
 
 func TestCloneIsFoundOut(t *testing.T) {
-	c := newCluster(t, 2)
-	a, b := c.nodes[0], c.nodes[1]
-	a.start(1)
-	a.do(base()...)
-	b.start(2)
-	c.settled()
+	_, a, _ := pair(t)
 	alien := changelog.Change{Seq: 99, CSN: changelog.CSN{Time: time.Now().UnixMicro(), SID: 1}, Op: changelog.OpDelete, ID: changelog.ID{1}}
 	if _, err := a.Receive(replica.Delivery{Relay: 2, RelayRole: roles.Master, Changes: []changelog.Change{alien}}); err != nil {
 		t.Fatal(err)
@@ -374,4 +333,17 @@ func TestNumberInUseIsNotForgottenWhileJoining(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// pair returns two servers that run and hold the base and some more entries, added
+// at the first.
+func pair(t *testing.T, more ...directory.Write) (c *cluster, a, b *node) {
+	t.Helper()
+	c = newCluster(t, 2)
+	a, b = c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(append(base(), more...)...)
+	b.start(2)
+	c.settled()
+	return c, a, b
 }

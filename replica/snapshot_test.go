@@ -247,13 +247,7 @@ func TestServerThatWasAwayTooLongIsRefused(t *testing.T) {
 // TestRemovedServerStepsBack promises that a server which finds in the log that
 // it was removed takes part no more, and that nobody merges what it hands out.
 func TestRemovedServerStepsBack(t *testing.T) {
-	c := newCluster(t, 2)
-	a, b := c.nodes[0], c.nodes[1]
-	a.start(1)
-	a.do(base()...)
-	a.do(person("ann"))
-	b.start(2)
-	c.settled()
+	c, a, b := pair(t, person("ann"))
 	c.eventually(func() string {
 		if err := a.ForgetPeer(2, false); !errors.Is(err, replica.ErrOnline) {
 			return fmt.Sprint("removed one that is online: ", err)
