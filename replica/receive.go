@@ -122,6 +122,9 @@ func (w *work) receive(c *changelog.Change, d Delivery, got *Receipt) (fault str
 		return "", err
 	}
 	got.New++
+	if c.JID != "" && bare(c.JID) == bare(w.r.Identity().JID) {
+		w.r.retired.Store(false)
+	}
 	if err := w.AllowAgain(c.SID(), c.Seq); err != nil {
 		return "", err
 	}

@@ -1,15 +1,16 @@
 package replica
 
 import (
+	"maps"
 	"slices"
 
 	"ldapsync/changelog"
 )
 
 // retire removes from the members of the room, as soon as this server may, its
-// earlier selves, and the numbers under which it has only said hello: nobody goes
-// on under them, unless another server that said hello under one did not see it and
-// has joined.
+// earlier selves, and the numbers under which its account has only said hello, be it
+// while this state file was away: nobody goes on under them, unless another server
+// that said hello under one did not see it and has joined.
 func (r *Replica) retire() error {
 	id := r.Identity()
 	if !r.Role().Writes() || r.retired.Load() {
@@ -42,12 +43,17 @@ func (r *Replica) unretired() (pending []changelog.SID, wait bool, err error) {
 	if id.Return != nil {
 		sids = append(sids, id.Return.Selves...)
 	}
-	slices.Sort(sids)
-	if len(sids) == 0 {
-		return nil, false, nil
-	}
 	err = r.view(func(w *work) error {
+		hellos, err := w.heard(bare(id.JID))
+		if err != nil {
+			return err
+		}
+		sids = slices.AppendSeq(sids, maps.Keys(hellos))
+		slices.Sort(sids)
 		for _, sid := range slices.Compact(sids) {
+			if sid == id.SID {
+				continue
+			}
 			_, done, err := w.Roster().Removed(sid)
 			if err != nil {
 				return err
@@ -70,7 +76,8 @@ func (r *Replica) unretired() (pending []changelog.SID, wait bool, err error) {
 	return pending, wait, err
 }
 
-// retireLate is retire for a server that was not allowed to when it returned.
+// retireLate is retire for a server that was not allowed to when it returned, or
+// that has learned of another number of its account since.
 func (r *Replica) retireLate() error {
 	if !r.Identity().Adopted || r.Fault() != "" {
 		return nil

@@ -423,6 +423,38 @@ func TestOldCopyFromBeforeJoining(t *testing.T) {
 	})
 }
 
+// TestHelloWhileTheStateFileWasAway promises that a number under which a server
+// said no more than hello, before its state file was put back, is given back.
+func TestHelloWhileTheStateFileWasAway(t *testing.T) {
+	c, a, b := heard(t, 3)
+	a.stop()
+	s, err := store.Open(a.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello := &changelog.Change{Seq: 1, CSN: changelog.CSN{Time: time.Now().UnixMicro(), SID: 3}, Op: changelog.OpHeartbeat, JID: b.name, Install: "meanwhile"}
+	if err := errors.Join(s.Update(func(tx *store.Tx) error { return tx.Append(hello) }), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	a.start(1)
+	b.start(2)
+	c.eventually(func() string {
+		s, err := a.Status()
+		if err != nil {
+			return err.Error()
+		}
+		for _, m := range s.Members {
+			if removed := m.Removed != nil; removed != (m.SID == 3) {
+				return fmt.Sprintf("%d is removed: %t", m.SID, removed)
+			}
+		}
+		return ""
+	})
+	if sid := b.Identity().SID; sid != 2 {
+		t.Errorf("the server has number %d", sid)
+	}
+}
+
 // onlyHello turns the state file of a node that is down into one with nothing but
 // its first heartbeat.
 func (nd *node) onlyHello() {
