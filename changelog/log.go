@@ -136,7 +136,9 @@ func (l *Log) Begin(sid SID, m Mark) error {
 }
 
 // Append stores the next change of its server and advances the vector over it.
-// It returns ErrKnown or ErrGap when c is not the next one.
+// It returns ErrKnown or ErrGap when c is not the next one. Its CSN is later than
+// that of the one before; but what precedes the second may be the hello of another
+// install, which chose the same number where it did not see this one, and gave it up.
 func (l *Log) Append(c *Change) error {
 	m, err := l.Mark(c.SID())
 	switch {
@@ -146,7 +148,7 @@ func (l *Log) Append(c *Change) error {
 		return ErrKnown
 	case c.Seq > m.Seq+1:
 		return fmt.Errorf("%w: have %d of server %s, got %d", ErrGap, m.Seq, c.SID(), c.Seq)
-	case m.Seq > 0 && c.CSN.Compare(m.CSN) <= 0:
+	case m.Seq > 0 && c.CSN.Compare(m.CSN) <= 0 && !l.mayPrecede(c, m):
 		return fmt.Errorf("%w %s/%d: CSN %s is not after %s", ErrChange, c.SID(), c.Seq, c.CSN, m.CSN)
 	}
 	if err := c.Check(); err != nil {
@@ -163,6 +165,16 @@ func (l *Log) Append(c *Change) error {
 		return fmt.Errorf("index change %s/%d: %w", c.SID(), c.Seq, err)
 	}
 	return l.putMark(c.SID(), Mark{Seq: c.Seq, CSN: c.CSN})
+}
+
+// mayPrecede reports whether c may be the second change of its server though the
+// first one, with mark m, is no older: that one is a hello.
+func (l *Log) mayPrecede(c *Change, m Mark) bool {
+	if m.Seq != 1 {
+		return false
+	}
+	first, err := l.Get(c.SID(), 1)
+	return err == nil && first != nil && first.Op == OpHeartbeat && first.Install != ""
 }
 
 // Get returns one change, or nil when the log does not hold it.

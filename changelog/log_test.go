@@ -187,6 +187,24 @@ func logIsGapless(t *testing.T, s *store.Store) {
 	})
 }
 
+// TestLogGoesOnAfterAnothersHello promises that the changes of a server are taken
+// after the later hello of another install that gave the number up.
+func TestLogGoesOnAfterAnothersHello(t *testing.T) { onEach(t, logGoesOnAfterAnothersHello) }
+
+func logGoesOnAfterAnothersHello(t *testing.T, s *store.Store) {
+	inLog(t, s, func(l *changelog.Log) {
+		hello := &changelog.Change{Seq: 1, CSN: changelog.CSN{Time: 50, SID: 7}, Op: changelog.OpHeartbeat, JID: "ldap7@example.org", Install: "gave up"}
+		if err := errors.Join(l.Append(hello), l.Append(change(7, 2))); err != nil {
+			t.Error(err)
+		}
+		late := change(7, 3)
+		late.CSN.Time = 2
+		if err := l.Append(late); !errors.Is(err, changelog.ErrChange) {
+			t.Errorf("a third change that is no later than the second: %v", err)
+		}
+	})
+}
+
 func TestLogSinceAndTrim(t *testing.T) { onEach(t, logSinceAndTrim) }
 
 func logSinceAndTrim(t *testing.T, db *store.Store) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ldapsync/changelog"
+	"ldapsync/store"
 )
 
 // patience is how long a server that lacks what no log of those here reaches back
@@ -58,6 +59,9 @@ func (r *Replica) trimmed(ctx context.Context, peer Peer) (bool, error) {
 	}
 	id := r.Identity()
 	if !id.Joined {
+		if g, ok := r.giver(&store.Snapshot{}); !ok || !r.hasMore(g, v) {
+			return false, nil // who has more is not ready yet
+		}
 		return true, r.beginSnapshot()
 	}
 	if r.knownOfUs() > v[id.SID].Seq {
@@ -75,6 +79,16 @@ func (r *Replica) trimmed(ctx context.Context, peer Peer) (bool, error) {
 		return false, nil
 	}
 	return false, r.strangeSelf("no log of the room reaches back to what this server has")
+}
+
+// hasMore reports whether a server has something of others that v lacks.
+func (r *Replica) hasMore(p Peer, v changelog.Vector) bool {
+	for sid, m := range p.Vector {
+		if sid != r.sid() && m.Seq > v[sid].Seq {
+			return true
+		}
+	}
+	return false
 }
 
 // hasAll reports whether a server that takes part has all of v but for what this one

@@ -126,8 +126,8 @@ func (r *Replica) stepSnapshot(ctx context.Context, s *store.Snapshot) (bool, er
 		if err != nil || again == nil {
 			return err
 		}
-		if again.Vector != nil && (len(page.Members) > 0 || again.SID != peer.SID || again.Install != peer.Install) {
-			return w.refill()
+		if again.Vector != nil && (len(page.Members) > 0 || again.SID != peer.SID || again.Install != peer.Install || page.Vector.Lacks(again.Vector)) {
+			return w.refill() // also where a copy of the server has taken its place, or an old state
 		}
 		for _, record := range page.Records {
 			touched, err := w.dit.Absorb(record)
