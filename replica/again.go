@@ -43,15 +43,24 @@ func (r *Replica) awaitAgain(ctx context.Context) error {
 }
 
 // strangeSelf deals with changes under our number that we never made. A server
-// that has made none takes another number. Else the state file is an old copy: it
-// was restored from a backup, or its twin has taken over.
-func (r *Replica) strangeSelf(why string) error {
+// that has not joined, and has said no more than hello, takes another number. Else
+// the state file is an old copy: it was restored from a backup, or its twin has
+// taken over.
+func (r *Replica) strangeSelf(why string) error { return r.giveWay(why, 1) }
+
+// outlived deals with a state file that is older than what has become of this
+// server since. One that has said nothing takes another number.
+func (r *Replica) outlived(why string) error { return r.giveWay(why, 0) }
+
+// giveWay takes another number where this server has not joined and has made no
+// more than so many changes, and sets the state file aside where not.
+func (r *Replica) giveWay(why string, most uint64) error {
 	v, err := r.Vector()
 	if err != nil {
 		return err
 	}
 	id := r.Identity()
-	if !id.Joined && v[id.SID].Seq == 0 {
+	if !id.Joined && v[id.SID].Seq <= most {
 		return r.anotherSID(why)
 	}
 	if id.Return != nil && id.Return.Own && r.cfg.Now().Sub(id.Since) < againAfter {

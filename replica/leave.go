@@ -63,7 +63,7 @@ func (r *Replica) leaveIfRemoved() (removed bool, err error) {
 	case gone != nil:
 		return true, r.removed(gone)
 	case later != 0:
-		return true, r.strangeSelf(fmt.Sprintf("the state file is older than the return of this server under sid %d", later))
+		return true, r.outlived(fmt.Sprintf("the state file is older than the return of this server under sid %d", later))
 	}
 	return false, nil
 }
@@ -92,7 +92,7 @@ func (w *work) laterSelf() (changelog.SID, error) {
 // who have returned under another number since this state file was copied.
 func (r *Replica) removed(gone *RemovedError) error {
 	if gone.Own {
-		return r.strangeSelf("the state file is older than the return of this server under another sid: " + gone.Error())
+		return r.outlived("the state file is older than the return of this server under another sid: " + gone.Error())
 	}
 	return r.leave(gone.Error())
 }

@@ -78,7 +78,7 @@ func (r *Replica) trimmed(ctx context.Context, peer Peer) (bool, error) {
 	if !r.hasAll(peer, v) {
 		return false, nil
 	}
-	return false, r.strangeSelf("no log of the room reaches back to what this server has")
+	return false, r.outlived("no log of the room reaches back to what this server has")
 }
 
 // hasMore reports whether a server has something of others that v lacks.
@@ -192,5 +192,5 @@ func (r *Replica) endShort(ctx context.Context, v changelog.Vector) (got bool, e
 	if got, err := r.askOthers(ctx, v); got || err != nil {
 		return got, err
 	}
-	return false, r.strangeSelf("no log of the room reaches back to what this server has, and nobody who was away has come back for a day")
+	return false, r.outlived("no log of the room reaches back to what this server has, and nobody who was away has come back for a day")
 }
