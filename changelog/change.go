@@ -16,7 +16,8 @@ const (
 	OpDelete
 	OpModDN
 	// OpHeartbeat says that the author's directory contains every change of
-	// Seen. The first of an install also says whose it is: JID and Install.
+	// Seen, but for those of the entries Except. The first of an install also says
+	// whose it is: JID and Install.
 	OpHeartbeat
 	// OpForget removes the server Peer from the members: nothing more is taken
 	// from it, and nothing waits for it.
@@ -133,6 +134,10 @@ type Change struct {
 	// JID and Install, for an OpHeartbeat only and either both or none, say
 	// whose the sid is.
 	JID, Install string
+	// Except, for an OpHeartbeat only, are the entries of which the author's
+	// directory refuses something that an administrator has given up there, in
+	// ascending order; the zero ID, which is then the first, stands for others.
+	Except []ID
 	// Peer is the server that an OpForget removes.
 	Peer SID
 	// Records are the ids of records of ID's journal, for an OpSettle only.
@@ -148,6 +153,8 @@ const (
 	// MaxRecords is how many records one change settles, MaxRecordID the length
 	// of the id of one in octets.
 	MaxRecords, MaxRecordID = 1024, 64
+	// MaxExcept is how many ids the exceptions of a heartbeat may be.
+	MaxExcept = 256
 )
 
 // ErrChange is returned for a change that no server can have made.

@@ -16,6 +16,7 @@ const (
 	flagDeleteOldRDN = 1 << iota
 	flagMoved
 	flagUndelete
+	flagExcept
 )
 
 // AppendBinary appends the stored form of c. It implements
@@ -41,6 +42,9 @@ func (c *Change) AppendBinary(b []byte) ([]byte, error) {
 		b = octets.AppendUint(b, uint64(c.Peer))
 		b = octets.AppendStrings(b, c.Records)
 	}
+	if len(c.Except) > 0 {
+		b = AppendIDs(b, c.Except)
+	}
 	return b, nil
 }
 
@@ -65,6 +69,9 @@ func (c *Change) flags() (f byte) {
 	}
 	if c.Undelete {
 		f |= flagUndelete
+	}
+	if len(c.Except) > 0 {
+		f |= flagExcept
 	}
 	return f
 }
@@ -92,6 +99,9 @@ func (c *Change) UnmarshalBinary(b []byte) error {
 		c.Peer = SID(min(r.Uint(), 0xffff))
 		c.Records = r.Strings()
 	}
+	if flags&flagExcept != 0 {
+		c.Except = ReadIDs(r)
+	}
 	if err := r.Done(); err != nil {
 		return fmt.Errorf("%w: stored form: %w", ErrChange, err)
 	}
@@ -118,6 +128,23 @@ func ReadSeqs(r *octets.Reader) (s Seqs) {
 		s[SID(min(sid, 0xffff))] = r.Uint()
 	}
 	return s
+}
+
+// AppendIDs appends the stored form of a list of ids.
+func AppendIDs(b []byte, ids []ID) []byte {
+	b = octets.AppendUint(b, uint64(len(ids)))
+	for _, id := range ids {
+		b = append(b, id[:]...)
+	}
+	return b
+}
+
+// ReadIDs reads what AppendIDs wrote: nil when that was empty.
+func ReadIDs(r *octets.Reader) (ids []ID) {
+	for n := r.Count(len(ID{})); n > 0; n-- {
+		ids = append(ids, ReadID(r))
+	}
+	return ids
 }
 
 // readHead reads what stands first in the stored form of a change: its number,

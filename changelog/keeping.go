@@ -1,6 +1,10 @@
 package changelog
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // checkKeeping says what is wrong with the fields by which servers keep the log
 // in order, "" when nothing is.
@@ -8,6 +12,10 @@ func (c *Change) checkKeeping() string {
 	switch {
 	case c.Op != OpHeartbeat && c.JID+c.Install != "":
 		return "a JID or an install id"
+	case c.Op != OpHeartbeat && len(c.Except) > 0 || len(c.Except) > MaxExcept:
+		return "exceptions out of place or too many"
+	case !ascending(c.Except):
+		return "exceptions out of order"
 	case (c.JID == "") != (c.Install == ""):
 		return "a JID or an install id alone"
 	case len(c.JID) > MaxJID || len(c.Install) > MaxInstall:
@@ -29,6 +37,11 @@ func (c *Change) checkKeeping() string {
 		}
 	}
 	return ""
+}
+
+// ascending reports whether ids are in order, none twice.
+func ascending(ids []ID) bool {
+	return slices.IsSortedFunc(ids, func(a, b ID) int { return cmp.Or(a.Compare(b), -1) })
 }
 
 func notHex(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'f') }

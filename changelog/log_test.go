@@ -53,6 +53,9 @@ func anyKeeping(t *rapid.T) changelog.Change {
 		if rapid.Bool().Draw(t, "hello") {
 			c.JID, c.Install = "ldap1@example.org", "5f0c7a1d2b01"
 		}
+		if rapid.Bool().Draw(t, "except") {
+			c.Except = []changelog.ID{{}, {1}, {1, 2}}
+		}
 	case changelog.OpForget:
 		c.Peer = 1 + c.CSN.SID%changelog.MaxSID
 	case changelog.OpSettle:
@@ -66,8 +69,16 @@ func anyKeeping(t *rapid.T) changelog.Change {
 func TestMisplacedKeeping(t *testing.T) {
 	good := changelog.Change{Seq: 1, CSN: changelog.CSN{Time: 1, SID: 1}}
 	for name, spoil := range map[string]func(*changelog.Change){
-		"heartbeat of an entry":   func(c *changelog.Change) { c.Op, c.ID = changelog.OpHeartbeat, changelog.ID{1} },
-		"heartbeat, JID alone":    func(c *changelog.Change) { c.Op, c.JID = changelog.OpHeartbeat, "a@b" },
+		"heartbeat of an entry":  func(c *changelog.Change) { c.Op, c.ID = changelog.OpHeartbeat, changelog.ID{1} },
+		"heartbeat, JID alone":   func(c *changelog.Change) { c.Op, c.JID = changelog.OpHeartbeat, "a@b" },
+		"exceptions of a forget": func(c *changelog.Change) { c.Op, c.Peer, c.Except = changelog.OpForget, 2, []changelog.ID{{1}} },
+		"exceptions twice":       func(c *changelog.Change) { c.Op, c.Except = changelog.OpHeartbeat, []changelog.ID{{1}, {1}} },
+		"too many exceptions": func(c *changelog.Change) {
+			c.Op = changelog.OpHeartbeat
+			for i := range changelog.MaxExcept + 1 {
+				c.Except = append(c.Except, changelog.ID{byte(i >> 8), byte(i), 1})
+			}
+		},
 		"heartbeat with a peer":   func(c *changelog.Change) { c.Op, c.Peer = changelog.OpHeartbeat, 2 },
 		"forget without a peer":   func(c *changelog.Change) { c.Op = changelog.OpForget },
 		"forget of itself":        func(c *changelog.Change) { c.Op, c.Peer = changelog.OpForget, 1 },

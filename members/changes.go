@@ -17,7 +17,7 @@ func (t *Table) Changes() (list []changelog.Change, err error) {
 		}
 		for _, h := range beats {
 			list = append(list, changelog.Change{
-				Op: changelog.OpHeartbeat, Seq: h.Seq, CSN: h.CSN, Seen: h.Seen, JID: m.JID, Install: m.Install,
+				Op: changelog.OpHeartbeat, Seq: h.Seq, CSN: h.CSN, Seen: h.Seen, Except: h.Except, JID: m.JID, Install: m.Install,
 			})
 		}
 	}

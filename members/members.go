@@ -36,11 +36,12 @@ type Member struct {
 }
 
 // Heartbeat is the word of a server that its directory contains Seen, and its
-// own changes up to Seq.
+// own changes up to Seq, but for those of the entries Except.
 type Heartbeat struct {
-	Seq  uint64
-	CSN  changelog.CSN
-	Seen changelog.Seqs
+	Seq    uint64
+	CSN    changelog.CSN
+	Seen   changelog.Seqs
+	Except []changelog.ID
 }
 
 // covers reports whether the heartbeat of a server contains the change seq of
@@ -102,7 +103,11 @@ func (t *Table) beat(c *changelog.Change) error {
 			return err
 		}
 	}
-	if err := t.b.Put(beatKey(c.SID(), c.Seq), changelog.AppendSeqs(c.CSN.AppendKey(nil), c.Seen)); err != nil {
+	raw := changelog.AppendSeqs(c.CSN.AppendKey(nil), c.Seen)
+	if len(c.Except) > 0 {
+		raw = changelog.AppendIDs(raw, c.Except)
+	}
+	if err := t.b.Put(beatKey(c.SID(), c.Seq), raw); err != nil {
 		return err
 	}
 	return t.thin(c.SID())
@@ -210,6 +215,9 @@ func (t *Table) beats(sid changelog.SID) (list []Heartbeat, err error) {
 func readBeat(k, raw []byte) (h Heartbeat, err error) {
 	r := octets.NewReader(raw)
 	h = Heartbeat{CSN: changelog.ReadCSN(r), Seen: changelog.ReadSeqs(r)}
+	if r.Done() != nil {
+		h.Except = changelog.ReadIDs(r)
+	}
 	if err = r.Done(); err == nil {
 		h.Seq, err = seqOf(k)
 	}
@@ -226,6 +234,7 @@ func counts(raw []byte, v changelog.Vector) (bool, error) {
 			return false, nil
 		}
 	}
+	r.Rest()
 	return true, r.Done()
 }
 

@@ -112,3 +112,29 @@ func TestStable(t *testing.T) {
 		})
 	}
 }
+
+// What a heartbeat leaves out goes with it to whoever is filled from another's table.
+func TestExceptions(t *testing.T) {
+	r := newRoom()
+	c := beat(1, 1, 5, changelog.Seqs{2: 1})
+	c.Except = []changelog.ID{{}, {7}}
+	r.take(t, write(2, 1, 1), c)
+	list, err := r.table.Changes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := members.Open(dit.NewMemory())
+	for i := range list {
+		if err := other.Note(&list[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := other.Beat(1, r.v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &members.Heartbeat{Seq: 1, CSN: c.CSN, Seen: c.Seen, Except: c.Except}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

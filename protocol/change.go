@@ -40,6 +40,7 @@ func changeElement(space string, c *changelog.Change) *element.Element {
 	case changelog.OpHeartbeat:
 		setOctets(e, "jid", c.JID)
 		setOctets(e, "install", c.Install)
+		setIDs(e, "except", c.Except)
 	case changelog.OpForget:
 		e.SetAttr("peer", decimal(uint64(c.Peer)))
 	case changelog.OpSettle:
@@ -94,6 +95,7 @@ func parseChange(e *element.Element) (changelog.Change, error) {
 	case changelog.OpHeartbeat:
 		c.JID = r.octets("jid", changelog.MaxJID)
 		c.Install = r.octets("install", changelog.MaxInstall)
+		c.Except = r.ids("except", changelog.MaxExcept)
 	case changelog.OpForget:
 		c.Peer = r.sid("peer")
 	case changelog.OpSettle:

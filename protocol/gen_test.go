@@ -3,6 +3,7 @@ package protocol_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -103,6 +104,10 @@ func aKeeping(sid changelog.SID, seq uint64) *rapid.Generator[changelog.Change] 
 			if rapid.Bool().Draw(t, "hello") {
 				c.JID, c.Install = "l\u00e4dap@example.org", "5f0c"
 			}
+			if c.Except = rapid.SliceOfN(anID(), 0, 3).Draw(t, "except"); len(c.Except) == 0 {
+				c.Except = nil
+			}
+			slices.SortFunc(c.Except, changelog.ID.Compare)
 		case changelog.OpForget:
 			c.Peer = sid%changelog.MaxSID + 1
 		case changelog.OpSettle:

@@ -99,6 +99,23 @@ func (r *reader) id(name string) changelog.ID {
 	return id
 }
 
+// ids returns up to most ids that stand between single spaces, nil where the
+// attribute is absent.
+func (r *reader) ids(name string, most int) (ids []changelog.ID) {
+	text := r.attr(name, most*37)
+	if text == "" {
+		return nil
+	}
+	for word := range strings.SplitSeq(text, " ") {
+		id, err := changelog.ParseID(word)
+		if err != nil {
+			r.fail("%s: %v", name, err)
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 // flag returns a boolean that is true as "1" and false when absent.
 func (r *reader) flag(name string) bool {
 	v := r.attr(name, 1)

@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"ldapsync/changelog"
 	"ldapsync/xmpp/element"
 )
 
@@ -42,6 +43,17 @@ func setOctets(e *element.Element, name, value string) {
 		e.SetAttr(name, value)
 	default:
 		e.SetAttr(name+b64Suffix, base64.StdEncoding.EncodeToString([]byte(value)))
+	}
+}
+
+// setIDs sets an attribute to ids between single spaces, where there are any.
+func setIDs(e *element.Element, name string, ids []changelog.ID) {
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = id.String()
+	}
+	if len(words) > 0 {
+		e.SetAttr(name, strings.Join(words, " "))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"ldapsync/changelog"
@@ -153,8 +152,9 @@ func Anew(s *store.Store, now time.Time) (store.Identity, error) {
 		if next.Return.Made, err = tail(t, id.SID); err != nil {
 			return err
 		}
-		if next.Return.GivenUp, err = givenUp(t, id); err != nil {
-			return err
+		next.Return.LetDiffer(t.GivenUpIDs(shownAside))
+		if before := id.Return; before != nil && !id.Adopted {
+			next.Return.LetDiffer(before.GivenUp)
 		}
 		if id.Adopted {
 			return nil
@@ -171,22 +171,4 @@ func Anew(s *store.Store, now time.Time) (store.Identity, error) {
 		return next, fmt.Errorf("read the state file that is to be set aside: %w", err)
 	}
 	return next, nil
-}
-
-// givenUp returns the entries that were given up, and those of the self before as
-// long as its directory was not taken over.
-func givenUp(t *store.Tx, id store.Identity) ([]changelog.ID, error) {
-	list, err := t.GivenUpList(shownAside)
-	if err != nil {
-		return nil, err
-	}
-	var ids []changelog.ID
-	if before := id.Return; before != nil && !id.Adopted {
-		ids = append(ids, before.GivenUp...)
-	}
-	for _, g := range list {
-		ids = append(ids, g.ID)
-	}
-	slices.SortFunc(ids, changelog.ID.Compare)
-	return slices.Compact(ids), nil
 }

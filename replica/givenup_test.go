@@ -10,8 +10,14 @@ import (
 
 // TestWhatWasGivenUpIsNoWorkOfClients promises that a server which returns does not
 // take what its directory refused, and an administrator gave up, for what clients
-// removed.
+// removed, whether its state file was set aside or is lost: the room knows it from
+// its heartbeats.
 func TestWhatWasGivenUpIsNoWorkOfClients(t *testing.T) {
+	t.Run("set aside", func(t *testing.T) { givesUp(t, (*node).setAside) })
+	t.Run("lost", func(t *testing.T) { givesUp(t, (*node).wipe) })
+}
+
+func givesUp(t *testing.T, lose func(*node)) {
 	c, a, b := returning(t, 20)
 	b.start(2)
 	c.settled()
@@ -60,7 +66,7 @@ func TestWhatWasGivenUpIsNoWorkOfClients(t *testing.T) {
 		return ""
 	})
 	b.stop()
-	b.setAside()
+	lose(b)
 	b.start(0)
 	c.eventually(func() string {
 		if !b.Identity().Joined {

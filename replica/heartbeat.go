@@ -87,11 +87,11 @@ func (w *work) beat() (bool, error) {
 	return true, w.heartbeat(applied)
 }
 
-// heartbeat stores one that says that the directory contains applied. The first
-// of an install says whose it is.
+// heartbeat stores one that says that the directory contains applied, but for what
+// an administrator let differ. The first of an install says whose it is.
 func (w *work) heartbeat(applied changelog.Seqs) error {
 	id := w.r.Identity()
-	c := &changelog.Change{Op: changelog.OpHeartbeat, Seen: applied}
+	c := &changelog.Change{Op: changelog.OpHeartbeat, Seen: applied, Except: w.GivenUpIDs(changelog.MaxExcept)}
 	self, err := w.Roster().Member(id.SID)
 	if err != nil {
 		return err

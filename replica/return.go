@@ -56,6 +56,7 @@ func (w *work) earlier() (*store.Return, error) {
 				return nil, err
 			}
 		}
+		ret.LetDiffer(last.Except)
 		if ret.Own {
 			continue // the directory may be as old as the state file
 		}
@@ -122,7 +123,7 @@ func (w *work) readopt(now *store.Image) error {
 	if err != nil {
 		return err
 	}
-	base.Doubt = ret.Horizon.Before(newest) || wasGivenUp(ret, now.ID)
+	base.Doubt = ret.Horizon.Before(newest) || ret.Differs(now.ID)
 	past, err := w.dit.Past(now.ID, base, dit.Held{Parent: now.Parent, RDN: rdn, Attrs: toDIT(now.Attrs)})
 	if err != nil {
 		return err
@@ -220,17 +221,11 @@ func (w *work) unknown(now *store.Image) (handled bool, err error) {
 // as far as that can be told, not only before it was restored from a backup.
 func (w *work) wasHeld(ret *store.Return, id changelog.ID) (held, certain bool, err error) {
 	all, newest, err := w.dit.Within(id, baseOf(ret))
-	if err != nil || !all || !newest.Before(ret.Horizon) || wasGivenUp(ret, id) {
+	if err != nil || !all || !newest.Before(ret.Horizon) || ret.Differs(id) {
 		return all, false, err
 	}
 	certain, err = w.dit.Born(id, baseOf(ret))
 	return all, certain, err
-}
-
-// wasGivenUp reports whether the earlier self had let an entry differ.
-func wasGivenUp(ret *store.Return, id changelog.ID) bool {
-	_, found := slices.BinarySearchFunc(ret.GivenUp, id, changelog.ID.Compare)
-	return found
 }
 
 // deleteMissing records the deletion of the entries that the directory lacks

@@ -39,7 +39,7 @@ func (nd *node) beat() {
 		delete(seen, id.SID)
 		csn := changelog.CSN{Time: max(time.Now().UnixMicro(), mark.CSN.Time+1), SID: id.SID}
 		return tx.Log.Append(&changelog.Change{
-			Op: changelog.OpHeartbeat, Seq: mark.Seq + 1, CSN: csn, Seen: seen, JID: strings.TrimSuffix(nd.name, "/ldapsync"), Install: id.Install,
+			Op: changelog.OpHeartbeat, Seq: mark.Seq + 1, CSN: csn, Seen: seen, Except: tx.GivenUpIDs(changelog.MaxExcept), JID: strings.TrimSuffix(nd.name, "/ldapsync"), Install: id.Install,
 		})
 	})
 	if err != nil {

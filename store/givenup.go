@@ -15,7 +15,7 @@ type GivenUp struct {
 }
 
 // GiveUp takes a parked entry from the work to do: its mark goes, and what was
-// refused is written down. The next mark begins anew.
+// refused is written down. The next mark begins anew. It is news for a heartbeat.
 func (t *Tx) GiveUp(p Parked, at time.Time) error {
 	raw, err := json.Marshal(GivenUp{p, at})
 	if err != nil {
@@ -27,7 +27,10 @@ func (t *Tx) GiveUp(p Parked, at time.Time) error {
 	if err := t.ClearDirty(p.ID); err != nil {
 		return err
 	}
-	return t.bucket(bucketGivenUp).Put(p.ID[:], raw)
+	if err := t.bucket(bucketGivenUp).Put(p.ID[:], raw); err != nil {
+		return err
+	}
+	return t.SetNews(true)
 }
 
 // resume forgets that an entry was given up.
@@ -67,6 +70,22 @@ func (t *Tx) GivenUpList(max int) (out []GivenUp, err error) {
 		return true
 	})
 	return out, err
+}
+
+// GivenUpIDs returns the entries given up by ascending id, at most max; where there
+// are more, the zero ID stands first for the others.
+func (t *Tx) GivenUpIDs(max int) (ids []changelog.ID) {
+	if t.GivenUpCount() > max {
+		ids = append(ids, changelog.ID{})
+	}
+	t.bucket(bucketGivenUp).Scan(nil, nil, func(k, _ []byte) bool {
+		if len(ids) >= max || len(k) != len(changelog.ID{}) {
+			return false
+		}
+		ids = append(ids, changelog.ID(k))
+		return true
+	})
+	return ids
 }
 
 // GivenUpCount returns the number of entries given up.

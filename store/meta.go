@@ -76,9 +76,26 @@ type Return struct {
 	// Made are marks of what that state file knew the self to have made, newest
 	// first: under the same numbers the room may hold what a copy of it made.
 	Made []changelog.Mark `json:"made,omitempty"`
-	// GivenUp are entries that an administrator let differ, by the state file that
-	// was set aside: what the directory lacks of them no client removed.
+	// GivenUp are entries that an administrator let differ, as the state file that
+	// was set aside and heartbeats say, by ascending id; the zero ID, where it
+	// stands first, stands for any. What the directory lacks of them no client removed.
 	GivenUp []changelog.ID `json:"given_up,omitempty"`
+}
+
+// LetDiffer notes that an administrator let entries differ.
+func (r *Return) LetDiffer(ids []changelog.ID) {
+	list := slices.Concat(r.GivenUp, ids)
+	slices.SortFunc(list, changelog.ID.Compare)
+	r.GivenUp = slices.Compact(list)
+}
+
+// Differs reports whether an administrator may have let an entry differ.
+func (r *Return) Differs(id changelog.ID) bool {
+	if len(r.GivenUp) > 0 && r.GivenUp[0].IsZero() {
+		return true
+	}
+	_, found := slices.BinarySearchFunc(r.GivenUp, id, changelog.ID.Compare)
+	return found
 }
 
 // Has reports whether sid is that of an earlier install; nil has none.
