@@ -219,6 +219,12 @@ func (v *watched) leads(id changelog.ID, p *pending, changes []*changelog.Change
 		v.nd.w.stats.Ambiguous++
 		return ""
 	}
+	if d != "" && slices.ContainsFunc(p.writes[:p.known-1], func(wr write) bool {
+		return p.base.unstamped().differs(wr.state.unstamped()) == "" && after(wr.state).differs(p.last()) == ""
+	}) {
+		v.nd.w.stats.Ambiguous++
+		return "" // up to there clients changed only stamps, see onlyStamped
+	}
 	if d != "" && v.placedByName(id) {
 		moved := after(p.base)
 		moved.parent = p.last().parent
