@@ -38,7 +38,8 @@ var mayImport = map[string]string{
 	"directory/openldap":      "changelog directory directory/ber directory/openldap/schema dn ldif octets schema",
 	// One suffix.
 	"store":   "changelog directory dit dn lookup members octets schema",
-	"replica": "changelog directory dit dn ldif members octets protocol roles schema store",
+	"image":   "changelog directory dn schema store",
+	"replica": "changelog directory dit dn image ldif members octets protocol roles schema store",
 	// Many servers of one suffix, without any network.
 	"simulate":        "changelog directory directory/memory dit dit/naive dn ldif replica roles schema store",
 	"simulate/series": "simulate",

@@ -332,7 +332,7 @@ func (w *work) imageOf(e *directory.Entry) (*store.Image, error) {
 	parent, ok := w.superior(name, w.Named)
 	m := &store.Image{ID: e.ID, Parent: parent, CSN: e.CSN, Confirmed: true, Attrs: e.Attrs}
 	if ok {
-		m.RDN, m.RDNKey = w.spelling(name[0]), name[0].Key(w.rules.Schema)
+		m.RDN, m.RDNKey = w.Spelling(name[0]), name[0].Key(w.rules.Schema)
 	}
 	return m, nil
 }
@@ -362,7 +362,7 @@ func (w *work) confirmRead(e *directory.Entry) error {
 		return err
 	}
 	old, err := w.Image(now.ID)
-	if err != nil || old == nil || old.Confirmed || !w.same(old, now) {
+	if err != nil || old == nil || old.Confirmed || !w.Same(old, now) {
 		return err
 	}
 	now.Newest, now.Told = old.Newest, old.Told

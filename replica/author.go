@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dit"
-	"ldapsync/dn"
 	"ldapsync/store"
 )
 
@@ -179,8 +177,8 @@ func (w *work) changes(base, now *store.Image) (list []changelog.Change, adopted
 		}
 		if base.RDN != now.RDN {
 			c.RDN = now.RDN
-			c.DeleteOldRDN = !w.keepsOldName(base, now)
-			if attrs, err = w.renamed(attrs, base.RDN, now.RDN, c.DeleteOldRDN); err != nil {
+			c.DeleteOldRDN = !w.KeepsName(base, now)
+			if attrs, err = w.Renamed(attrs, base.RDN, now.RDN, c.DeleteOldRDN); err != nil {
 				return nil, false, err
 			}
 		}
@@ -198,13 +196,7 @@ func (w *work) knownAttrs(m *store.Image) []directory.Attribute {
 	if !m.Loose {
 		return m.Attrs
 	}
-	return w.withoutStamps(m.Attrs)
-}
-
-func (w *work) withoutStamps(attrs []directory.Attribute) []directory.Attribute {
-	return slices.DeleteFunc(slices.Clone(attrs), func(a directory.Attribute) bool {
-		return slices.Contains(stamps, w.rules.Schema.Canonical(a.Name))
-	})
+	return w.WithoutStamps(m.Attrs)
 }
 
 // appeared returns the changes for an entry that the directory did not hold
@@ -230,7 +222,7 @@ func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	if w.same(want, now) { // our own write
+	if w.Same(want, now) { // our own write
 		now.Newest = want.Newest
 		return nil, true, w.putAndSettle(now)
 	}
@@ -255,103 +247,6 @@ func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
 func (w *work) isOlder(now *store.Image) (bool, error) {
 	newest, err := w.dit.Newest(now.ID)
 	return now.CSN.When().Before(newest.When()), err
-}
-
-// keepsOldName reports whether the naming values of base are still there.
-func (w *work) keepsOldName(base, now *store.Image) bool {
-	old, err := dn.ParseRDN(base.RDN)
-	if err != nil {
-		return false
-	}
-	attrs := w.byKey(now.Attrs)
-	current, err := dn.ParseRDN(now.RDN)
-	if err != nil {
-		return false
-	}
-	for _, ava := range old {
-		name, key := w.rules.Schema.Canonical(ava.Attr), w.rules.Schema.Normalise(ava.Attr, ava.Value)
-		if w.isNaming(current, name, key) {
-			continue
-		}
-		if !slices.Contains(attrs[name], key) {
-			return false
-		}
-	}
-	return true
-}
-
-func (w *work) isNaming(rdn dn.RDN, name, key string) bool {
-	return slices.ContainsFunc(rdn, func(a dn.AVA) bool {
-		return w.rules.Schema.Canonical(a.Attr) == name && w.rules.Schema.Normalise(a.Attr, a.Value) == key
-	})
-}
-
-// byKey returns the normal forms of the values by canonical attribute name.
-func (w *work) byKey(attrs []directory.Attribute) map[string][]string {
-	return w.grouped(attrs, w.rules.Schema.Normalise)
-}
-
-// grouped returns what form makes of the values by canonical attribute name.
-func (w *work) grouped(attrs []directory.Attribute, form func(attr, value string) string) map[string][]string {
-	m := map[string][]string{}
-	for _, a := range attrs {
-		name := w.rules.Schema.Canonical(a.Name)
-		for _, v := range a.Values {
-			m[name] = append(m[name], form(a.Name, v))
-		}
-	}
-	return m
-}
-
-// renamed returns what a rename leaves of an entry's attributes (RFC 4511
-// section 4.9): the new naming values are there, and with deleteOld the old
-// ones are not.
-func (w *work) renamed(attrs []directory.Attribute, oldName, newName string, deleteOld bool) ([]directory.Attribute, error) {
-	oldRDN, err := dn.ParseRDN(oldName)
-	if err != nil {
-		return nil, err
-	}
-	next, err := dn.ParseRDN(newName)
-	if err != nil {
-		return nil, err
-	}
-	s := w.rules.Schema
-	var out []directory.Attribute
-	for _, a := range attrs {
-		name := s.Canonical(a.Name)
-		var values []string
-		for _, v := range a.Values {
-			key := s.Normalise(a.Name, v)
-			if deleteOld && w.isNaming(oldRDN, name, key) && !w.isNaming(next, name, key) {
-				continue
-			}
-			values = append(values, v)
-		}
-		out = append(out, directory.Attribute{Name: a.Name, Values: values})
-	}
-	for _, ava := range next {
-		out = w.withValue(out, ava)
-	}
-	return slices.DeleteFunc(out, func(a directory.Attribute) bool { return len(a.Values) == 0 }), nil
-}
-
-// withValue returns attrs with a naming value, if it is not among them.
-func (w *work) withValue(attrs []directory.Attribute, ava dn.AVA) []directory.Attribute {
-	s := w.rules.Schema
-	name, key := s.Canonical(ava.Attr), s.Normalise(ava.Attr, ava.Value)
-	for i, a := range attrs {
-		if s.Canonical(a.Name) != name {
-			continue
-		}
-		for _, v := range a.Values {
-			if s.Normalise(a.Name, v) == key {
-				return attrs
-			}
-		}
-		attrs[i].Values = append(slices.Clone(a.Values), ava.Value)
-		return attrs
-	}
-	return append(attrs, directory.Attribute{Name: ava.Attr, Values: []string{ava.Value}})
 }
 
 // spell returns the DN of an image, for people.

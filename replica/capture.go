@@ -168,7 +168,7 @@ func (w *work) superior(name dn.DN, named func(changelog.ID, string) changelog.I
 func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name dn.DN) error {
 	rdn := name[0]
 	now := &store.Image{
-		ID: e.ID, Parent: parent, RDN: w.spelling(rdn), RDNKey: rdn.Key(w.rules.Schema),
+		ID: e.ID, Parent: parent, RDN: w.Spelling(rdn), RDNKey: rdn.Key(w.rules.Schema),
 		CSN: e.CSN, Confirmed: true, Attrs: e.Attrs,
 	}
 	old, err := w.Image(e.ID)
@@ -177,7 +177,7 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name d
 	}
 	if old != nil && !old.CSN.IsZero() {
 		switch order := e.CSN.Compare(old.CSN); {
-		case order == 0 && !old.Loose && w.same(old, now):
+		case order == 0 && !old.Loose && w.Same(old, now):
 			if old.Confirmed && c.horizon.Before(old.CSN) && !c.limit.Before(old.CSN) {
 				c.horizon = old.CSN
 			}
@@ -190,7 +190,7 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name d
 			return w.rolledBack(old, now)
 		}
 	}
-	if c.suspect() && old != nil && !old.Gone && !w.same(old, now) {
+	if c.suspect() && old != nil && !old.Gone && !w.Same(old, now) {
 		if c.refreshing {
 			return w.Delay(len(name), e) // until the horizon is known
 		}
@@ -235,7 +235,7 @@ func (w *work) cameOut(wrote, now *store.Image) error {
 // now the image. Where base has not the stamps that our own write left, it
 // counts whether that was the last.
 func (w *work) takeOver(base, now *store.Image, own bool) error {
-	if !w.same(base, now) || base.Loose && !own {
+	if !w.Same(base, now) || base.Loose && !own {
 		return w.author(base, now)
 	}
 	now.Newest = base.Newest

@@ -2,7 +2,6 @@ package replica
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"ldapsync/changelog"
@@ -61,31 +60,8 @@ func (w *work) mergeClaiming(c *changelog.Change, base *store.Image) error {
 		return err
 	}
 	after, err := w.viewed(c.ID)
-	if err != nil || !w.overruled(before, base, after) {
+	if err != nil || !w.Overruled(before, base, after) {
 		return err
 	}
 	return w.keep(before)
-}
-
-// overruled reports whether something that was shown before, and that the
-// directory did not hold, is no longer shown after. Base is what it held.
-func (w *work) overruled(before, base, after *store.Image) bool {
-	if after == nil {
-		return !w.alike(before, base)
-	}
-	if base == nil || base.Gone {
-		base = &store.Image{}
-	}
-	if before.Parent != base.Parent && before.Parent != after.Parent || before.RDNKey != base.RDNKey && before.RDNKey != after.RDNKey {
-		return true
-	}
-	held, left := w.byKey(base.Attrs), w.byKey(after.Attrs)
-	for name, values := range w.byKey(w.unstamped(before).Attrs) {
-		for _, v := range values {
-			if !slices.Contains(held[name], v) && !slices.Contains(left[name], v) {
-				return true
-			}
-		}
-	}
-	return false
 }

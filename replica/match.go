@@ -208,7 +208,7 @@ func (m *matching) sighted(w *work, e *directory.Entry) error {
 	if err != nil || want == nil {
 		return err
 	}
-	if m.ret.Horizon.Before(want.Newest) && w.sameAttrs(want, &store.Image{Attrs: e.Attrs}) {
+	if m.ret.Horizon.Before(want.Newest) && w.SameAttrs(want, &store.Image{Attrs: e.Attrs}) {
 		m.ret.Horizon = want.Newest
 	}
 	return nil
@@ -266,7 +266,7 @@ func (w *work) adopt(now *store.Image) error {
 		return err
 	}
 	switch {
-	case w.same(want, now):
+	case w.Same(want, now):
 		now.Newest = want.Newest
 	case w.newer(now, want):
 		return w.prevail(want, now)
@@ -280,7 +280,7 @@ func (w *work) adopt(now *store.Image) error {
 
 // keepUnlessAlike writes down a state of the directory that the room's replaces.
 func (w *work) keepUnlessAlike(want, now *store.Image) error {
-	if w.alike(want, now) {
+	if w.Alike(want, now) {
 		return nil
 	}
 	return w.keep(now)
@@ -288,7 +288,7 @@ func (w *work) keepUnlessAlike(want, now *store.Image) error {
 
 // prevail makes the directory's state of an entry the room's.
 func (w *work) prevail(want, now *store.Image) error {
-	if !w.alike(want, now) {
+	if !w.Alike(want, now) {
 		if err := w.keep(want); err != nil {
 			return err
 		}
@@ -305,27 +305,5 @@ func (w *work) newer(now, want *store.Image) bool {
 	if w.r.cfg.Prefer != PreferNewest || want == nil || !w.r.Role().Writes() {
 		return false
 	}
-	return w.value(want, modifyTimestamp) < w.value(now, modifyTimestamp)
-}
-
-// alike is same without the attributes by which a directory notes who wrote an
-// entry and when.
-func (w *work) alike(a, b *store.Image) bool {
-	if a == nil || b == nil || a.Gone || b.Gone {
-		return w.same(a, b)
-	}
-	return w.same(w.unstamped(a), w.unstamped(b))
-}
-
-func (w *work) unstamped(m *store.Image) *store.Image {
-	out := *m
-	out.Attrs = nil
-	for _, a := range m.Attrs {
-		switch w.rules.Schema.Canonical(a.Name) {
-		case "createtimestamp", "creatorsname", "modifiersname", "modifytimestamp":
-		default:
-			out.Attrs = append(out.Attrs, a)
-		}
-	}
-	return &out
+	return w.Value(want, modifyTimestamp) < w.Value(now, modifyTimestamp)
 }

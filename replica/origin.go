@@ -1,8 +1,6 @@
 package replica
 
 import (
-	"slices"
-
 	"ldapsync/directory"
 	"ldapsync/dn"
 	"ldapsync/store"
@@ -28,64 +26,10 @@ func (w *work) base(old, now *store.Image, e *directory.Entry) (*store.Image, er
 		return old, nil
 	}
 	wrote := w.placed(&in.Image, now, e)
-	if !w.wasMade(old, wrote, now, e) {
+	if !w.WasMade(old, wrote, now, e.Own) {
 		return old, nil
 	}
 	return wrote, w.SetSeen(now.ID, in.Seen)
-}
-
-// wasMade decides whether a write that was to turn old into wrote came before
-// the report now.
-func (w *work) wasMade(old, wrote, now *store.Image, e *directory.Entry) bool {
-	switch {
-	case old == nil || old.Gone, e.Own && wrote.Loose, !wrote.Loose && w.same(wrote, now):
-		return true
-	case w.same(old, now):
-		return false
-	}
-	made, not := w.signs(old, wrote, now)
-	return w.same(wrote, now) || made > 3*not
-}
-
-// signs counts what speaks for and against a write that was to turn old into
-// wrote: every value, name and place that it was to change, or to spell otherwise.
-// Few against many is a client that took something back; else the write is taken for
-// not made, since what it was to do is then recorded once more, and never undone.
-func (w *work) signs(old, wrote, now *store.Image) (made, not int) {
-	count := func(differ, as, still bool) {
-		switch {
-		case differ && as:
-			made++
-		case differ && still:
-			not++
-		}
-	}
-	count(wrote.Parent != old.Parent, now.Parent == wrote.Parent, now.Parent == old.Parent)
-	if wrote.RDNKey != old.RDNKey {
-		count(true, now.RDNKey == wrote.RDNKey, now.RDNKey == old.RDNKey)
-	} else {
-		count(wrote.RDN != old.RDN, now.RDN == wrote.RDN, now.RDN == old.RDN)
-	}
-	was, is, got := w.asSpelled(old), w.asSpelled(wrote), w.asSpelled(now)
-	for name, values := range is {
-		for _, v := range values {
-			there := slices.Contains(got[name], v)
-			count(!slices.Contains(was[name], v), there, !there)
-		}
-	}
-	for name, values := range was {
-		for _, v := range values {
-			there := slices.Contains(got[name], v)
-			count(!slices.Contains(is[name], v), !there, there)
-		}
-	}
-	return made, not
-}
-
-// asSpelled returns the values of an image, but for the stamps, by canonical
-// attribute name.
-func (w *work) asSpelled(m *store.Image) map[string][]string {
-	return w.grouped(w.withoutStamps(m.Attrs), func(_, value string) string { return value })
 }
 
 // distance counts the modifications that lead from one image to another, but for
@@ -99,7 +43,7 @@ func (w *work) distance(from, to *store.Image) int {
 			n++
 		}
 	}
-	return n + len(w.rules.Diff(toDIT(w.withoutStamps(attrs)), toDIT(w.withoutStamps(to.Attrs))))
+	return n + len(w.rules.Diff(toDIT(w.WithoutStamps(attrs)), toDIT(w.WithoutStamps(to.Attrs))))
 }
 
 // placed returns what we wrote, m, as it stands below the entry that now is
@@ -114,7 +58,7 @@ func (w *work) placed(m, now *store.Image, e *directory.Entry) *store.Image {
 	here := *m
 	here.Parent = now.Parent
 	switch {
-	case e.Own, !here.Loose && w.same(&here, now):
+	case e.Own, !here.Loose && w.Same(&here, now):
 		return &here
 	case w.isBelow(e.DN, m.Below) && w.distance(&here, now) > 0:
 		return &here

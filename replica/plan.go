@@ -7,6 +7,7 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dn"
+	"ldapsync/image"
 	"ldapsync/store"
 )
 
@@ -125,7 +126,7 @@ func (p *planner) take(d store.Dirty) error {
 	if err != nil {
 		return err
 	}
-	if p.w.same(u.have, u.want) && !u.unstamped() {
+	if p.w.Same(u.have, u.want) && !u.unstamped() {
 		return p.w.ClearDirty(d.ID)
 	}
 	if u.leaving || u.have != nil && !u.have.Confirmed {
@@ -141,7 +142,7 @@ func (p *planner) take(d store.Dirty) error {
 // entry and nothing stands in the way of writing over them.
 func (u *unit) unstamped() bool {
 	return u.have != nil && u.have.Loose && u.have.Confirmed && u.want != nil &&
-		slices.ContainsFunc(u.want.Attrs, func(a directory.Attribute) bool { return strings.EqualFold(a.Name, stamps[0]) })
+		slices.ContainsFunc(u.want.Attrs, func(a directory.Attribute) bool { return strings.EqualFold(a.Name, image.ModifiersName) })
 }
 
 func (w *work) unit(d store.Dirty) (*unit, error) {
@@ -236,7 +237,7 @@ func (u *unit) place(w *work, l *layout) error {
 	case directory.ModDN:
 		return u.rename(w, l, u.want.Parent, u.rdn, w.replaces(u.oldRDN, u.rdn) && !w.share(u.oldRDN, u.rdn))
 	case directory.Modify:
-		u.write = directory.Write{Op: directory.Modify, DN: l.name(u.id).String(), Mods: w.mods(u.have.Attrs, u.want.Attrs)}
+		u.write = directory.Write{Op: directory.Modify, DN: l.name(u.id).String(), Mods: w.Mods(u.have.Attrs, u.want.Attrs)}
 	}
 	u.guard()
 	return nil
@@ -248,54 +249,4 @@ func (u *unit) guard() {
 	if u.have != nil {
 		u.write.IfCSN = u.have.CSN
 	}
-}
-
-// stamps are the attributes that a directory sets by itself at every write.
-var stamps = []string{"modifiersname", "modifytimestamp"}
-
-// mods returns the modifications that turn from into to, octet for octet.
-func (w *work) mods(from, to []directory.Attribute) []changelog.Mod {
-	old, next := w.byName(from), w.byName(to)
-	var out []changelog.Mod
-	for _, a := range to {
-		name := w.rules.Schema.Canonical(a.Name)
-		if len(a.Values) == 0 || slices.Equal(old.get(name), next.get(name)) && !slices.Contains(stamps, name) {
-			continue
-		}
-		out = append(out, w.attrMods(a, old.get(name))...)
-	}
-	for _, a := range from {
-		if name := w.rules.Schema.Canonical(a.Name); len(a.Values) > 0 && len(next.get(name)) == 0 {
-			out = append(out, changelog.Mod{Op: changelog.ModReplace, Attr: a.Name})
-		}
-	}
-	return out
-}
-
-// attrMods turns the old values of an attribute into those of a: value by
-// value where some stay and the attribute's values can be compared.
-func (w *work) attrMods(a directory.Attribute, old []string) []changelog.Mod {
-	var add, del []string
-	for _, v := range a.Values {
-		if !slices.Contains(old, v) {
-			add = append(add, v)
-		}
-	}
-	for _, v := range old {
-		if !slices.Contains(a.Values, v) {
-			del = append(del, v)
-		}
-	}
-	s := w.rules.Schema
-	if len(del) == len(old) || !s.HasEquality(a.Name) || s.SingleValue(a.Name) {
-		return []changelog.Mod{{Op: changelog.ModReplace, Attr: a.Name, Values: a.Values}}
-	}
-	var out []changelog.Mod
-	if len(del) > 0 {
-		out = append(out, changelog.Mod{Op: changelog.ModDelete, Attr: a.Name, Values: del})
-	}
-	if len(add) > 0 {
-		out = append(out, changelog.Mod{Op: changelog.ModAdd, Attr: a.Name, Values: add})
-	}
-	return out
 }

@@ -175,7 +175,7 @@ func (r *Replica) tellWrites(tell func(*ldif.Record) error) error {
 // writeRecord returns what a unit has to do, a rename with the modification that
 // follows in one, nil for nothing.
 func (w *work) writeRecord(u *unit) (*ldif.Record, error) {
-	if w.same(u.have, u.want) {
+	if w.Same(u.have, u.want) {
 		return nil, nil
 	}
 	rec := &ldif.Record{}
@@ -202,7 +202,7 @@ func (w *work) writeRecord(u *unit) (*ldif.Record, error) {
 		above := name.String()
 		rec.Change, rec.NewRDN, rec.DeleteOldRDN, rec.NewSuperior = ldif.ModDN, u.rdn.String(), true, &above
 	case directory.Modify:
-		rec.Change, rec.Mods = ldif.Modify, modsOf(w.mods(u.have.Attrs, u.want.Attrs))
+		rec.Change, rec.Mods = ldif.Modify, modsOf(w.Mods(u.have.Attrs, u.want.Attrs))
 	}
 	return rec, nil
 }

@@ -40,10 +40,10 @@ func (u *unit) rename(w *work, l *layout, parent changelog.ID, rdn dn.RDN, delet
 		u.write.NewSuperior = u.below
 	}
 	var err error
-	if image.Attrs, err = w.renamed(image.Attrs, image.RDN, u.write.NewRDN, deleteOld); err != nil {
+	if image.Attrs, err = w.Renamed(image.Attrs, image.RDN, u.write.NewRDN, deleteOld); err != nil {
 		return err
 	}
-	image.Parent, image.RDN, image.RDNKey = parent, w.spelling(rdn), rdn.Key(w.rules.Schema)
+	image.Parent, image.RDN, image.RDNKey = parent, w.Spelling(rdn), rdn.Key(w.rules.Schema)
 	return nil
 }
 
@@ -61,7 +61,7 @@ func (w *work) outdone(old, new dn.RDN, attrs []directory.Attribute) (mods []cha
 			if s.Canonical(a.Name) != name || len(a.Values) != 1 {
 				continue
 			}
-			if has := s.Normalise(a.Name, a.Values[0]); has != key && !w.isNaming(old, name, has) {
+			if has := s.Normalise(a.Name, a.Values[0]); has != key && !w.IsNaming(old, name, has) {
 				mods = append(mods, changelog.Mod{Op: changelog.ModReplace, Attr: a.Name, Values: []string{ava.Value}})
 			}
 		}
@@ -96,7 +96,7 @@ func (w *work) replaces(old, new dn.RDN) bool {
 // deletes it with the old name, and the entry has not even its new one.
 func (w *work) share(a, b dn.RDN) bool {
 	return slices.ContainsFunc(a, func(v dn.AVA) bool {
-		return w.isNaming(b, w.rules.Schema.Canonical(v.Attr), w.rules.Schema.Normalise(v.Attr, v.Value))
+		return w.IsNaming(b, w.rules.Schema.Canonical(v.Attr), w.rules.Schema.Normalise(v.Attr, v.Value))
 	})
 }
 

@@ -107,10 +107,10 @@ func (w *work) readopt(now *store.Image) error {
 	switch {
 	case err != nil:
 		return err
-	case w.same(want, now):
+	case w.Same(want, now):
 		now.Newest = want.Newest
 		return w.putAndSettle(now)
-	case want != nil && w.value(want, createTimestamp) != w.value(now, createTimestamp):
+	case want != nil && w.Value(want, createTimestamp) != w.Value(now, createTimestamp):
 		return w.adopt(now) // not what the earlier self had
 	}
 	rdn, err := dn.ParseRDN(now.RDN)
@@ -148,7 +148,7 @@ func (w *work) readopt(now *store.Image) error {
 
 // pastImage returns the image that the earlier self had of an entry.
 func (w *work) pastImage(past *dit.Past, now *store.Image) *store.Image {
-	was := &store.Image{ID: now.ID, Parent: past.Parent, RDN: w.spelling(past.RDN), RDNKey: past.RDN.Key(w.rules.Schema), Newest: past.Newest}
+	was := &store.Image{ID: now.ID, Parent: past.Parent, RDN: w.Spelling(past.RDN), RDNKey: past.RDN.Key(w.rules.Schema), Newest: past.Newest}
 	if was.RDNKey == now.RDNKey {
 		was.RDN = now.RDN
 	}
@@ -260,16 +260,6 @@ func (r *Replica) deleteMissing() error {
 		_, err = w.own(&c, &store.Image{ID: id, Gone: true}, held)
 		return err
 	})
-}
-
-// value returns the only value of an attribute of an image, "" for none.
-func (w *work) value(m *store.Image, canonical string) string {
-	for _, a := range m.Attrs {
-		if w.rules.Schema.Canonical(a.Name) == canonical && len(a.Values) == 1 {
-			return w.rules.Schema.Normalise(a.Name, a.Values[0])
-		}
-	}
-	return ""
 }
 
 const (

@@ -1,22 +1,21 @@
 package replica
 
 import (
-	"cmp"
 	"errors"
-	"slices"
-	"strings"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dit"
 	"ldapsync/dn"
+	"ldapsync/image"
 	"ldapsync/store"
 )
 
 // work is one transaction of a replica.
 type work struct {
 	*store.Tx
-	r     *Replica
+	r *Replica
+	image.Terms
 	dit   *dit.State
 	rules dit.Rules
 	// seen is what was merged when the transaction began: what the image of an
@@ -56,7 +55,7 @@ func (r *Replica) work(t *store.Tx) *work {
 	r.mu.Lock()
 	rules := r.rules
 	r.mu.Unlock()
-	return &work{Tx: t, r: r, dit: dit.Open(t.KV(), rules), rules: rules}
+	return &work{Tx: t, Terms: image.Terms{Schema: rules.Schema}, r: r, dit: dit.Open(t.KV(), rules), rules: rules}
 }
 
 // merge adds the facts of a stored change and marks every entry whose view may
@@ -104,7 +103,7 @@ func (w *work) settle(id changelog.ID, image *store.Image) error {
 	if err != nil {
 		return err
 	}
-	if w.same(want, image) {
+	if w.Same(want, image) {
 		if err := w.Unpark(id); err != nil {
 			return err
 		}
@@ -139,98 +138,12 @@ func (w *work) wanted(shown *dit.Shown) (*store.Image, error) {
 	}
 	m := &store.Image{
 		ID: shown.ID, Parent: shown.Parent,
-		RDN: w.spelling(shown.RDN), RDNKey: shown.RDN.Key(w.rules.Schema), Newest: newest,
+		RDN: w.Spelling(shown.RDN), RDNKey: shown.RDN.Key(w.rules.Schema), Newest: newest,
 	}
 	for _, a := range shown.Attrs {
 		m.Attrs = append(m.Attrs, directory.Attribute{Name: a.Name, Values: a.Values})
 	}
 	return m, nil
-}
-
-// spelling prints a name so that two servers print it alike: its parts in the
-// order of their types, each type by its first name in the schema.
-func (w *work) spelling(rdn dn.RDN) string {
-	out := slices.Clone(rdn)
-	for i, ava := range out {
-		if t := w.rules.Schema.Attribute(ava.Attr); t != nil && len(t.Names) > 0 {
-			out[i].Attr = t.Names[0]
-		}
-	}
-	slices.SortFunc(out, func(a, b dn.AVA) int {
-		return cmp.Or(strings.Compare(strings.ToLower(a.Attr), strings.ToLower(b.Attr)), strings.Compare(a.Value, b.Value))
-	})
-	return out.String()
-}
-
-// same reports whether two images show the same: place, name and, octet for
-// octet but in any order, the attributes; where one is Loose, without the
-// stamps. Nil and Gone are the same.
-func (w *work) same(a, b *store.Image) bool {
-	aGone, bGone := a == nil || a.Gone, b == nil || b.Gone
-	if aGone || bGone {
-		return aGone == bGone
-	}
-	return a.Parent == b.Parent && a.RDN == b.RDN && w.sameAttrs(a, b)
-}
-
-func (w *work) sameAttrs(a, b *store.Image) bool {
-	if identical(a.Attrs, b.Attrs) {
-		return true
-	}
-	am, bm := w.byName(a.Attrs), w.byName(b.Attrs)
-	if a.Loose || b.Loose {
-		stamp := func(v values) bool { return slices.Contains(stamps, v.name) }
-		am, bm = slices.DeleteFunc(am, stamp), slices.DeleteFunc(bm, stamp)
-	}
-	return slices.EqualFunc(am, bm, func(a, b values) bool { return a.name == b.name && slices.Equal(a.values, b.values) })
-}
-
-// identical reports whether two lists of attributes are equal as they stand.
-func identical(a, b []directory.Attribute) bool {
-	return slices.EqualFunc(a, b, directory.Attribute.Equal)
-}
-
-// values are those of the attribute of a canonical name, sorted by octets.
-type values struct {
-	name   string
-	values []string
-}
-
-// content is the values of an entry by ascending name.
-type content []values
-
-// get returns the values of an attribute, nil when there are none.
-func (c content) get(name string) []string {
-	i, found := slices.BinarySearchFunc(c, name, func(v values, name string) int { return strings.Compare(v.name, name) })
-	if !found {
-		return nil
-	}
-	return c[i].values
-}
-
-// byName returns the values of attributes; those without values are left out.
-func (w *work) byName(attrs []directory.Attribute) content {
-	c := make(content, 0, len(attrs))
-	for _, a := range attrs {
-		if len(a.Values) > 0 {
-			c = append(c, values{w.rules.Schema.Canonical(a.Name), a.Values})
-		}
-	}
-	slices.SortFunc(c, func(a, b values) int { return strings.Compare(a.name, b.name) })
-	joined := c[:0]
-	for _, v := range c {
-		if last := len(joined) - 1; last >= 0 && joined[last].name == v.name {
-			joined[last].values = slices.Concat(joined[last].values, v.values)
-			continue
-		}
-		joined = append(joined, v)
-	}
-	for i, v := range joined {
-		if !slices.IsSorted(v.values) {
-			joined[i].values = slices.Sorted(slices.Values(v.values))
-		}
-	}
-	return joined
 }
 
 // nameOf returns the DN an entry has in the directory; false when it, or a
