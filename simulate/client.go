@@ -126,6 +126,7 @@ func (nd *node) clientAtRandom() {
 	if len(ids) == 0 || nd.gone {
 		return
 	}
+	w.stats.Operations++
 	list := weights[w.deeds()]
 	if wr, ok := nd.invent(w.weighted(list[:]), ids); ok {
 		nd.client(wr)

@@ -465,7 +465,7 @@ func (nd *node) show() {
 			}
 		}
 	}
-	var peers []replica.Peer
+	peers := make([]replica.Peer, 0, len(nd.shown))
 	for i := range nd.w.nodes {
 		if p, ok := nd.shown[i]; ok {
 			peers = append(peers, p)

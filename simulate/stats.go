@@ -11,6 +11,9 @@ import (
 // Stats counts what happened in histories.
 type Stats struct {
 	Histories, Writes, Changes, Crashes int
+	// Operations counts what the steps were made of before everything is put right:
+	// what clients did, steps of pumps, deliveries, and one for any other step.
+	Operations int
 	// Came and Left count servers that joined empty and that left.
 	Came, Left int
 	// Wiped and Restored count state files lost, and replaced by old copies.
@@ -76,6 +79,7 @@ func newStats() Stats { return Stats{Journal: map[string]int{}, Rules: map[Rule]
 func (s *Stats) Add(other Stats) {
 	s.Histories += other.Histories
 	s.Writes += other.Writes
+	s.Operations += other.Operations
 	s.Changes += other.Changes
 	s.Crashes += other.Crashes
 	s.Unknown += other.Unknown

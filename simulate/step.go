@@ -71,6 +71,9 @@ func (w *world) step(i int) *node {
 		w.calmStep(i, nd)
 		return nd
 	}
+	if a != actClient && a != actTurn && a != actDeliver {
+		w.stats.Operations++
+	}
 	switch a {
 	case actClient:
 		nd.clientAtRandom()
@@ -158,6 +161,7 @@ func (nd *node) turn(i int) {
 	nd.obey()
 	nd.cede()
 	for range 2 + w.rng.IntN(6) {
+		w.stats.Operations++
 		switch n := w.rng.IntN(16); {
 		case n < 5:
 			nd.stepCapture(1 + w.rng.IntN(8))
@@ -186,6 +190,7 @@ func (w *world) deliverOne() {
 	if w.oneIn(2) {
 		i = w.rng.IntN(len(w.wire))
 	}
+	w.stats.Operations++
 	p := w.wire[i]
 	w.wire = append(w.wire[:i], w.wire[i+1:]...)
 	w.deliver(p)
