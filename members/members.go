@@ -28,6 +28,9 @@ const (
 	keyForget = 'f' // sid of the peer, sid of the author: the first such operation
 )
 
+// The prefixes of all keys of a kind.
+var allMembers, allRemovals = []byte{keyMember}, []byte{keyForget}
+
 // Member is what a server said of itself.
 type Member struct {
 	SID changelog.SID
@@ -155,7 +158,7 @@ func (t *Table) Member(sid changelog.SID) (Member, error) {
 
 // Members returns every server that ever was one, by ascending sid.
 func (t *Table) Members() (list []Member, err error) {
-	t.b.Scan([]byte{keyMember}, nil, func(k, raw []byte) bool {
+	t.b.Scan(allMembers, nil, func(k, raw []byte) bool {
 		r := octets.NewReader(raw)
 		m := Member{JID: r.String(), Install: r.String()}
 		if m.SID, err = sidOf(k, 1); err == nil {
@@ -167,9 +170,26 @@ func (t *Table) Members() (list []Member, err error) {
 	return list, damaged(err)
 }
 
+// Of returns the servers that named an account, by its bare JID, by ascending sid.
+func (t *Table) Of(jid string) (list []changelog.SID, err error) {
+	t.b.Scan(allMembers, nil, func(k, raw []byte) bool {
+		r := octets.NewReader(raw)
+		name, _, _ := bytes.Cut(r.Take(r.Count(1)), []byte("/"))
+		var sid changelog.SID
+		if sid, err = sidOf(k, 1); err == nil && r.Failed() {
+			err = r.Done()
+		}
+		if string(name) == jid {
+			list = append(list, sid)
+		}
+		return err == nil
+	})
+	return list, damaged(err)
+}
+
 // Removals returns every forget operation, by ascending peer and author.
 func (t *Table) Removals() (list []Removal, err error) {
-	return t.removals([]byte{keyForget})
+	return t.removals(allRemovals)
 }
 
 // removals returns the forget operations whose keys have a prefix.

@@ -87,9 +87,9 @@ func (r *Replica) setAside(why string) {
 // believed only as long as we have said nothing: then to take another number costs
 // nothing.
 func (r *Replica) compareSelf(p Peer) error {
-	id := r.Identity()
-	theirs := p.Vector[id.SID]
-	if theirs.Seq == 0 || p.SID == id.SID {
+	self := r.sid()
+	theirs := p.Vector[self]
+	if theirs.Seq == 0 || p.SID == self {
 		return nil // see clash
 	}
 	if speaks, err := r.Speaks(); err != nil || speaks && !p.Role.Writes() {
@@ -104,17 +104,17 @@ func (r *Replica) compareSelf(p Peer) error {
 	}
 	strange, ours := false, changelog.Mark{}
 	err := r.cfg.Store.View(func(t *store.Tx) (err error) {
-		if ours, err = t.Log.Mark(id.SID); err != nil {
+		if ours, err = t.Log.Mark(self); err != nil {
 			return err
 		}
-		c, err := t.Log.Get(id.SID, theirs.Seq)
+		c, err := t.Log.Get(self, theirs.Seq)
 		strange = theirs.Seq > ours.Seq || c != nil && c.CSN != theirs.CSN
 		return err
 	})
 	if err != nil || !strange {
 		return err
 	}
-	return r.strangeSelf(cloned(id.SID, theirs.Seq, ours.Seq))
+	return r.strangeSelf(cloned(self, theirs.Seq, ours.Seq))
 }
 
 // Anew returns the identity, but for a new install id, of the store that takes the

@@ -49,11 +49,18 @@ func (r *Replica) apply(ctx context.Context) (progress bool, unconfirmed []chang
 }
 
 func (r *Replica) nothingDirty() (idle bool, err error) {
+	at := asOf(r.cfg.Store)
+	if r.clean.holds(at) {
+		return true, nil
+	}
 	err = r.cfg.Store.View(func(t *store.Tx) error {
 		marks, err := t.DirtyAfter(0, 1)
-		idle = len(marks) == 0
+		idle = err == nil && len(marks) == 0
 		return err
 	})
+	if idle {
+		r.clean.note(at)
+	}
 	return idle, err
 }
 

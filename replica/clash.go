@@ -12,8 +12,11 @@ import (
 // see keepsNumber. A server that has not joined and has chosen its number by itself
 // then takes another; one whose number was asked for refuses to go on.
 func (r *Replica) clash(p Peer) error {
+	if p.SID != r.sid() || !p.SID.Valid() {
+		return nil
+	}
 	id := r.Identity()
-	if p.SID != id.SID || !p.SID.Valid() || p.Install == id.Install {
+	if p.Install == id.Install {
 		return nil
 	}
 	v, err := r.Vector()

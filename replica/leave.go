@@ -73,12 +73,26 @@ func (r *Replica) leaveIfRemoved() (removed bool, err error) {
 // of us is no earlier self.
 func (w *work) laterSelf() (changelog.SID, error) {
 	id := w.r.Identity()
-	heard, err := w.heard(bare(id.JID))
+	others, err := w.Roster().Of(bare(id.JID))
 	if err != nil {
 		return 0, err
 	}
-	for sid, last := range heard {
-		if sid == id.SID || last.Seen[id.SID] == 0 || id.Return.Has(sid) || slices.Contains(id.Spoken, sid) {
+	others = slices.DeleteFunc(others, func(sid changelog.SID) bool {
+		return sid == id.SID || id.Return.Has(sid) || slices.Contains(id.Spoken, sid)
+	})
+	if len(others) == 0 {
+		return 0, nil
+	}
+	v, err := w.Log.Vector()
+	if err != nil {
+		return 0, err
+	}
+	for _, sid := range others {
+		last, err := w.Roster().Beat(sid, v)
+		if err != nil {
+			return 0, err
+		}
+		if last == nil || last.Seen[id.SID] == 0 {
 			continue
 		}
 		if _, removed, err := w.Roster().Removed(sid); err != nil || !removed {

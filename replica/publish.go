@@ -22,11 +22,18 @@ const (
 // Unpublished returns the next of our own changes that the XMPP server has not
 // acknowledged, in order and of bounded size.
 func (r *Replica) Unpublished() ([]changelog.Change, error) {
+	at := asOf(r.cfg.Store)
+	if r.published.holds(at) {
+		return nil, nil
+	}
 	sid := r.sid()
 	var page page
 	err := r.cfg.Store.View(func(t *store.Tx) error {
 		return t.Log.After(sid, t.Published(), page.add)
 	})
+	if err == nil && len(page.changes) == 0 {
+		r.published.note(at)
+	}
 	return page.changes, err
 }
 
@@ -112,7 +119,7 @@ func (r *Replica) StepPull(ctx context.Context) (bool, error) {
 	if !r.mayMatch() {
 		return false, nil
 	}
-	if at := r.cfg.Store.Updates() + 1; r.pullsAt.Load() != at {
+	if at := asOf(r.cfg.Store); !r.pullsOnly.holds(at) {
 		if removed, err := r.leaveIfRemoved(); removed || err != nil {
 			return false, err
 		}
@@ -123,7 +130,7 @@ func (r *Replica) StepPull(ctx context.Context) (bool, error) {
 		if s != nil {
 			return r.stepSnapshot(ctx, s)
 		}
-		r.pullsAt.Store(at)
+		r.pullsOnly.note(at)
 	}
 	v, err := r.Vector()
 	if err != nil {
@@ -195,12 +202,22 @@ func (r *Replica) gain(v changelog.Vector, p Peer) (n uint64) {
 	if !news {
 		return 0
 	}
-	err := r.view(func(w *work) error {
-		for sid, m := range p.Vector {
-			if m.Seq <= v[sid].Seq || sid == self {
+	n, err := r.allowedGain(v, p.Vector, Delivery{Relay: p.SID, RelayRole: p.Role})
+	if err != nil {
+		r.log.Error("compare vectors", "error", err)
+	}
+	return n
+}
+
+// allowedGain counts the changes of others within theirs that v lacks and may be
+// taken by way of d.
+func (r *Replica) allowedGain(v, theirs changelog.Vector, d Delivery) (n uint64, err error) {
+	err = r.view(func(w *work) error {
+		for sid, m := range theirs {
+			if m.Seq <= v[sid].Seq || sid == r.sid() {
 				continue
 			}
-			ok, err := w.allowed(sid, Delivery{Relay: p.SID, RelayRole: p.Role})
+			ok, err := w.allowed(sid, d)
 			if err != nil {
 				return err
 			}
@@ -210,10 +227,7 @@ func (r *Replica) gain(v changelog.Vector, p Peer) (n uint64) {
 		}
 		return nil
 	})
-	if err != nil {
-		r.log.Error("compare vectors", "error", err)
-	}
-	return n
+	return n, err
 }
 
 // Vector returns how far our copy reaches. It is shared and must not be changed.

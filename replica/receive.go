@@ -287,18 +287,21 @@ func (r *Replica) SetPeers(peers []Peer) error {
 func (r *Replica) trusted(peers []Peer) ([]Peer, error) {
 	next := make([]Peer, 0, len(peers))
 	var news []Peer
-	for _, p := range peers {
-		if before, ok := r.peer(p.JID); ok && before.SID == p.SID && p.State != stateRefused {
-			next = append(next, p)
+	now := r.Peers()
+	for i := range peers {
+		p := &peers[i]
+		if before := peerIn(now, p.JID); before != nil && before.SID == p.SID && p.State != stateRefused {
+			next = append(next, *p)
 		} else {
-			news = append(news, p)
+			news = append(news, *p)
 		}
 	}
 	if len(news) == 0 {
 		return sortedPeers(next), nil
 	}
 	err := r.cfg.Store.View(func(t *store.Tx) error {
-		for _, p := range news {
+		for i := range news {
+			p := &news[i]
 			m, known, err := t.Member(p.SID)
 			if err != nil {
 				return err
@@ -313,7 +316,7 @@ func (r *Replica) trusted(peers []Peer) ([]Peer, error) {
 				continue
 			}
 			if p.State != stateRefused {
-				next = append(next, p)
+				next = append(next, *p)
 			}
 		}
 		return nil
@@ -323,7 +326,7 @@ func (r *Replica) trusted(peers []Peer) ([]Peer, error) {
 
 // vacated reports whether the server that showed p's number first shows it no more
 // and is not the one that speaks under it: nobody has, or p has said hello.
-func vacated(t *store.Tx, p Peer, first store.Member, peers []Peer) (bool, error) {
+func vacated(t *store.Tx, p *Peer, first store.Member, peers []Peer) (bool, error) {
 	if slices.ContainsFunc(peers, func(o Peer) bool { return o.SID == p.SID && bare(o.JID) == bare(first.JID) }) {
 		return false, nil
 	}
@@ -343,17 +346,23 @@ func bare(address string) string {
 
 // rememberPeers stores who the peers are, as far as that is news.
 func (r *Replica) rememberPeers(peers []Peer) error {
-	var changed, news []Peer
-	self := r.sid()
-	for _, p := range peers {
-		before, ok := r.peer(p.JID)
-		if same := ok && before.SID == p.SID && before.Install == p.Install && before.Role == p.Role && before.Service == p.Service; !same && p.SID.Valid() && p.SID != self {
-			changed = append(changed, p)
+	var changed []Peer
+	self, now := r.sid(), r.Peers()
+	for i := range peers {
+		p, before := &peers[i], peerIn(now, peers[i].JID)
+		if same := before != nil && before.SID == p.SID && before.Install == p.Install && before.Role == p.Role && before.Service == p.Service; !same && p.SID.Valid() && p.SID != self {
+			changed = append(changed, *p)
 		}
 	}
 	if len(changed) == 0 {
 		return nil
 	}
+	return r.remember(changed)
+}
+
+// remember stores who servers are of which the state file says something else.
+func (r *Replica) remember(changed []Peer) error {
+	var news []Peer
 	err := r.cfg.Store.View(func(t *store.Tx) error {
 		for _, p := range changed {
 			m, ok, err := t.Member(p.SID)
@@ -386,13 +395,27 @@ func (r *Replica) rememberPeers(peers []Peer) error {
 // peer returns what is known of the server with a full JID; false when it is
 // not in the room.
 func (r *Replica) peer(address string) (Peer, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	i, ok := slices.BinarySearchFunc(r.peers, address, func(p Peer, address string) int { return strings.Compare(p.JID, address) })
-	if !ok {
-		return Peer{}, false
+	if p := peerIn(r.Peers(), address); p != nil {
+		return *p, true
 	}
-	return r.peers[i], true
+	return Peer{}, false
+}
+
+// peerIn returns the peer of a list in the order of JIDs that has a full JID, nil
+// when there is none.
+func peerIn(sorted []Peer, address string) *Peer {
+	low, high := 0, len(sorted)
+	for low < high {
+		if mid := int(uint(low+high) >> 1); sorted[mid].JID < address {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	if low < len(sorted) && sorted[low].JID == address {
+		return &sorted[low]
+	}
+	return nil
 }
 
 // Peers returns the other servers of the room, in the order of their JIDs. The
@@ -405,6 +428,9 @@ func (r *Replica) Peers() []Peer {
 
 // sortedPeers sorts peers by their JIDs, of which of each the last stays.
 func sortedPeers(peers []Peer) []Peer {
+	if ascending(peers) {
+		return slices.Clip(peers)
+	}
 	slices.SortStableFunc(peers, func(a, b Peer) int { return strings.Compare(a.JID, b.JID) })
 	out := peers[:0]
 	for i, p := range peers {
@@ -413,6 +439,16 @@ func sortedPeers(peers []Peer) []Peer {
 		}
 	}
 	return slices.Clip(out)
+}
+
+// ascending reports whether every JID is later than the one before it.
+func ascending(peers []Peer) bool {
+	for i := 1; i < len(peers); i++ {
+		if peers[i-1].JID >= peers[i].JID {
+			return false
+		}
+	}
+	return true
 }
 
 // Known returns the other servers of the room, and those remembered that are

@@ -145,11 +145,11 @@ type Replica struct {
 	beatAt atomic.Int64
 	// forgotten is the time up to which all has been forgotten that can be.
 	forgotten atomic.Int64
-	// trimmedAt is 1 more than the store's Updates when there was nothing to trim.
-	trimmedAt atomic.Uint64
-	// pullsAt is 1 more than the store's Updates when nothing but changes was to be
-	// pulled, reached how far our copy reached.
-	pullsAt atomic.Uint64
+	// trimmedAll says that there is nothing to trim, pullsOnly that nothing but changes
+	// is to be pulled, published that all is acknowledged, clean that nothing waits
+	// to be written to the directory.
+	trimmedAll, pullsOnly, published, clean idle
+	// reached is how far our copy reached.
 	reached atomic.Pointer[reach]
 	// matched is what joining has found in the directory, refills how often what
 	// came from the room was forgotten to be filled anew: see matching.refills.

@@ -74,25 +74,22 @@ func (w *work) earlier() (*store.Return, error) {
 
 // heard returns the newest heartbeat of every sid whose first names an account.
 func (w *work) heard(jid string) (map[changelog.SID]*members.Heartbeat, error) {
+	sids, err := w.Roster().Of(jid)
+	if err != nil || len(sids) == 0 {
+		return nil, err
+	}
 	v, err := w.Log.Vector()
 	if err != nil {
 		return nil, err
 	}
-	list, err := w.Roster().Members()
-	if err != nil {
-		return nil, err
-	}
 	out := map[changelog.SID]*members.Heartbeat{}
-	for _, m := range list {
-		if bare(m.JID) != jid {
-			continue
-		}
-		last, err := w.Roster().Beat(m.SID, v)
+	for _, sid := range sids {
+		last, err := w.Roster().Beat(sid, v)
 		if err != nil {
 			return nil, err
 		}
 		if last != nil {
-			out[m.SID] = last
+			out[sid] = last
 		}
 	}
 	return out, nil

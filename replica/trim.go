@@ -21,8 +21,8 @@ func (r *Replica) StepTrim() (removed int, err error) {
 	if !r.joined() || r.Fault() != "" {
 		return 0, nil
 	}
-	at := r.cfg.Store.Updates() + 1
-	if r.trimmedAt.Load() == at {
+	at := asOf(r.cfg.Store)
+	if r.trimmedAll.holds(at) {
 		return 0, nil
 	}
 	var upTo changelog.Seqs
@@ -31,7 +31,7 @@ func (r *Replica) StepTrim() (removed int, err error) {
 		return err
 	})
 	if err == nil && len(upTo) == 0 {
-		r.trimmedAt.Store(at)
+		r.trimmedAll.note(at)
 	}
 	if err != nil || len(upTo) == 0 {
 		return 0, err
