@@ -149,6 +149,8 @@ type Replica struct {
 	// is to be pulled, published that all is acknowledged, clean that nothing waits
 	// to be written to the directory.
 	trimmedAll, pullsOnly, published, clean idle
+	// logAge is how old the log was when that was looked at.
+	logAge atomic.Pointer[age]
 	// reached is how far our copy reached.
 	reached atomic.Pointer[reach]
 	// matched is what joining has found in the directory, refills how often what

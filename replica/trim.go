@@ -1,9 +1,11 @@
 package replica
 
 import (
+	"math"
 	"time"
 
 	"ldapsync/changelog"
+	"ldapsync/store"
 )
 
 // DefaultKeepLog is how long changes stay in the log, at least, after every
@@ -24,6 +26,12 @@ func (r *Replica) StepTrim() (removed int, err error) {
 	at := asOf(r.cfg.Store)
 	if r.trimmedAll.holds(at) {
 		return 0, nil
+	}
+	if young, err := r.logIsYoung(); err != nil || young {
+		if err == nil {
+			r.trimmedAll.note(at)
+		}
+		return 0, err
 	}
 	var upTo changelog.Seqs
 	err = r.view(func(w *work) (err error) {
@@ -52,6 +60,50 @@ func (r *Replica) StepTrim() (removed int, err error) {
 		return w.Roster().Prune(v)
 	})
 	return removed, err
+}
+
+// age is when the oldest change that is stored was made, in microseconds, while
+// the log had changes of so many servers.
+type age struct {
+	servers int
+	oldest  int64
+}
+
+// logIsYoung reports whether no change stored is older than the newest by more than
+// the setting asks for: then none can go. The first change stored of a server stays
+// its first until something is trimmed, so that it is read once.
+func (r *Replica) logIsYoung() (bool, error) {
+	v, err := r.Vector()
+	if err != nil {
+		return false, err
+	}
+	servers := 0
+	for _, m := range v {
+		servers += int(min(m.Seq, 1))
+	}
+	before := v.Newest(func(changelog.CSN) bool { return true }).Time - r.cfg.KeepLog.Microseconds()
+	if a := r.logAge.Load(); a != nil && a.servers == servers && a.oldest >= before {
+		return true, nil
+	}
+	a := &age{servers: servers, oldest: math.MaxInt64}
+	err = r.cfg.Store.View(func(t *store.Tx) error {
+		for sid, m := range v {
+			if m.Seq == 0 {
+				continue
+			}
+			err := t.Log.Marks(sid, func(first changelog.Mark) bool { m = first; return false })
+			if err != nil {
+				return err
+			}
+			a.oldest = min(a.oldest, m.CSN.Time)
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	r.logAge.Store(a)
+	return a.oldest >= before, nil
 }
 
 // trimmable returns up to which change of each server the log may go, looking at
