@@ -17,7 +17,12 @@ func TestRecent(t *testing.T) {
 		names := rapid.OneOf(rapid.StringN(0, 3, -1), rapid.StringN(8, 300, -1))
 		for i := range rapid.IntRange(0, 60).Draw(t, "puts") {
 			name := names.Draw(t, "name")
-			recent.Put(name, i)
+			if put := []byte(name); i%2 == 0 {
+				recent.PutBytes(put, i)
+				clear(put)
+			} else {
+				recent.Put(name, i)
+			}
 			want[name] = i
 			if have, ok := recent.Get(name); ok != (len(name) <= 256) || ok && have != i {
 				t.Fatalf("%q is %d %v right after it was put", name, have, ok)

@@ -39,7 +39,8 @@ type Member struct {
 }
 
 // Heartbeat is the word of a server that its directory contains Seen, and its
-// own changes up to Seq, but for those of the entries Except.
+// own changes up to Seq, but for those of the entries Except. Seen and Except are
+// shared and must not be changed.
 type Heartbeat struct {
 	Seq    uint64
 	CSN    changelog.CSN
@@ -230,18 +231,6 @@ func (t *Table) beats(sid changelog.SID) (list []Heartbeat, err error) {
 		return err == nil
 	})
 	return list, damaged(err)
-}
-
-func readBeat(k, raw []byte) (h Heartbeat, err error) {
-	r := octets.NewReader(raw)
-	h = Heartbeat{CSN: changelog.ReadCSN(r), Seen: changelog.ReadSeqs(r)}
-	if r.Done() != nil {
-		h.Except = changelog.ReadIDs(r)
-	}
-	if err = r.Done(); err == nil {
-		h.Seq, err = seqOf(k)
-	}
-	return h, err
 }
 
 // counts reports whether the stored form of a heartbeat is one whose Seen v

@@ -219,7 +219,7 @@ func decodeMember(raw []byte) (Member, error) {
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return Member{}, err
 	}
-	decoded.Put(string(raw), m)
+	decoded.PutBytes(raw, m)
 	return m, nil
 }
 
