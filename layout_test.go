@@ -24,7 +24,7 @@ var mayImport = map[string]string{
 	"schema":    "dn lookup",
 	"dit":       "changelog dn lookup octets schema",
 	"dit/naive": "changelog dit dn",
-	"members":   "changelog octets",
+	"members":   "changelog lookup octets",
 	"scenario":  "changelog dit dn ldif schema",
 	// XMPP, which knows no directory.
 	"xmpp":     "xmpp/element",
