@@ -83,7 +83,8 @@ func (r *Replica) setAside(why string) {
 }
 
 // compareSelf looks for changes under our number in what a server of the room
-// shows to hold, also one that does not take part yet. One that may not write is
+// shows to hold, also one that does not take part yet, or is refused: one that cannot
+// join with its directory as it is pulls like others. One that may not write is
 // believed only as long as we have said nothing: then to take another number costs
 // nothing.
 func (r *Replica) compareSelf(p Peer) error {

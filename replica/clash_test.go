@@ -109,6 +109,18 @@ func newcomer(t *testing.T, wanted changelog.SID, spoke bool) *replica.Replica {
 	return r
 }
 
+// TestRefusedServersTellOfACopy promises that what a server holds that is refused
+// shows, too, that another speaks under a number.
+func TestRefusedServersTellOfACopy(t *testing.T) {
+	r := newcomer(t, 0, true)
+	self := r.Identity().SID
+	theirs := changelog.Mark{Seq: 5, CSN: changelog.CSN{Time: 1, SID: self}}
+	stuck := replica.Peer{JID: "stuck@x/ldapsync", SID: self + 1, Install: "s", Role: roles.Master, State: "refused", Vector: changelog.Vector{self: theirs}}
+	if err := r.SetPeers([]replica.Peer{stuck}); err != nil || !r.Again() {
+		t.Errorf("it goes on: %q, %v", r.Fault(), err)
+	}
+}
+
 func TestWhichNewcomerKeepsItsNumber(t *testing.T) {
 	const keeps, yields, again, refuses = "keeps", "yields", "again", "refuses"
 	for name, tt := range map[string]struct {

@@ -271,7 +271,10 @@ func (r *Replica) SetPeers(peers []Peer) error {
 			return err
 		}
 	}
-	for _, p := range r.Peers() {
+	for _, p := range peers {
+		if _, trusted := r.peer(p.JID); !trusted && p.State != stateRefused {
+			continue
+		}
 		if err := r.compareSelf(p); err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func (w *world) inspect() {
 				return w.compare(nd, t.Log, nd.inspected, own)
 			})
 			if !own {
-				nd.vector, nd.stale = nd.inspected, false
+				nd.vector, nd.stale, nd.firm = nd.inspected, false, nd.settled
 			}
 		}
 	}
@@ -60,7 +60,7 @@ func (nd *node) inspectClock(t *store.Tx) {
 // of others.
 func (w *world) compare(nd *node, l *changelog.Log, v changelog.Vector, own bool) error {
 	for sid, old := range nd.vector {
-		if v[sid].Seq < old.Seq && nd.joined {
+		if v[sid].Seq < old.Seq && nd.firm {
 			fail("vector", "%s went back from %s to %s", nd.name, nd.vector, v)
 		}
 	}

@@ -93,6 +93,9 @@ type node struct {
 	// there have been commits since.
 	vector changelog.Vector
 	stale  bool
+	// Firm says that it had joined by then: before, it may begin again with the state
+	// of another.
+	firm bool
 	// inspected is what it holds while it is being inspected.
 	inspected changelog.Vector
 	// held is the vector as it is, nil when there have been commits since.
