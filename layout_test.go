@@ -39,7 +39,8 @@ var mayImport = map[string]string{
 	// One suffix.
 	"store":   "changelog directory dit dn lookup members octets schema",
 	"image":   "changelog directory dn schema store",
-	"replica": "changelog directory dit dn image ldif members octets protocol roles schema store",
+	"plan":    "changelog directory dn image schema store",
+	"replica": "changelog directory dit dn image ldif members octets plan protocol roles schema store",
 	// Many servers of one suffix, without any network.
 	"simulate":        "changelog directory directory/memory dit dit/naive dn ldif replica roles schema store",
 	"simulate/series": "simulate",

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dn"
+	"ldapsync/plan"
 	"ldapsync/store"
 )
 
@@ -26,10 +26,10 @@ func (r *Replica) apply(ctx context.Context) (progress bool, unconfirmed []chang
 	if idle, err := r.nothingDirty(); err != nil || idle {
 		return false, nil, err
 	}
-	var p *plan
+	var p *plan.Plan
 	err = r.update(func(w *work) (err error) {
-		p, err = w.makePlan(r.heldEntries())
-		if err != nil || len(p.unconfirmed) > 0 {
+		p, err = w.intend(r.heldEntries())
+		if err != nil || len(p.Unconfirmed) > 0 {
 			return err
 		}
 		return w.parkBlocked(p)
@@ -37,10 +37,10 @@ func (r *Replica) apply(ctx context.Context) (progress bool, unconfirmed []chang
 	if err != nil {
 		return false, nil, fmt.Errorf("plan writes: %w", err)
 	}
-	if len(p.units) == 0 {
-		return false, p.unconfirmed, nil
+	if len(p.Units) == 0 {
+		return false, p.Unconfirmed, nil
 	}
-	if err := r.send(ctx, p.units); err != nil {
+	if err := r.send(ctx, p.Units); err != nil {
 		r.live.Store(false) // a refresh is to tell what was made
 		r.doubt.raise()
 		return false, nil, err
@@ -86,11 +86,11 @@ func (r *Replica) releaseHeld() {
 // send writes units, one after the other; what the directory will not take is
 // set aside. After another error the intents that are left tell what may have
 // been made.
-func (r *Replica) send(ctx context.Context, units []*unit) error {
+func (r *Replica) send(ctx context.Context, units []*plan.Unit) error {
 	for len(units) > 0 {
 		writes := make([]directory.Write, len(units))
 		for i, u := range units {
-			writes[i] = u.write
+			writes[i] = u.Write
 		}
 		made, err := r.write(ctx, writes)
 		if err == nil {
@@ -124,13 +124,13 @@ func (r *Replica) send(ctx context.Context, units []*unit) error {
 // entry having got its new name, below which they would write to whichever entry
 // has it, or on the old one having become free, which another than we may have
 // freed it for.
-func (r *Replica) without(units []*unit, failed *unit) (rest []*unit, err error) {
-	gone := []*unit{failed}
+func (r *Replica) without(units []*plan.Unit, failed *plan.Unit) (rest []*plan.Unit, err error) {
+	gone := []*plan.Unit{failed}
 	for i := 0; i < len(gone); i++ {
 		f := gone[i]
 		rest = nil
 		for _, u := range units {
-			if u.countsOn(f) {
+			if u.CountsOn(f) {
 				gone = append(gone, u)
 			} else {
 				rest = append(rest, u)
@@ -143,7 +143,7 @@ func (r *Replica) without(units []*unit, failed *unit) (rest []*unit, err error)
 	}
 	return rest, r.update(func(w *work) error {
 		for _, u := range gone[1:] {
-			if err := w.DropIntent(u.id); err != nil {
+			if err := w.DropIntent(u.ID); err != nil {
 				return err
 			}
 		}
@@ -151,20 +151,9 @@ func (r *Replica) without(units []*unit, failed *unit) (rest []*unit, err error)
 	})
 }
 
-// countsOn reports whether a unit can only be right when f was done before.
-func (u *unit) countsOn(f *unit) bool {
-	if (f.write.Op == directory.ModDN || f.write.Op == directory.Delete) && u.name != "" && u.name == f.write.DN {
-		return true
-	}
-	if f.name == "" {
-		return false
-	}
-	return strings.HasSuffix(u.write.DN, ","+f.name) || u.write.NewSuperior == f.name || strings.HasSuffix(u.write.NewSuperior, ","+f.name)
-}
-
 // giveUp sets a unit aside for which its write's error is to blame; an error
 // that does not say what became of the write is returned.
-func (r *Replica) giveUp(u *unit, why error) error {
+func (r *Replica) giveUp(u *plan.Unit, why error) error {
 	var refused *directory.RefusedError
 	switch {
 	case errors.As(why, &refused):
@@ -177,10 +166,10 @@ func (r *Replica) giveUp(u *unit, why error) error {
 
 // done stores the outcome of writes that the directory has made, with the
 // entryCSNs that they gave their entries.
-func (r *Replica) done(units []*unit, made []changelog.CSN) error {
+func (r *Replica) done(units []*plan.Unit, made []changelog.CSN) error {
 	err := r.update(func(w *work) error {
 		for i, u := range units {
-			in, err := w.Intent(u.id)
+			in, err := w.Intent(u.ID)
 			if err != nil {
 				return err
 			}
@@ -204,7 +193,7 @@ func (r *Replica) done(units []*unit, made []changelog.CSN) error {
 	}
 	r.mu.Lock()
 	for _, u := range units {
-		delete(r.tries, u.id)
+		delete(r.tries, u.ID)
 	}
 	r.mu.Unlock()
 	r.log.Debug("applied", "entries", len(units))
@@ -255,9 +244,9 @@ func told(old, now *store.Image) *store.Place {
 }
 
 // park sets aside an entry that the directory refuses.
-func (r *Replica) park(u *unit, code int, text string) error {
+func (r *Replica) park(u *plan.Unit, code int, text string) error {
 	err := r.update(func(w *work) error {
-		if err := w.DropIntent(u.id); err != nil {
+		if err := w.DropIntent(u.ID); err != nil {
 			return err
 		}
 		return w.park(u, code, text)
@@ -266,13 +255,13 @@ func (r *Replica) park(u *unit, code int, text string) error {
 	return err
 }
 
-func (w *work) park(u *unit, code int, text string) error {
+func (w *work) park(u *plan.Unit, code int, text string) error {
 	now := w.r.cfg.Now()
 	w.r.mu.Lock()
-	w.r.tries[u.id]++
-	tries := w.r.tries[u.id]
+	w.r.tries[u.ID]++
+	tries := w.r.tries[u.ID]
 	w.r.mu.Unlock()
-	p := store.Parked{ID: u.id, DN: u.label(w), Code: code, Text: text, Since: now, Tries: tries, Next: now.Add(retryAfter(code, tries))}
+	p := store.Parked{ID: u.ID, DN: w.label(u), Code: code, Text: text, Since: now, Tries: tries, Next: now.Add(retryAfter(code, tries))}
 	if tries == 1 && code != 0 {
 		w.r.log.Warn("the directory refuses an entry; it is parked", "dn", p.DN, "code", code, "text", text)
 	}
@@ -288,10 +277,11 @@ func retryAfter(code, tries int) time.Duration {
 	return min(time.Minute<<min(tries-1, 6), time.Hour)
 }
 
-func (u *unit) label(w *work) string {
-	m, rdn := u.want, u.rdn
+// label returns the name of the entry of a unit, for people.
+func (w *work) label(u *plan.Unit) string {
+	m, rdn := u.Want, u.RDN
 	if m == nil {
-		m, rdn = u.have, u.oldRDN
+		m, rdn = u.Have, u.OldRDN
 	}
 	above, ok := w.nameOf(m.Parent)
 	if !ok {
@@ -301,9 +291,9 @@ func (u *unit) label(w *work) string {
 }
 
 // parkBlocked sets aside the units that wait for something outside the batch.
-func (w *work) parkBlocked(p *plan) error {
-	for _, b := range p.blocked {
-		if err := w.park(b.u, 0, b.why); err != nil {
+func (w *work) parkBlocked(p *plan.Plan) error {
+	for _, b := range p.Blocked {
+		if err := w.park(b.Unit, 0, b.Why); err != nil {
 			return err
 		}
 	}
@@ -315,13 +305,13 @@ func (w *work) parkBlocked(p *plan) error {
 const staleLimit = 20
 
 // hold leaves a stale entry until the directory has reported what it holds.
-func (r *Replica) hold(u *unit, why error) error {
+func (r *Replica) hold(u *plan.Unit, why error) error {
 	r.log.Debug("stale write", "error", why)
-	err := r.update(func(w *work) error { return w.DropIntent(u.id) })
+	err := r.update(func(w *work) error { return w.DropIntent(u.ID) })
 	r.mu.Lock()
-	r.stale[u.id]++
-	r.tries[u.id]++
-	again := r.tries[u.id]%staleLimit == 0
+	r.stale[u.ID]++
+	r.tries[u.ID]++
+	again := r.tries[u.ID]%staleLimit == 0
 	r.mu.Unlock()
 	if again {
 		r.log.Warn("the directory is not as it reports; reading it anew", "error", why)

@@ -10,6 +10,7 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/ldif"
+	"ldapsync/plan"
 )
 
 // Rehearsal counts what joining would do.
@@ -144,14 +145,14 @@ func (r *Replica) tellWrites(tell func(*ldif.Record) error) error {
 	var gen uint64
 	for done := false; !done; {
 		err := r.view(func(w *work) error {
-			marks, err := w.DirtyAfter(gen, batchSize)
+			marks, err := w.DirtyAfter(gen, plan.BatchSize)
 			if err != nil {
 				return err
 			}
 			done = len(marks) == 0
 			for _, d := range marks {
 				gen = d.Gen
-				u, err := w.unit(d)
+				u, err := w.planning().Unit(d)
 				if err != nil {
 					return err
 				}
@@ -174,35 +175,35 @@ func (r *Replica) tellWrites(tell func(*ldif.Record) error) error {
 
 // writeRecord returns what a unit has to do, a rename with the modification that
 // follows in one, nil for nothing.
-func (w *work) writeRecord(u *unit) (*ldif.Record, error) {
-	if w.Same(u.have, u.want) {
+func (w *work) writeRecord(u *plan.Unit) (*ldif.Record, error) {
+	if w.Same(u.Have, u.Want) {
 		return nil, nil
 	}
 	rec := &ldif.Record{}
-	if u.have != nil {
-		rec.DN = w.spell(u.have)
+	if u.Have != nil {
+		rec.DN = w.spell(u.Have)
 	}
-	switch u.kind() {
+	switch u.Kind() {
 	case directory.Add:
-		name, _, err := w.dit.DN(u.id)
+		name, _, err := w.dit.DN(u.ID)
 		if err != nil {
 			return nil, err
 		}
 		rec.DN, rec.Change = name.String(), ldif.Add
-		for _, a := range u.want.Attrs {
+		for _, a := range u.Want.Attrs {
 			rec.Attrs = append(rec.Attrs, ldif.Attribute{Name: a.Name, Values: a.Values})
 		}
 	case directory.Delete:
 		rec.Change = ldif.Delete
 	case directory.ModDN:
-		name, _, err := w.dit.DN(u.want.Parent)
+		name, _, err := w.dit.DN(u.Want.Parent)
 		if err != nil {
 			return nil, err
 		}
 		above := name.String()
-		rec.Change, rec.NewRDN, rec.DeleteOldRDN, rec.NewSuperior = ldif.ModDN, u.rdn.String(), true, &above
+		rec.Change, rec.NewRDN, rec.DeleteOldRDN, rec.NewSuperior = ldif.ModDN, u.RDN.String(), true, &above
 	case directory.Modify:
-		rec.Change, rec.Mods = ldif.Modify, modsOf(w.Mods(u.have.Attrs, u.want.Attrs))
+		rec.Change, rec.Mods = ldif.Modify, modsOf(w.Mods(u.Have.Attrs, u.Want.Attrs))
 	}
 	return rec, nil
 }

@@ -119,22 +119,19 @@ func (w *work) settle(id changelog.ID, image *store.Image) error {
 // viewed returns the image that the view of an entry asks for, nil when it is not
 // shown.
 func (w *work) viewed(id changelog.ID) (*store.Image, error) {
-	shown, err := w.dit.View(id)
-	if err != nil {
-		return nil, err
-	}
-	return w.wanted(shown)
+	m, _, err := w.wanted(id)
+	return m, err
 }
 
-// wanted returns the image that a view asks for, nil for an entry that is not
-// shown.
-func (w *work) wanted(shown *dit.Shown) (*store.Image, error) {
-	if shown == nil {
-		return nil, nil
+// wanted is viewed, with the name as the view has it.
+func (w *work) wanted(id changelog.ID) (*store.Image, dn.RDN, error) {
+	shown, err := w.dit.View(id)
+	if err != nil || shown == nil {
+		return nil, nil, err
 	}
-	newest, err := w.dit.Newest(shown.ID)
+	newest, err := w.dit.Newest(id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	m := &store.Image{
 		ID: shown.ID, Parent: shown.Parent,
@@ -143,7 +140,7 @@ func (w *work) wanted(shown *dit.Shown) (*store.Image, error) {
 	for _, a := range shown.Attrs {
 		m.Attrs = append(m.Attrs, directory.Attribute{Name: a.Name, Values: a.Values})
 	}
-	return m, nil
+	return m, shown.RDN, nil
 }
 
 // nameOf returns the DN an entry has in the directory; false when it, or a

@@ -1,4 +1,4 @@
-package replica
+package plan
 
 import (
 	"slices"
@@ -14,44 +14,44 @@ import (
 // rename fills in the write that gives the entry a name and superior, or first
 // the one that lets it have that name. It leaves the directory's own stamps, and the
 // rest of the entry as it was, for a later batch.
-func (u *unit) rename(w *work, l *layout, parent changelog.ID, rdn dn.RDN, deleteOld bool) error {
-	image := *u.have
+func (u *Unit) rename(l *layout, parent changelog.ID, rdn dn.RDN, deleteOld bool) error {
+	image := *u.Have
 	image.Loose = true
-	if u.want != nil {
-		image.Newest = u.want.Newest // what a client does now goes on from some of it
+	if u.Want != nil {
+		image.Newest = u.Want.Newest // what a client does now goes on from some of it
 	}
-	u.leaves = &image
+	u.Leaves = &image
 	defer u.guard()
-	name := l.name(u.id).String()
-	if mods := w.preparation(u, rdn); len(mods) > 0 {
-		u.write = directory.Write{Op: directory.Modify, DN: name, Mods: mods}
+	name := l.name(u.ID).String()
+	if mods := l.preparation(u, rdn); len(mods) > 0 {
+		u.Write = directory.Write{Op: directory.Modify, DN: name, Mods: mods}
 		image.Attrs = withAdded(image.Attrs, mods)
 		return nil
 	}
-	if mods := w.outdone(u.oldRDN, rdn, image.Attrs); len(mods) > 0 {
-		u.write = directory.Write{Op: directory.Modify, DN: name, Mods: mods}
+	if mods := l.outdone(u.OldRDN, rdn, image.Attrs); len(mods) > 0 {
+		u.Write = directory.Write{Op: directory.Modify, DN: name, Mods: mods}
 		image.Attrs = replaced(image.Attrs, mods)
 		return nil
 	}
 	u.name = l.below(parent, rdn).String()
-	u.write = directory.Write{Op: directory.ModDN, DN: name, NewRDN: rdn.String(), DeleteOldRDN: deleteOld}
+	u.Write = directory.Write{Op: directory.ModDN, DN: name, NewRDN: rdn.String(), DeleteOldRDN: deleteOld}
 	if image.Parent != parent {
-		u.below = l.name(parent).String()
-		u.write.NewSuperior = u.below
+		u.Below = l.name(parent).String()
+		u.Write.NewSuperior = u.Below
 	}
 	var err error
-	if image.Attrs, err = w.Renamed(image.Attrs, image.RDN, u.write.NewRDN, deleteOld); err != nil {
+	if image.Attrs, err = l.Renamed(image.Attrs, image.RDN, u.Write.NewRDN, deleteOld); err != nil {
 		return err
 	}
-	image.Parent, image.RDN, image.RDNKey = parent, w.Spelling(rdn), rdn.Key(w.rules.Schema)
+	image.Parent, image.RDN, image.RDNKey = parent, l.Spelling(rdn), rdn.Key(l.Schema)
 	return nil
 }
 
 // outdone returns what makes room for the values of a new name: an attribute that
 // can have only one, and has another that is not in the old name, has to change
 // before the name does.
-func (w *work) outdone(old, new dn.RDN, attrs []directory.Attribute) (mods []changelog.Mod) {
-	s := w.rules.Schema
+func (b Base) outdone(old, new dn.RDN, attrs []directory.Attribute) (mods []changelog.Mod) {
+	s := b.Schema
 	for _, ava := range new {
 		if !s.SingleValue(ava.Attr) {
 			continue
@@ -61,7 +61,7 @@ func (w *work) outdone(old, new dn.RDN, attrs []directory.Attribute) (mods []cha
 			if s.Canonical(a.Name) != name || len(a.Values) != 1 {
 				continue
 			}
-			if has := s.Normalise(a.Name, a.Values[0]); has != key && !w.IsNaming(old, name, has) {
+			if has := s.Normalise(a.Name, a.Values[0]); has != key && !b.IsNaming(old, name, has) {
 				mods = append(mods, changelog.Mod{Op: changelog.ModReplace, Attr: a.Name, Values: []string{ava.Value}})
 			}
 		}
@@ -85,8 +85,8 @@ func replaced(attrs []directory.Attribute, mods []changelog.Mod) []directory.Att
 // replaces reports whether a new name has another value of an attribute of the
 // old one that can have only one. Else the old values stay until the entry is
 // modified: without them it may lack what its classes demand.
-func (w *work) replaces(old, new dn.RDN) bool {
-	s := w.rules.Schema
+func (b Base) replaces(old, new dn.RDN) bool {
+	s := b.Schema
 	return slices.ContainsFunc(old, func(v dn.AVA) bool {
 		return s.SingleValue(v.Attr) && slices.ContainsFunc(new, func(o dn.AVA) bool { return s.Canonical(o.Attr) == s.Canonical(v.Attr) })
 	})
@@ -94,18 +94,18 @@ func (w *work) replaces(old, new dn.RDN) bool {
 
 // share reports whether two names have a value in common. OpenLDAP 2.5.13 then
 // deletes it with the old name, and the entry has not even its new one.
-func (w *work) share(a, b dn.RDN) bool {
-	return slices.ContainsFunc(a, func(v dn.AVA) bool {
-		return w.IsNaming(b, w.rules.Schema.Canonical(v.Attr), w.rules.Schema.Normalise(v.Attr, v.Value))
+func (b Base) share(one, other dn.RDN) bool {
+	return slices.ContainsFunc(one, func(v dn.AVA) bool {
+		return b.IsNaming(other, b.Schema.Canonical(v.Attr), b.Schema.Normalise(v.Attr, v.Value))
 	})
 }
 
 // preparation returns what an entry has to be given before it can have a name:
 // the classes that allow its attributes, from those that its view has, and what
 // these classes demand. What its view has not is removed when it has the name.
-func (w *work) preparation(u *unit, rdn dn.RDN) []changelog.Mod {
-	s := w.rules.Schema
-	have := valuesOf(s, u.have, "objectClass")
+func (b Base) preparation(u *Unit, rdn dn.RDN) []changelog.Mod {
+	s := b.Schema
+	have := valuesOf(s, u.Have, "objectClass")
 	var add []string
 	for _, ava := range rdn {
 		has := slices.Concat(have, add)
@@ -113,7 +113,7 @@ func (w *work) preparation(u *unit, rdn dn.RDN) []changelog.Mod {
 		case strings.EqualFold(ava.Attr, schema.ConflictID):
 			add = append(add, lacking(has, []string{schema.ConflictClass})...)
 		case !s.Allows(has, ava.Attr):
-			add = append(add, lacking(has, valuesOf(s, u.want, "objectClass"))...)
+			add = append(add, lacking(has, valuesOf(s, u.Want, "objectClass"))...)
 		}
 	}
 	if len(add) == 0 {
@@ -121,7 +121,7 @@ func (w *work) preparation(u *unit, rdn dn.RDN) []changelog.Mod {
 	}
 	mods := []changelog.Mod{{Op: changelog.ModAdd, Attr: "objectClass", Values: add}}
 	for _, must := range s.Must(add) {
-		if values := valuesOf(s, u.want, must); len(valuesOf(s, u.have, must)) == 0 && len(values) > 0 {
+		if values := valuesOf(s, u.Want, must); len(valuesOf(s, u.Have, must)) == 0 && len(values) > 0 {
 			mods = append(mods, changelog.Mod{Op: changelog.ModAdd, Attr: must, Values: values})
 		}
 	}

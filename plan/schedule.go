@@ -1,4 +1,4 @@
-package replica
+package plan
 
 import (
 	"fmt"
@@ -19,10 +19,13 @@ type place struct {
 	exists bool
 }
 
+// maxDepth bounds walks up the tree.
+const maxDepth = 1000
+
 // layout is the tree of the directory as the writes placed so far leave it: the
 // images, with what has changed on top.
 type layout struct {
-	w      *work
+	Base
 	places map[changelog.ID]place
 	// names overlays the index of names: the zero ID is a name set free.
 	names map[string]changelog.ID
@@ -30,9 +33,9 @@ type layout struct {
 	joined map[changelog.ID]map[changelog.ID]bool
 }
 
-func newLayout(w *work) *layout {
+func newLayout(b Base) *layout {
 	return &layout{
-		w: w, places: map[changelog.ID]place{},
+		Base: b, places: map[changelog.ID]place{},
 		names: map[string]changelog.ID{}, joined: map[changelog.ID]map[changelog.ID]bool{},
 	}
 }
@@ -41,7 +44,7 @@ func (l *layout) placeOf(id changelog.ID) place {
 	if p, ok := l.places[id]; ok {
 		return p
 	}
-	m, err := l.w.ImageHead(id)
+	m, err := l.ImageHead(id)
 	if err != nil || m == nil || m.Gone {
 		return place{}
 	}
@@ -61,7 +64,7 @@ func (l *layout) occupant(parent changelog.ID, key string) changelog.ID {
 	if id, ok := l.names[string(parent[:])+key]; ok {
 		return id
 	}
-	return l.w.Named(parent, key)
+	return l.Named(parent, key)
 }
 
 // set moves an entry to a new place, or out of the directory.
@@ -91,7 +94,7 @@ func (l *layout) name(id changelog.ID) dn.DN {
 		name = append(name, p.rdn)
 		id = p.parent
 	}
-	return append(name, l.w.rules.Suffix.Parent()...)
+	return append(name, l.Suffix.Parent()...)
 }
 
 // below returns the DN of a name right below a superior.
@@ -128,7 +131,7 @@ func (l *layout) hasChildren(id changelog.ID) bool {
 	if len(l.joined[id]) > 0 {
 		return true
 	}
-	for _, c := range l.w.Children(id, 4*batchSize) {
+	for _, c := range l.Children(id, 4*BatchSize) {
 		if p := l.placeOf(c); p.exists && p.parent == id {
 			return true
 		}
@@ -138,26 +141,26 @@ func (l *layout) hasChildren(id changelog.ID) bool {
 
 // obstacle returns what keeps a unit from being placed now: "" for nothing. A
 // name held by another entry is reported with that entry.
-func (l *layout) obstacle(u *unit) (why string, holder changelog.ID) {
-	if u.have != nil && !l.stands(u.id) {
+func (l *layout) obstacle(u *Unit) (why string, holder changelog.ID) {
+	if u.Have != nil && !l.stands(u.ID) {
 		return "what it stands below is not in the directory", holder
 	}
-	switch u.kind() {
+	switch u.Kind() {
 	case directory.Modify:
 		return "", holder
 	case directory.Delete:
-		if l.hasChildren(u.id) {
+		if l.hasChildren(u.ID) {
 			return "entries below it are still there", holder
 		}
 		return "", holder
 	}
-	if !l.stands(u.want.Parent) {
+	if !l.stands(u.Want.Parent) {
 		return "its superior is not in the directory", holder
 	}
-	if u.have != nil && l.inside(u.want.Parent, u.id) {
+	if u.Have != nil && l.inside(u.Want.Parent, u.ID) {
 		return "its new superior is still below it", holder
 	}
-	if id := l.occupant(u.want.Parent, u.want.RDNKey); !id.IsZero() && id != u.id {
+	if id := l.occupant(u.Want.Parent, u.Want.RDNKey); !id.IsZero() && id != u.ID {
 		return fmt.Sprintf("its name is still held by entry %s", id), id
 	}
 	return "", holder
@@ -169,13 +172,13 @@ func (l *layout) obstacle(u *unit) (why string, holder changelog.ID) {
 func (p *planner) schedule(l *layout) error {
 	pending := p.order
 	for len(pending) > 0 {
-		var rest []*unit
+		var rest []*Unit
 		for _, u := range pending {
 			if why, _ := l.obstacle(u); why != "" {
 				rest = append(rest, u)
 				continue
 			}
-			if err := u.place(p.w, l); err != nil {
+			if err := u.place(l); err != nil {
 				return err
 			}
 			p.put(u, l)
@@ -188,37 +191,37 @@ func (p *planner) schedule(l *layout) error {
 			if err := p.stepAside(h, l); err != nil {
 				return err
 			}
-			rest = slices.DeleteFunc(rest, func(u *unit) bool { return u == h })
+			rest = slices.DeleteFunc(rest, func(u *Unit) bool { return u == h })
 		}
 		pending = rest
 	}
 	for _, u := range pending {
 		why, _ := l.obstacle(u)
-		p.plan.blocked = append(p.plan.blocked, blocked{u, why})
+		p.plan.Blocked = append(p.plan.Blocked, Blocked{u, why})
 	}
 	return nil
 }
 
 // put adds a unit to the batch and places its entry.
-func (p *planner) put(u *unit, l *layout) {
-	p.plan.units = append(p.plan.units, u)
-	if u.leaves == nil {
-		l.set(u.id, place{})
+func (p *planner) put(u *Unit, l *layout) {
+	p.plan.Units = append(p.plan.Units, u)
+	if u.Leaves == nil {
+		l.set(u.ID, place{})
 		return
 	}
-	l.set(u.id, placeIn(u.leaves))
+	l.set(u.ID, placeIn(u.Leaves))
 }
 
 // holder returns a unit that waits while its entry has the name that another
 // one waits for, nil when there is none.
-func (l *layout) holder(waiting []*unit) *unit {
-	byID := map[changelog.ID]*unit{}
+func (l *layout) holder(waiting []*Unit) *Unit {
+	byID := map[changelog.ID]*Unit{}
 	for _, u := range waiting {
-		byID[u.id] = u
+		byID[u.ID] = u
 	}
 	for _, u := range waiting {
 		_, id := l.obstacle(u)
-		if h := byID[id]; h != nil && h.have != nil {
+		if h := byID[id]; h != nil && h.Have != nil {
 			return h
 		}
 	}
@@ -227,10 +230,10 @@ func (l *layout) holder(waiting []*unit) *unit {
 
 // stepAside gives the entry of h a temporary name, which the conflict attribute
 // makes unique and allows for every class of entry.
-func (p *planner) stepAside(h *unit, l *layout) error {
-	at := l.placeOf(h.id)
-	rdn := append(slices.Clone(at.rdn), dn.AVA{Attr: schema.ConflictID, Value: h.id.String()})
-	if err := h.rename(p.w, l, at.parent, rdn, false); err != nil {
+func (p *planner) stepAside(h *Unit, l *layout) error {
+	at := l.placeOf(h.ID)
+	rdn := append(slices.Clone(at.rdn), dn.AVA{Attr: schema.ConflictID, Value: h.ID.String()})
+	if err := h.rename(l, at.parent, rdn, false); err != nil {
 		return err
 	}
 	p.put(h, l)

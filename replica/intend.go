@@ -1,0 +1,52 @@
+package replica
+
+import (
+	"ldapsync/changelog"
+	"ldapsync/plan"
+	"ldapsync/store"
+)
+
+// planning returns what a plan is made from.
+func (w *work) planning() plan.Base {
+	return plan.Base{Tx: w.Tx, Terms: w.Terms, Suffix: w.rules.Suffix, Wanted: w.wanted}
+}
+
+// intend plans the oldest marks, clears those that have nothing to write, and stores
+// the intents of the rest. Held entries are left out.
+func (w *work) intend(held map[changelog.ID]bool) (*plan.Plan, error) {
+	p, err := w.planning().Make(held)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range p.Done {
+		if err := w.ClearDirty(id); err != nil {
+			return nil, err
+		}
+	}
+	for _, u := range p.Units {
+		if err := w.PutIntent(w.intentOf(u)); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// intentOf returns what a unit is about to make of its entry.
+func (w *work) intentOf(u *plan.Unit) *store.Intent {
+	in := &store.Intent{Gen: u.Gen, Seen: w.seen, Image: store.Image{ID: u.ID, Gone: true}}
+	if u.Leaves != nil {
+		in.Image = *u.Leaves
+	}
+	if u.Leaves != u.Want {
+		in.Seen = u.Seen // there is more to come before it contains the rest
+	}
+	in.Image.Below = u.Below
+	if u.Have != nil {
+		in.Image.CSN = u.Have.CSN
+		if u.Below == "" {
+			in.Image.Below = u.Have.Below
+		}
+	}
+	in.Image.Confirmed, in.Image.Unreported = false, false
+	return in
+}
