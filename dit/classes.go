@@ -72,11 +72,5 @@ func (s *State) isContainer(e *entry) bool {
 // isContainerClass reports whether a class, in normal form, is one of the
 // containers.
 func (s *State) isContainerClass(norm string) bool {
-	if s.containers == nil {
-		s.containers = make(map[string]bool, len(s.rules.Containers))
-		for _, class := range s.rules.Containers {
-			s.containers[s.rules.Schema.Normalise(s.objectClass, class)] = true
-		}
-	}
-	return s.containers[norm]
+	return slices.Contains(s.memo.containersOf(s.rules.Containers), norm)
 }

@@ -94,8 +94,8 @@ func (s *State) erase(e *entry) {
 		t.count(e.node, -1)
 	}
 	s.delete(key)
-	s.setKey(idKey(keyGap, e.id), false)
-	s.setKey(idKey(keyDoomed, e.id), false)
+	s.setID(keyGap, e.id, false)
+	s.setID(keyDoomed, e.id, false)
 	s.forgetFamilies()
 	s.reviewOthers(referrers)
 }

@@ -120,8 +120,8 @@ func (e *entry) plain() bool { return e.untouched() && len(e.settled) == 0 }
 // expect notes that something of an entry may come to be forgotten; when, Forget
 // finds out. Two states with the same facts may differ in it.
 func (s *State) expect(id ID) {
-	s.setKey(idKey(keyDoomed, id), false)
-	if e := s.peek(id); e != nil && !e.plain() && s.kv.Get(idKey(keyDue, id)) == nil {
+	s.setID(keyDoomed, id, false)
+	if e := s.peek(id); e != nil && !e.plain() && !s.has(keyDue, id) {
 		s.schedule(id, 0)
 	}
 }
@@ -136,9 +136,9 @@ func (s *State) schedule(id ID, at int64) {
 }
 
 func (s *State) unschedule(id ID) {
-	if raw := s.kv.Get(idKey(keyDue, id)); len(raw) == 8 {
+	if raw := s.kv.Get(s.keyAt(keyDue, id)); len(raw) == 8 {
 		s.delete(dueKey(int64(binary.BigEndian.Uint64(raw)), id))
-		s.delete(idKey(keyDue, id))
+		s.delete(s.keyAt(keyDue, id))
 	}
 }
 

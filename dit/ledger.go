@@ -72,7 +72,7 @@ func (s *State) journalPrefixes(e *entry) [][]byte {
 // enlist adds a record that is not in the journal.
 func (s *State) enlist(id ID, prefix []byte, r Record) {
 	t := s.total()
-	if !s.any(idKey(keyJournal, id)) {
+	if !s.any(s.keyAt(keyJournal, id)) {
 		t.counts.Recorded++
 		t.dirty = true
 	}
@@ -102,7 +102,7 @@ func (s *State) unlist(id ID, prefix []byte, k recordKey) {
 	t := s.total()
 	t.counts.Records[l.code]--
 	t.kinds = true
-	if !s.any(idKey(keyJournal, id)) {
+	if !s.any(s.keyAt(keyJournal, id)) {
 		t.counts.Recorded--
 		t.dirty = true
 	}

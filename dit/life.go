@@ -17,7 +17,7 @@ const (
 // Awaited reports whether changes of an entry, or of entries below it, have arrived
 // though its creation has not: they are withheld until it has.
 func (s *State) Awaited(id ID) (bool, error) {
-	return s.kv.Get(idKey(keyGap, id)) != nil, s.caught()
+	return s.has(keyGap, id), s.caught()
 }
 
 // Life returns whether an entry exists.

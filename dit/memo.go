@@ -17,7 +17,11 @@ type memo struct {
 	suffix  dn.DN
 	attrs   *shelf[*attrRule]
 	classes *shelf[*classRule]
-	uniques atomic.Pointer[uniques]
+	uniques atomic.Pointer[forms]
+	// objectClass is the canonical name, containers are the normal forms of the
+	// classes of that list.
+	objectClass atomic.Pointer[string]
+	containers  atomic.Pointer[forms]
 	rdns    lookup.Recent[*rdnForm]
 	known   knowing
 }
@@ -59,20 +63,41 @@ type attrRule struct {
 	reference bool
 }
 
-// uniques are the canonical names of a list of attributes.
-type uniques struct{ given, names []string }
+// forms are the normal forms of a list of names.
+type forms struct{ given, names []string }
 
-// canonicals returns the canonical names of attributes, as a rule always the same.
-func (m *memo) canonicals(attrs []string) []string {
-	if u := m.uniques.Load(); u != nil && len(u.given) == len(attrs) && &u.given[0] == &attrs[0] {
+// normalised returns the normal forms of names, as a rule always of the same list,
+// for which kept remembers them.
+func normalised(kept *atomic.Pointer[forms], list []string, normal func(string) string) []string {
+	if u := kept.Load(); u != nil && len(u.given) == len(list) && (len(list) == 0 || &u.given[0] == &list[0]) {
 		return u.names
 	}
-	u := &uniques{given: attrs}
-	for _, a := range attrs {
-		u.names = append(u.names, m.attr(a).name)
+	u := &forms{given: list}
+	for _, name := range list {
+		u.names = append(u.names, normal(name))
 	}
-	m.uniques.Store(u)
+	kept.Store(u)
 	return u.names
+}
+
+// canonicals returns the canonical names of the attributes that are to be unique.
+func (m *memo) canonicals(attrs []string) []string {
+	return normalised(&m.uniques, attrs, func(a string) string { return m.attr(a).name })
+}
+
+// containersOf returns the normal forms of the classes of containers.
+func (m *memo) containersOf(classes []string) []string {
+	return normalised(&m.containers, classes, func(c string) string { return m.schema.Normalise(m.class(), c) })
+}
+
+// class returns the canonical name of objectClass.
+func (m *memo) class() string {
+	if c := m.objectClass.Load(); c != nil {
+		return *c
+	}
+	c := m.attr(objectClass).name
+	m.objectClass.Store(&c)
+	return c
 }
 
 // The syntaxes of names (RFC 4517 sections 3.3.9 and 3.3.21).

@@ -137,6 +137,9 @@ func (s *State) rivals(e *entry) (others []ID) {
 
 // reviewOthers keeps the journal of entries that another one's change concerns.
 func (s *State) reviewOthers(ids []ID) {
+	if len(ids) == 0 {
+		return
+	}
 	done := newIDSet()
 	for _, id := range ids {
 		if done.add(id) {
@@ -171,7 +174,7 @@ func (s *State) outward(e *entry) (out []Record) {
 }
 
 func (s *State) dangling(out []Record, x *exhibit) []Record {
-	for _, id := range s.idsAt(idKey(keyPair, x.entry.id)) {
+	for _, id := range s.idsAt(s.keyAt(keyPair, x.entry.id)) {
 		target := s.load(id)
 		if target == nil || !target.node.created || target.node.live {
 			continue

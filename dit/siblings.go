@@ -78,19 +78,10 @@ func (s *State) siblings(e *entry) []sibling {
 	if !f.ok {
 		return nil
 	}
-	var ids []ID
 	if e.node.parent.IsZero() {
-		ids = s.children(ID{})
-	} else {
-		key := s.rdnKey(e)
-		for _, parent := range f.members {
-			s.kv.Scan(nameKey(parent, key), nil, func(k, _ []byte) bool {
-				ids = append(ids, lastID(k))
-				return true
-			})
-		}
+		return s.rank(s.gathered(s.keyAt(keyName, ID{}), false))
 	}
-	return s.rank(ids)
+	return s.rank(s.namesakes(f.members, s.rdnKey(e)))
 }
 
 // rank sorts the entries that claim one name, the one that has it first: living
@@ -111,26 +102,6 @@ func (s *State) rank(ids []ID) []sibling {
 		return cmp.Or(cmp.Compare(bit(b.live), bit(a.live)), a.since.Compare(b.since), a.id.Compare(b.id))
 	})
 	return out
-}
-
-// children returns the placed entries whose parent in force is parent.
-func (s *State) children(parent ID) []ID {
-	var ids []ID
-	s.kv.Scan(idKey(keyName, parent), nil, func(k, _ []byte) bool {
-		ids = append(ids, lastID(k))
-		return true
-	})
-	return ids
-}
-
-// hasChildren reports whether children returns any.
-func (s *State) hasChildren(parent ID) bool {
-	found := false
-	s.kv.Scan(idKey(keyName, parent), nil, func(_, _ []byte) bool {
-		found = true
-		return false
-	})
-	return found
 }
 
 // rdnKey returns the normal form of e's name.
@@ -209,7 +180,7 @@ func (s *State) below(id ID, found *idSet) {
 	for queue := []ID{id}; len(queue) > 0; {
 		last := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		for _, child := range s.children(last) {
+		for _, child := range s.gathered(s.keyAt(keyName, last), false) {
 			found.add(child)
 			if visited.add(child) {
 				queue = append(queue, child)

@@ -14,19 +14,16 @@ type State struct {
 	kv    KV
 	rules Rules
 	memo  *memo
-	// objectClass is its canonical name, containers are the normal forms of
-	// the classes, nil until they are asked for.
+	// objectClass is its canonical name.
 	objectClass string
-	containers  map[string]bool
 	// families and entries are caches.
 	families map[ID]*family
 	entries  map[ID]*entry
 	totals   *totals
-	// scratch is where records are put together, key where keys to be read are,
-	// spare where values are.
+	// scratch is where records are put together, spare where values are.
 	scratch []byte
-	key     [1 + len(ID{})]byte
 	spare   []candidate
+	look    look
 	// dropped says that Forget has dropped something.
 	dropped bool
 	err     error
@@ -35,12 +32,40 @@ type State struct {
 // Open returns the state that kv holds; an empty kv holds the empty state. It
 // costs little: a State is for one transaction.
 func Open(kv KV, rules Rules) *State {
-	s := &State{kv: kv, rules: rules, memo: rules.memo}
+	s := new(State)
+	s.Reopen(kv, rules)
+	return s
+}
+
+// Reopen makes of s what Open returns, whatever it was, and keeps its memory.
+func (s *State) Reopen(kv KV, rules Rules) {
+	families, entries := emptied(s.families), emptied(s.entries)
+	clear(s.spare[:cap(s.spare)])
+	scratch, spare := bounded(s.scratch), bounded(s.spare)
+	s.look.ids, s.look.text = bounded(s.look.ids), bounded(s.look.text)
+	*s = State{kv: kv, rules: rules, memo: rules.memo, families: families, entries: entries, scratch: scratch, spare: spare, look: s.look}
 	if s.memo == nil || !s.memo.fits(rules) {
 		s.memo = newMemo(rules)
 	}
-	s.objectClass = s.canonical(objectClass)
-	return s
+	s.objectClass = s.memo.class()
+}
+
+// keptSize is how many things a State that is opened again has room for at most.
+const keptSize = 1 << 10
+
+func emptied[K comparable, V any](m map[K]V) map[K]V {
+	if len(m) > 32 {
+		return nil
+	}
+	clear(m)
+	return m
+}
+
+func bounded[T any](list []T) []T {
+	if cap(list) > keptSize {
+		return nil
+	}
+	return list[:0]
 }
 
 // fail remembers the first error; what was asked yields nothing from then on.
@@ -80,24 +105,12 @@ func (s *State) forgetEntry(key []byte) {
 	}
 }
 
-// any reports whether a key has the prefix.
-func (s *State) any(prefix []byte) bool {
-	found := false
-	s.kv.Scan(prefix, nil, func(_, _ []byte) bool {
-		found = true
-		return false
-	})
-	return found
-}
-
 // canonical returns the one spelling of an attribute description.
 func (s *State) canonical(attr string) string { return s.memo.attr(attr).name }
 
 // recordOf returns the record of entry id, nil when there is none.
 func (s *State) recordOf(id ID) []byte {
-	s.key[0] = keyEntry
-	copy(s.key[1:], id[:])
-	return s.kv.Get(s.key[:])
+	return s.kv.Get(s.keyAt(keyEntry, id))
 }
 
 // node returns what is derived of entry id; false when nothing is known of it.
@@ -188,8 +201,7 @@ func (s *State) peek(id ID) *entry {
 // save writes the record of e. Spilled attributes must be in order before; e must
 // not be changed any more.
 func (s *State) save(e *entry) {
-	key := idKey(keyEntry, e.id)
-	old := s.kv.Get(key)
+	old := s.recordOf(e.id)
 	record := e.appendFacts(e.node.append(s.scratch[:0]))
 	s.scratch = record
 	if bytes.Equal(old, record) {
@@ -207,7 +219,7 @@ func (s *State) save(e *entry) {
 	}
 	s.ruled(e)
 	t.sum.add(s.memo.known.add(e, record))
-	s.put(key, bytes.Clone(record))
+	s.put(idKey(keyEntry, e.id), bytes.Clone(record))
 }
 
 // Newest returns the newest CSN among the facts of an entry, zero when there

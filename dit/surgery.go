@@ -7,9 +7,9 @@ type surgery struct {
 	state *State
 	entry *entry
 	reshaping
-	// ids are the entries that are changed, rooted those that had all superiors.
+	// ids are the entries that are changed, rooted says which had all superiors.
 	ids    []ID
-	rooted map[ID]bool
+	rooted []bool
 	// found are the entries whose view may change.
 	found *idSet
 	// parents are those that lose or gain a child.
@@ -19,20 +19,19 @@ type surgery struct {
 // open notes what the views are before.
 func (m *surgery) open() {
 	s := m.state
-	changed := newIDSet()
-	changed.add(m.entry.id)
+	m.ids = []ID{m.entry.id}
 	for id := range m.reshaping.parents {
-		changed.add(id)
+		m.ids = append(m.ids, id)
 	}
 	for _, t := range m.turned {
-		changed.add(t.id)
+		m.ids = append(m.ids, t.id)
 	}
-	m.ids = changed.order
 	slices.SortFunc(m.ids, ID.Compare)
-	m.rooted = make(map[ID]bool, len(m.ids))
-	for _, id := range m.ids {
+	m.ids = slices.Compact(m.ids)
+	m.rooted = make([]bool, len(m.ids))
+	for i, id := range m.ids {
 		s.touch(s.peek(id), m.found)
-		if m.rooted[id] = s.rooted(id); !m.rooted[id] {
+		if m.rooted[i] = s.rooted(id); !m.rooted[i] {
 			m.adopted = append(m.adopted, s.circle(id)...)
 		}
 	}
@@ -89,8 +88,8 @@ func (m *surgery) close() {
 	if len(m.found.order) > 1 || s.named(m.entry.id) {
 		s.forgetFamilies()
 	}
-	for _, id := range m.ids {
-		if m.rooted[id] != s.rooted(id) {
+	for i, id := range m.ids {
+		if m.rooted[i] != s.rooted(id) {
 			m.found.add(id)
 			s.below(id, m.found)
 		}
@@ -117,10 +116,10 @@ func (s *State) settle(id ID) {
 	for !id.IsZero() {
 		n, known := s.node(id)
 		if !n.created {
-			s.setKey(idKey(keyGap, id), known || s.hasChildren(id))
+			s.setID(keyGap, id, known || s.hasChildren(id))
 			return
 		}
-		s.setKey(idKey(keyGap, id), false)
+		s.setID(keyGap, id, false)
 		if n.live || n.placed == (s.hasChildren(id) && s.circle(id) == nil) {
 			return
 		}
@@ -130,7 +129,7 @@ func (s *State) settle(id ID) {
 		}
 		before := s.shape(e)
 		e.node.placed = !e.node.placed
-		s.setKey(idKey(keyDoomed, e.id), false)
+		s.setID(keyDoomed, e.id, false)
 		s.save(e)
 		s.reindex(before.keys, s.indexKeys(e))
 		s.forgetFamilies()
@@ -156,12 +155,18 @@ func (s *State) setKey(key []byte, stand bool) bool {
 // and under which name: its kin, and as long as they are deleted its superiors
 // and theirs.
 func (s *State) touch(e *entry, found *idSet) {
-	visited := newIDSet()
-	for e != nil && e.node.placed && visited.add(e.id) {
+	var visited *idSet
+	for e != nil && e.node.placed {
 		s.kin(e, found)
 		if n, _ := s.node(e.node.parent); n.live {
 			return
 		}
-		e = s.peek(e.node.parent)
+		if visited == nil {
+			visited = newIDSet()
+		}
+		visited.add(e.id)
+		if e = s.peek(e.node.parent); e != nil && visited.contains(e.id) {
+			return
+		}
 	}
 }

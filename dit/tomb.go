@@ -103,15 +103,6 @@ func (s *State) referrers(e *entry) []ID {
 	return s.idsAt(digestKey(keyRefer, digestOfName(norm)))
 }
 
-// idsAt returns the ids at the end of the keys with a prefix.
-func (s *State) idsAt(prefix []byte) (ids []ID) {
-	s.kv.Scan(prefix, nil, func(k, _ []byte) bool {
-		ids = append(ids, lastID(k))
-		return true
-	})
-	return ids
-}
-
 // FindDeleted returns the entries that were deleted under a name and are not
 // restored.
 func (s *State) FindDeleted(name dn.DN) ([]Tombstone, error) {

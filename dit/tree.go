@@ -200,4 +200,4 @@ func (s *State) circle(id ID) []ID {
 }
 
 // named reports whether any entry was ever given id as its parent.
-func (s *State) named(id ID) bool { return s.hasChildren(id) || s.any(idKey(keyOther, id)) }
+func (s *State) named(id ID) bool { return s.hasChildren(id) || s.any(s.keyAt(keyOther, id)) }

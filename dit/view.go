@@ -224,7 +224,7 @@ func (s *State) find(name dn.DN) (ID, bool) {
 	if depth < 0 || !name[depth:].Equal(suffix, s.rules.Schema) {
 		return ID{}, false
 	}
-	top := s.rank(s.children(ID{}))
+	top := s.rank(s.gathered(s.keyAt(keyName, ID{}), false))
 	if len(top) == 0 {
 		return ID{}, false
 	}
@@ -249,14 +249,7 @@ func (s *State) child(parent ID, rdn dn.RDN) (ID, bool) {
 		return ID{}, false
 	}
 	key := plain.Key(s.rules.Schema)
-	var ids []ID
-	for _, member := range f.members {
-		s.kv.Scan(nameKey(member, key), nil, func(k, _ []byte) bool {
-			ids = append(ids, lastID(k))
-			return true
-		})
-	}
-	for _, sib := range s.rank(ids) {
+	for _, sib := range s.rank(s.namesakes(f.members, key)) {
 		e := s.peek(sib.id)
 		if e == nil {
 			break
