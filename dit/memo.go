@@ -22,8 +22,8 @@ type memo struct {
 	// classes of that list.
 	objectClass atomic.Pointer[string]
 	containers  atomic.Pointer[forms]
-	rdns    lookup.Recent[*rdnForm]
-	known   knowing
+	rdns        lookup.Recent[*rdnForm]
+	known       knowing
 }
 
 func newMemo(r Rules) *memo {

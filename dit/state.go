@@ -37,20 +37,26 @@ func Open(kv KV, rules Rules) *State {
 	return s
 }
 
-// Reopen makes of s what Open returns, whatever it was, and keeps its memory.
+// Reopen makes of s, new or closed, what Open returns.
 func (s *State) Reopen(kv KV, rules Rules) {
-	families, entries := emptied(s.families), emptied(s.entries)
-	clear(s.spare[:cap(s.spare)])
-	scratch, spare := bounded(s.scratch), bounded(s.spare)
-	s.look.ids, s.look.text = bounded(s.look.ids), bounded(s.look.text)
-	*s = State{kv: kv, rules: rules, memo: rules.memo, families: families, entries: entries, scratch: scratch, spare: spare, look: s.look}
+	s.kv, s.rules, s.memo = kv, rules, rules.memo
 	if s.memo == nil || !s.memo.fits(rules) {
 		s.memo = newMemo(rules)
 	}
 	s.objectClass = s.memo.class()
 }
 
-// keptSize is how many things a State that is opened again has room for at most.
+// Close makes s forget everything but memory that can be used again.
+func (s *State) Close() {
+	clear(s.spare[:cap(s.spare)])
+	s.look.ids, s.look.text = bounded(s.look.ids), bounded(s.look.text)
+	*s = State{
+		families: emptied(s.families), entries: emptied(s.entries),
+		scratch: bounded(s.scratch), spare: bounded(s.spare), look: s.look,
+	}
+}
+
+// keptSize is how many things a closed State keeps room for at most.
 const keptSize = 1 << 10
 
 func emptied[K comparable, V any](m map[K]V) map[K]V {

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"errors"
+	"sync"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -30,9 +31,9 @@ type work struct {
 // update runs fn in one transaction that is on disk when it returns nil.
 func (r *Replica) update(fn func(*work) error) error {
 	var captured uint64
-	err := r.cfg.Store.Update(func(t *store.Tx) error {
+	err := r.cfg.Store.Update(func(t *store.Tx) (err error) {
 		w := r.work(t)
-		var err error
+		defer w.end()
 		if w.seen, err = t.MergedSeqs(); err != nil {
 			return err
 		}
@@ -48,14 +49,31 @@ func (r *Replica) update(fn func(*work) error) error {
 
 // view runs fn in one read-only transaction.
 func (r *Replica) view(fn func(*work) error) error {
-	return r.cfg.Store.View(func(t *store.Tx) error { return fn(r.work(t)) })
+	return r.cfg.Store.View(func(t *store.Tx) error {
+		w := r.work(t)
+		defer w.end()
+		return fn(w)
+	})
 }
 
+// works are those that have ended, to be used again.
+var works = sync.Pool{New: func() any { return &work{dit: new(dit.State)} }}
+
 func (r *Replica) work(t *store.Tx) *work {
+	w := works.Get().(*work)
 	r.mu.Lock()
-	rules := r.rules
+	w.rules = r.rules
 	r.mu.Unlock()
-	return &work{Tx: t, Terms: image.Terms{Schema: rules.Schema}, r: r, dit: dit.Open(t.KV(), rules), rules: rules}
+	w.Tx, w.r, w.Terms = t, r, image.Terms{Schema: w.rules.Schema}
+	w.dit.Reopen(t.KV(), w.rules)
+	return w
+}
+
+// end ends the use of w, with that of its transaction.
+func (w *work) end() {
+	w.dit.Close()
+	*w = work{dit: w.dit}
+	works.Put(w)
 }
 
 // merge adds the facts of a stored change and marks every entry whose view may
