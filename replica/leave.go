@@ -103,10 +103,19 @@ func (w *work) laterSelf() (changelog.SID, error) {
 }
 
 // removed deals with having been removed: by an administrator, or by ourselves,
-// who have returned under another number since this state file was copied.
+// who have returned under another number since this state file was copied. A server
+// that has said no more than hello takes another number: one that gave up the same
+// has removed it.
 func (r *Replica) removed(gone *RemovedError) error {
 	if gone.Own {
 		return r.outlived("the state file is older than the return of this server under another sid: " + gone.Error())
+	}
+	v, err := r.Vector()
+	if err != nil {
+		return err
+	}
+	if self := r.sid(); !r.joined() && v[self].Seq <= 1 {
+		return r.anotherSID(fmt.Sprintf("sid %d was %s", self, gone))
 	}
 	return r.leave(gone.Error())
 }
