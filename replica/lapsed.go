@@ -35,7 +35,7 @@ func (w *work) lapsed(base, now *store.Image) (bool, error) {
 }
 
 // beyondRecall reports whether others may have forgotten an entry; of one that
-// nobody ever heard of, the entry that it stands below. What the directory has held
+// nobody has heard of, the entry that it stands below. What the directory has held
 // ever since it was deleted nobody has forgotten, if it was not there before this
 // server joined: its heartbeats do not cover it. Fresh says that it was not held.
 func (w *work) beyondRecall(id changelog.ID, fresh bool) (bool, error) {
@@ -50,6 +50,9 @@ func (w *work) beyondRecall(id changelog.ID, fresh bool) (bool, error) {
 		m, err := w.Image(id)
 		if err != nil || m == nil || m.Gone {
 			return false, err
+		}
+		if forgotten(w.r.Identity().Return, m) {
+			return true, nil // the room has forgotten it, see unknown
 		}
 		id, fresh = m.Parent, false
 	}

@@ -286,7 +286,7 @@ func (r *Replica) SetPeers(peers []Peer) error {
 }
 
 // trusted returns the peers that may speak under their number: it belongs to
-// the account that first showed it, unless that took another and has not said hello.
+// the account that first showed it, unless that took another.
 func (r *Replica) trusted(peers []Peer) ([]Peer, error) {
 	next := make([]Peer, 0, len(peers))
 	var news []Peer
@@ -328,10 +328,21 @@ func (r *Replica) trusted(peers []Peer) ([]Peer, error) {
 }
 
 // vacated reports whether the server that showed p's number first shows it no more
-// and is not the one that speaks under it: nobody has, or p has said hello.
+// and is not the one that speaks under it: it shows another, nobody has said
+// anything, or p has said hello.
 func vacated(t *store.Tx, p *Peer, first store.Member, peers []Peer) (bool, error) {
-	if slices.ContainsFunc(peers, func(o Peer) bool { return o.SID == p.SID && bare(o.JID) == bare(first.JID) }) {
-		return false, nil
+	another := false
+	for _, o := range peers {
+		if bare(o.JID) != bare(first.JID) || !o.SID.Valid() {
+			continue
+		}
+		if o.SID == p.SID {
+			return false, nil
+		}
+		another = true
+	}
+	if another {
+		return true, nil
 	}
 	mark, err := t.Log.Mark(p.SID)
 	if err != nil || mark.Seq == 0 {
