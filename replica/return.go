@@ -139,6 +139,10 @@ func (w *work) readopt(now *store.Image) error {
 		return err
 	} else if life == dit.Unborn && !now.Parent.IsZero() {
 		was.Parent = now.Parent // the room has another id for it, or has forgotten it: nobody moved the entry there
+	} else if life, err = w.dit.Life(now.ID); err != nil {
+		return err
+	} else if life == dit.Live && want == nil {
+		was.Parent = changelog.ID{} // the room waits for what it is below, which may be lost: here it stands
 	}
 	return w.continued(was, now, past.Seen)
 }
