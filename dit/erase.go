@@ -12,20 +12,7 @@ func (s *State) erasable(e *entry, f Forgetting) bool {
 	if e.node.placed || e.deleted.csn.Time >= f.cutoff(f.Tombstones) || s.named(e.id) || len(e.edges) > 1 {
 		return false
 	}
-	stable := true
-	note := func(at *stamp) { stable = stable && f.stable(at) }
-	e.eachStamp(note)
-	for _, a := range e.attrs {
-		if a.spill != nil {
-			s.eachGroup(e, a, func(_ string, _ bool, values []value) {
-				for _, v := range values {
-					note(v.add)
-					note(v.del)
-				}
-			})
-		}
-	}
-	if !stable {
+	if !s.every(e, f.stable) {
 		return false
 	}
 	fresh := func(r Record) bool { return r.Time().Time >= f.cutoff(f.Records) }
@@ -38,6 +25,41 @@ func (s *State) erasable(e *entry, f Forgetting) bool {
 			return r.Kind == DanglingReference && r.Winner == e.id && fresh(r)
 		})
 	})
+}
+
+// every reports whether a condition holds for the stamps of all facts about e.
+func (s *State) every(e *entry, holds func(*stamp) bool) bool {
+	all := true
+	note := func(at *stamp) { all = all && holds(at) }
+	e.eachStamp(note)
+	for _, a := range e.attrs {
+		if a.spill != nil {
+			s.eachGroup(e, a, func(_ string, _ bool, values []value) {
+				for _, v := range values {
+					note(v.add)
+					note(v.del)
+				}
+			})
+		}
+	}
+	return all
+}
+
+// MakeWay forgets a deleted entry that c, which is about to be merged, adds again
+// though its author had heard of the deletion and all else about the entry: it had
+// forgotten that, which it may only when everybody has it all.
+func (s *State) MakeWay(c *changelog.Change) error {
+	if n, known := s.node(c.ID); c.Op != changelog.OpAdd || !known || n.live || n.placed {
+		return s.caught()
+	}
+	e := s.load(c.ID)
+	at := &stamp{csn: c.CSN, seq: c.Seq, seen: packSeen(c.Seen)}
+	knew := func(of *stamp) bool { return of == nil || of.csn != c.CSN && at.covers(of) }
+	if e != nil && e.deleted != nil && s.every(e, knew) {
+		s.erase(e)
+		s.flush()
+	}
+	return s.caught()
 }
 
 // doomed reports whether an erasable entry has been so since a time from which

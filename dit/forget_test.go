@@ -205,3 +205,78 @@ func (w *forgetful) settle() {
 		w.t.Error("nothing is left")
 	}
 }
+
+// TestMakeWay promises that an entry which is added again by a server that had
+// forgotten its deletion is the same to who still remembers.
+func TestMakeWay(t *testing.T) {
+	makesWay(t)
+	t.Run("spilled", func(t *testing.T) {
+		defer dit.SetSpill(0, 0)()
+		makesWay(t)
+	})
+}
+
+func makesWay(t *testing.T) {
+	rules := testRules(t)
+	change := func(sid changelog.SID, seq uint64, at int64, c changelog.Change) *changelog.Change {
+		c.CSN, c.Seq, c.ID, c.DN = changelog.CSN{Time: at, SID: sid}, seq, dit.ID{7}, "cn=a,dc=x"
+		return &c
+	}
+	mod := func(attr string, values ...string) changelog.Mod {
+		return changelog.Mod{Op: changelog.ModAdd, Attr: attr, Values: values}
+	}
+	suffix := change(1, 1, 1, changelog.Change{Op: changelog.OpAdd, RDN: "dc=x", Mods: []changelog.Mod{mod("objectClass", "domain"), mod("dc", "x")}})
+	suffix.ID = dit.ID{1}
+	person := func(c changelog.Change, sn string) changelog.Change {
+		c.Op, c.RDN, c.Superior = changelog.OpAdd, "cn=a", suffix.ID
+		c.Mods = []changelog.Mod{mod("objectClass", "person"), mod("cn", "a"), mod("sn", sn)}
+		return c
+	}
+	first := change(1, 2, 2, person(changelog.Change{}, "old"))
+	described := change(2, 1, 3, changelog.Change{Op: changelog.OpModify, Seen: changelog.Seqs{1: 2}, Mods: []changelog.Mod{mod("description", "d")}})
+	deleted := change(1, 3, 4, changelog.Change{Op: changelog.OpDelete, Seen: changelog.Seqs{2: 1}})
+	again := change(3, 1, 9, person(changelog.Change{Seen: changelog.Seqs{1: 3, 2: 1}}, "new"))
+	before := change(3, 1, 9, person(changelog.Change{Seen: changelog.Seqs{1: 3}}, "new"))
+
+	merge := func(makeWay bool, changes ...*changelog.Change) string {
+		s := dit.Open(dit.NewMemory(), rules)
+		for _, c := range changes {
+			if makeWay {
+				if err := s.MakeWay(c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := s.Merge(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		shown, err := s.View(first.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest, err := s.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if shown == nil {
+			return fmt.Sprintf("nothing, %x", digest)
+		}
+		return fmt.Sprintf("%+v, %x", *shown, digest)
+	}
+	want := merge(false, suffix, again)
+	if diff := cmp.Diff(want, merge(true, suffix, first, described, deleted, again, again)); diff != "" {
+		t.Error(diff)
+	}
+	if got := merge(false, suffix, first, described, deleted, again); got == want {
+		t.Error("nothing had to make way")
+	}
+	for name, list := range map[string][]*changelog.Change{
+		"not deleted":             {suffix, first, described, again},
+		"not all of it was known": {suffix, first, described, deleted, before},
+		"in another order":        {suffix, first, described, again, deleted},
+	} {
+		if diff := cmp.Diff(merge(false, list...), merge(true, list...)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}

@@ -79,6 +79,9 @@ func (w *work) end() {
 // merge adds the facts of a stored change and marks every entry whose view may
 // have changed. What was set aside gets another chance when its view changes.
 func (w *work) merge(c *changelog.Change) error {
+	if err := w.dit.MakeWay(c); err != nil {
+		return err
+	}
 	touched, err := w.dit.Merge(c)
 	if errors.Is(err, changelog.ErrChange) {
 		// Every server finds it so, and none has merged any of it.

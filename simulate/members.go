@@ -5,6 +5,7 @@ import (
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
+	"ldapsync/directory/memory"
 	"ldapsync/dit"
 	"ldapsync/replica"
 	"ldapsync/roles"
@@ -81,8 +82,23 @@ func (w *world) join() {
 	w.tracef("%d comes", nd.i+1)
 	if w.oneIn(3) {
 		nd.bring()
+	} else if old := w.oldTree(); old != nil && w.oneIn(2) {
+		nd.lost = true
+		nd.server.Restore(*old)
+		w.tracef("%d brings an old copy of a directory", nd.i+1)
 	}
 	nd.start()
+}
+
+// oldTree returns an old copy of the directory of some member, nil when there is
+// none.
+func (w *world) oldTree() *memory.Backup {
+	for _, nd := range w.members() {
+		if nd.backup != nil {
+			return &nd.backup.tree
+		}
+	}
+	return nil
 }
 
 // bring gives a server that is about to come a directory with a few entries: some
