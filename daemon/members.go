@@ -119,9 +119,11 @@ func stuck(m replica.MemberStatus, r replica.Status) string {
 	const means = "no server forgets anything younger"
 	switch since := inUTC(m.Lacks); {
 	case m.SID != r.Identity.SID:
-		return fmt.Sprintf("the directory of sid %d (%s) lacks a change of %s: %s; ldapsync status and ldapsync parked list there say why", m.SID, nameOr(m.JID), since, means)
+		return fmt.Sprintf("the directory of sid %d (%s) lacks a change of %s: %s; ldapsync status and ldapsync parked list there say why",
+			m.SID, nameOr(m.JID), since, means)
 	case r.ParkedCount > 0:
-		return fmt.Sprintf("%d parked entries, which this directory refuses, lack changes since %s: %s; see ldapsync parked list, and mend, retry or drop them", r.ParkedCount, since, means)
+		return fmt.Sprintf("%d parked entries, which this directory refuses, lack changes since %s: %s; see ldapsync parked list, and mend, retry or drop them",
+			r.ParkedCount, since, means)
 	default:
 		return fmt.Sprintf("this directory lacks a change of %s: %s", since, means)
 	}

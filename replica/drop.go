@@ -26,7 +26,8 @@ func (r *Replica) Drop(ids []string) (n int, err error) {
 					return err
 				}
 				if !d.Own {
-					return &RequestError{Text: id + " was made by another server, which offers it as long as it holds it", HintText: "let that server write, or remove it with: ldapsync forget-peer"}
+					return &RequestError{Text: id + " was made by another server, which offers it as long as it holds it",
+						HintText: "let that server write, or remove it with: ldapsync forget-peer"}
 				}
 				if err := w.DropDenied(d); err != nil {
 					return err

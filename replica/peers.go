@@ -114,13 +114,18 @@ func bare(address string) string {
 	return b
 }
 
+// introducedAs reports whether two presences say the same of who a server is.
+func (p *Peer) introducedAs(o *Peer) bool {
+	return p.SID == o.SID && p.Install == o.Install && p.Role == o.Role && p.Service == o.Service
+}
+
 // rememberPeers stores who the peers are, as far as that is news.
 func (r *Replica) rememberPeers(peers []Peer) error {
 	var changed []Peer
 	self, now := r.sid(), r.Peers()
 	for i := range peers {
 		p, before := &peers[i], peerIn(now, peers[i].JID)
-		if same := before != nil && before.SID == p.SID && before.Install == p.Install && before.Role == p.Role && before.Service == p.Service; !same && p.SID.Valid() && p.SID != self {
+		if p.SID.Valid() && p.SID != self && (before == nil || !p.introducedAs(before)) {
 			changed = append(changed, *p)
 		}
 	}

@@ -168,7 +168,8 @@ func (w *work) receiveOwn(c *changelog.Change, got *Receipt) (fault string, err 
 }
 
 func cloned(sid changelog.SID, seq, ours uint64) string {
-	return fmt.Sprintf("the room holds change %d of sid %d, which this server never made (it has made %d): the state file was restored from a backup or copied", seq, sid, ours)
+	return fmt.Sprintf("the room holds change %d of sid %d, which this server never made (it has made %d): "+
+		"the state file was restored from a backup or copied", seq, sid, ours)
 }
 
 // mayMerge reports whether a change that d hands over is merged: as roles allow;

@@ -92,7 +92,8 @@ func (w *work) find(id string) (dit.Record, error) {
 	case err != nil:
 		return dit.Record{}, err
 	case len(digits) < 4 || len(found) == 0:
-		return dit.Record{}, &RequestError{Text: fmt.Sprintf("no conflict %s", id), HintText: "ldapsync conflicts list shows them; one that was dropped or no longer holds is gone"}
+		return dit.Record{}, &RequestError{Text: fmt.Sprintf("no conflict %s", id),
+			HintText: "ldapsync conflicts list shows them; one that was dropped or no longer holds is gone"}
 	case len(found) > 1:
 		return dit.Record{}, &RequestError{Text: fmt.Sprintf("%s is the beginning of several conflicts", id), HintText: "give more digits"}
 	}

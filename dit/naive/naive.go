@@ -352,7 +352,8 @@ func (n *Model) show(e *plain, display, winner dit.ID) {
 	if out.Glue {
 		content = n.glue(e, content)
 		content["ldapsyncglue"] = append(content["ldapsyncglue"], outcome{raw: "TRUE", name: "ldapsyncGlue", alive: true})
-		n.Records[e.id] = append(n.Records[e.id], dit.Record{Kind: dit.GlueShown, Entry: e.id, Lost: dit.Side{CSN: e.deleted.CSN}, Won: dit.Side{Value: rdnOf(e.names[len(e.names)-1]).String()}})
+		n.Records[e.id] = append(n.Records[e.id], dit.Record{Kind: dit.GlueShown, Entry: e.id,
+			Lost: dit.Side{CSN: e.deleted.CSN}, Won: dit.Side{Value: rdnOf(e.names[len(e.names)-1]).String()}})
 	}
 	if !winner.IsZero() {
 		out.RDN = append(slices.Clone(out.RDN), dn.AVA{Attr: "ldapsyncConflictId", Value: e.id.String()})
