@@ -39,6 +39,8 @@ type Log struct {
 	changes, vector Bucket
 	// entries finds the changes of an entry, nil where nobody asks for them.
 	entries Bucket
+	// key is where keys to be read are put together.
+	key [10]byte
 }
 
 // NewLog returns the log that two buckets of its own hold.
@@ -87,7 +89,7 @@ func (l *Log) Seqs() (Seqs, error) {
 
 // Mark returns how far the log reaches in the changes of one server.
 func (l *Log) Mark(sid SID) (Mark, error) {
-	raw := l.vector.Get(sidKey(sid))
+	raw := l.vector.Get(l.at(sid))
 	if raw == nil {
 		return Mark{}, nil
 	}
@@ -109,7 +111,7 @@ func readMark(raw []byte) (m Mark, err error) {
 
 // Know puts a server into the vector without any change of it.
 func (l *Log) Know(sid SID) error {
-	if l.vector.Get(sidKey(sid)) != nil {
+	if l.vector.Get(l.at(sid)) != nil {
 		return nil
 	}
 	return l.putMark(sid, Mark{})
@@ -179,7 +181,7 @@ func (l *Log) mayPrecede(c *Change, m Mark) bool {
 
 // Get returns one change, or nil when the log does not hold it.
 func (l *Log) Get(sid SID, seq uint64) (*Change, error) {
-	raw := l.changes.Get(logKey(sid, seq))
+	raw := l.Stored(sid, seq)
 	if raw == nil {
 		return nil, nil
 	}
@@ -192,7 +194,10 @@ func (l *Log) Get(sid SID, seq uint64) (*Change, error) {
 
 // Stored returns the stored form of a change as it stands in the log, or nil when
 // that does not hold it; valid until the next write.
-func (l *Log) Stored(sid SID, seq uint64) []byte { return l.changes.Get(logKey(sid, seq)) }
+func (l *Log) Stored(sid SID, seq uint64) []byte {
+	l.at(sid)
+	return l.changes.Get(binary.BigEndian.AppendUint64(l.key[:2], seq))
+}
 
 // First returns the sequence number of the oldest change of sid that is still
 // stored, 0 when there is none.
@@ -286,6 +291,12 @@ func (l *Log) Trim(sid SID, seq uint64, max int) (int, error) {
 		}
 	}
 	return len(old), nil
+}
+
+// at is sidKey for who reads; valid until the next call.
+func (l *Log) at(sid SID) []byte {
+	binary.BigEndian.PutUint16(l.key[:], uint16(sid))
+	return l.key[:2]
 }
 
 func sidKey(sid SID) []byte { return binary.BigEndian.AppendUint16(make([]byte, 0, 10), uint16(sid)) }

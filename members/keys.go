@@ -13,6 +13,13 @@ func key(kind byte, sid changelog.SID) []byte {
 	return binary.BigEndian.AppendUint16([]byte{kind}, uint16(sid))
 }
 
+// key is the function of that name for who reads; valid until the next call.
+func (t *Table) key(kind byte, sid changelog.SID) []byte {
+	t.at[0] = kind
+	binary.BigEndian.PutUint16(t.at[1:], uint16(sid))
+	return t.at[:]
+}
+
 func beatKey(sid changelog.SID, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(key(keyBeat, sid), seq)
 }
@@ -31,4 +38,20 @@ func seqOf(k []byte) (uint64, error) {
 		return 0, errKey
 	}
 	return binary.BigEndian.Uint64(k[3:]), nil
+}
+
+type pair struct{ key, value []byte }
+
+// all returns what stands under the keys with a prefix; valid until the next call
+// and the next write.
+func (t *Table) all(prefix []byte) []pair {
+	if t.gather == nil {
+		t.gather = func(key, value []byte) bool {
+			t.under = append(t.under, pair{key, value})
+			return true
+		}
+	}
+	t.under = t.under[:0]
+	t.b.Scan(prefix, nil, t.gather)
+	return t.under
 }

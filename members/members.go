@@ -16,7 +16,14 @@ import (
 
 // Table is what is known of the members, within one transaction. It must learn
 // of every change that the log takes.
-type Table struct{ b changelog.Bucket }
+type Table struct {
+	b changelog.Bucket
+	// at is where keys to be read are put together.
+	at [3]byte
+	// under is what all returns, gather what it collects that with.
+	under  []pair
+	gather func(key, value []byte) bool
+}
 
 // Open returns the table that a bucket of its own holds.
 func Open(b changelog.Bucket) *Table { return &Table{b: b} }
@@ -83,7 +90,7 @@ func (t *Table) Note(c *changelog.Change) error {
 
 // known makes a server a member.
 func (t *Table) known(sid changelog.SID) error {
-	if t.b.Get(key(keyMember, sid)) != nil {
+	if t.b.Get(t.key(keyMember, sid)) != nil {
 		return nil
 	}
 	return t.put(Member{SID: sid})
@@ -119,19 +126,11 @@ func (t *Table) beat(c *changelog.Change) error {
 
 // thin bounds the heartbeats kept of one server.
 func (t *Table) thin(sid changelog.SID) error {
-	var keys [maxWaiting + 1][]byte
-	n := 0
-	t.b.Scan(key(keyBeat, sid), nil, func(k, _ []byte) bool {
-		if n < len(keys) {
-			keys[n] = k
-		}
-		n++
-		return true
-	})
-	if n <= maxWaiting {
+	beats := t.all(t.key(keyBeat, sid))
+	if len(beats) <= maxWaiting {
 		return nil
 	}
-	return t.b.Delete(bytes.Clone(keys[min(n/2, maxWaiting)]))
+	return t.b.Delete(bytes.Clone(beats[min(len(beats)/2, maxWaiting)].key))
 }
 
 func (t *Table) remove(c *changelog.Change) error {
@@ -148,7 +147,7 @@ func (t *Table) remove(c *changelog.Change) error {
 // Member returns what a server said of itself.
 func (t *Table) Member(sid changelog.SID) (Member, error) {
 	m := Member{SID: sid}
-	raw := t.b.Get(key(keyMember, sid))
+	raw := t.b.Get(t.key(keyMember, sid))
 	if raw == nil {
 		return m, nil
 	}
@@ -159,34 +158,41 @@ func (t *Table) Member(sid changelog.SID) (Member, error) {
 
 // Members returns every server that ever was one, by ascending sid.
 func (t *Table) Members() (list []Member, err error) {
-	t.b.Scan(allMembers, nil, func(k, raw []byte) bool {
-		r := octets.NewReader(raw)
+	all := t.all(allMembers)
+	list = make([]Member, len(all))
+	for i, p := range all {
+		r := octets.NewReader(p.value)
 		m := Member{JID: r.String(), Install: r.String()}
-		if m.SID, err = sidOf(k, 1); err == nil {
+		if m.SID, err = sidOf(p.key, 1); err == nil {
 			err = r.Done()
 		}
-		list = append(list, m)
-		return err == nil
-	})
-	return list, damaged(err)
+		if list[i] = m; err != nil {
+			return list[:i+1], damaged(err)
+		}
+	}
+	return list, nil
 }
 
 // Of returns the servers that named an account, by its bare JID, by ascending sid.
 func (t *Table) Of(jid string) (list []changelog.SID, err error) {
-	t.b.Scan(allMembers, nil, func(k, raw []byte) bool {
-		r := octets.NewReader(raw)
-		name, _, _ := bytes.Cut(r.Take(r.Count(1)), []byte("/"))
-		var sid changelog.SID
-		if sid, err = sidOf(k, 1); err == nil && r.Failed() {
+	for _, p := range t.all(allMembers) {
+		r := octets.NewReader(p.value)
+		name, _, _ := bytes.Cut(r.Take(r.Count(1)), slash)
+		sid, err := sidOf(p.key, 1)
+		if err == nil && r.Failed() {
 			err = r.Done()
+		}
+		if err != nil {
+			return list, damaged(err)
 		}
 		if string(name) == jid {
 			list = append(list, sid)
 		}
-		return err == nil
-	})
-	return list, damaged(err)
+	}
+	return list, nil
 }
+
+var slash = []byte("/")
 
 // Removals returns every forget operation, by ascending peer and author.
 func (t *Table) Removals() (list []Removal, err error) {
@@ -195,25 +201,26 @@ func (t *Table) Removals() (list []Removal, err error) {
 
 // removals returns the forget operations whose keys have a prefix.
 func (t *Table) removals(prefix []byte) (list []Removal, err error) {
-	t.b.Scan(prefix, nil, func(k, raw []byte) bool {
-		r := octets.NewReader(raw)
+	for _, p := range t.all(prefix) {
+		r := octets.NewReader(p.value)
 		m := Removal{Seq: r.Uint(), CSN: changelog.ReadCSN(r)}
-		if m.Peer, err = sidOf(k, 1); err == nil {
-			m.By, err = sidOf(k, 3)
+		if m.Peer, err = sidOf(p.key, 1); err == nil {
+			m.By, err = sidOf(p.key, 3)
 		}
 		if err == nil {
 			err = r.Done()
 		}
-		list = append(list, m)
-		return err == nil
-	})
-	return list, damaged(err)
+		if list = append(list, m); err != nil {
+			return list, damaged(err)
+		}
+	}
+	return list, nil
 }
 
 // Removed returns the earliest operation that removed a server; false when there
 // is none.
 func (t *Table) Removed(sid changelog.SID) (first Removal, removed bool, err error) {
-	list, err := t.removals(key(keyForget, sid))
+	list, err := t.removals(t.key(keyForget, sid))
 	for _, m := range list {
 		if !removed || m.CSN.Before(first.CSN) {
 			first, removed = m, true
@@ -224,13 +231,13 @@ func (t *Table) Removed(sid changelog.SID) (first Removal, removed bool, err err
 
 // beats returns the heartbeats kept of a server, oldest first.
 func (t *Table) beats(sid changelog.SID) (list []Heartbeat, err error) {
-	t.b.Scan(key(keyBeat, sid), nil, func(k, raw []byte) bool {
-		var h Heartbeat
-		h, err = readBeat(k, raw)
-		list = append(list, h)
-		return err == nil
-	})
-	return list, damaged(err)
+	for _, p := range t.all(t.key(keyBeat, sid)) {
+		h, err := readBeat(p.key, p.value)
+		if list = append(list, h); err != nil {
+			return list, damaged(err)
+		}
+	}
+	return list, nil
 }
 
 // counts reports whether the stored form of a heartbeat is one whose Seen v
@@ -251,19 +258,19 @@ func counts(raw []byte, v changelog.Vector) (bool, error) {
 // stored v: one whose Seen v covers; nil when there is none. Earlier ones are
 // forgotten when Prune is called.
 func (t *Table) Beat(sid changelog.SID, v changelog.Vector) (*Heartbeat, error) {
-	var k, raw []byte
-	var err error
-	t.b.Scan(key(keyBeat, sid), nil, func(key, value []byte) bool {
-		var ok bool
-		if ok, err = counts(value, v); ok {
-			k, raw = key, value
+	var last pair
+	for _, p := range t.all(t.key(keyBeat, sid)) {
+		switch ok, err := counts(p.value, v); {
+		case err != nil:
+			return nil, damaged(err)
+		case ok:
+			last = p
 		}
-		return err == nil
-	})
-	if k == nil || err != nil {
-		return nil, damaged(err)
 	}
-	h, err := readBeat(k, raw)
+	if last.key == nil {
+		return nil, nil
+	}
+	h, err := readBeat(last.key, last.value)
 	return &h, damaged(err)
 }
 
@@ -282,14 +289,12 @@ func (t *Table) Prune(v changelog.Vector) error {
 			continue
 		}
 		var old [][]byte
-		t.b.Scan(key(keyBeat, m.SID), nil, func(k, _ []byte) bool {
-			seq, err := seqOf(k)
-			if err != nil || seq >= h.Seq {
-				return false
+		for _, p := range t.all(t.key(keyBeat, m.SID)) {
+			if seq, err := seqOf(p.key); err != nil || seq >= h.Seq {
+				break
 			}
-			old = append(old, bytes.Clone(k))
-			return true
-		})
+			old = append(old, bytes.Clone(p.key))
+		}
 		for _, k := range old {
 			if err := t.b.Delete(k); err != nil {
 				return err

@@ -13,6 +13,12 @@ const (
 
 func aliasKey(kind byte, id changelog.ID) []byte { return append([]byte{kind}, id[:]...) }
 
+// aliasAt is aliasKey for who reads or deletes; valid until the next such key.
+func (t *Tx) aliasAt(kind byte, id changelog.ID) []byte {
+	t.key = append(append(t.key[:0], kind), id[:]...)
+	return t.key
+}
+
 // SetAlias notes that the directory's entry own is the room's entry id.
 func (t *Tx) SetAlias(own, id changelog.ID) error {
 	b := t.bucket(bucketAliases)
@@ -27,10 +33,10 @@ func (t *Tx) SetAlias(own, id changelog.ID) error {
 // alias.
 func (t *Tx) Swapped(id changelog.ID) changelog.ID {
 	b := t.bucket(bucketAliases)
-	if other := b.Get(aliasKey(aliasOwn, id)); other != nil {
+	if other := b.Get(t.aliasAt(aliasOwn, id)); other != nil {
 		return toID(other)
 	}
-	if other := b.Get(aliasKey(aliasRoom, id)); other != nil {
+	if other := b.Get(t.aliasAt(aliasRoom, id)); other != nil {
 		return toID(other)
 	}
 	return id
@@ -39,15 +45,15 @@ func (t *Tx) Swapped(id changelog.ID) changelog.ID {
 // DropAlias forgets the alias of the room's entry id, if it has one.
 func (t *Tx) DropAlias(id changelog.ID) error {
 	b := t.bucket(bucketAliases)
-	own := b.Get(aliasKey(aliasRoom, id))
+	own := b.Get(t.aliasAt(aliasRoom, id))
 	if own == nil {
 		return nil
 	}
-	key := aliasKey(aliasOwn, toID(own))
+	key := t.aliasAt(aliasOwn, toID(own))
 	if err := b.Delete(key); err != nil {
 		return err
 	}
-	return b.Delete(aliasKey(aliasRoom, id))
+	return b.Delete(t.aliasAt(aliasRoom, id))
 }
 
 // ResetAliases forgets all aliases.

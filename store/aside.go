@@ -97,12 +97,12 @@ func (t *Tx) DenyOwn(c changelog.Change) error {
 
 // Denied reports whether the change seq of sid is kept as denied.
 func (t *Tx) Denied(sid changelog.SID, seq uint64) bool {
-	return t.bucket(bucketDenied).Get(changeKey(sid, seq)) != nil
+	return t.bucket(bucketDenied).Get(t.changeAt(sid, seq)) != nil
 }
 
 // AllowAgain forgets that a change was denied.
 func (t *Tx) AllowAgain(sid changelog.SID, seq uint64) error {
-	return t.bucket(bucketDenied).Delete(changeKey(sid, seq))
+	return t.bucket(bucketDenied).Delete(t.changeAt(sid, seq))
 }
 
 // DeniedCount returns the number of changes denied.
@@ -170,6 +170,12 @@ func (t *Tx) FirstPostponed() (changelog.CSN, error) {
 
 // FutureCount returns the number of changes postponed.
 func (t *Tx) FutureCount() int { return t.count(bucketFuture) }
+
+// changeAt is changeKey for who reads or deletes; valid until the next such key.
+func (t *Tx) changeAt(sid changelog.SID, seq uint64) []byte {
+	t.key = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint16(t.key[:0], uint16(sid)), seq)
+	return t.key
+}
 
 func changeKey(sid changelog.SID, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(sidKey(sid), seq)

@@ -241,7 +241,7 @@ func (t *Tx) unname(id changelog.ID, kept []byte) error {
 			return err
 		}
 	}
-	key := nameKey(old.Parent, old.RDNKey)
+	key := t.nameAt(old.Parent, old.RDNKey)
 	if old.Gone || bytes.Equal(key, kept) || !bytes.HasPrefix(t.bucket(bucketNames).Get(key), id[:]) {
 		return nil
 	}
@@ -251,7 +251,7 @@ func (t *Tx) unname(id changelog.ID, kept []byte) error {
 // Named returns the entry that has a name in the directory, the zero ID when
 // none has.
 func (t *Tx) Named(parent changelog.ID, rdnKey string) (id changelog.ID) {
-	copy(id[:], t.bucket(bucketNames).Get(nameKey(parent, rdnKey)))
+	copy(id[:], t.bucket(bucketNames).Get(t.nameAt(parent, rdnKey)))
 	return id
 }
 
@@ -297,9 +297,20 @@ func (t *Tx) ImageCount() int { return t.count(bucketImages) }
 const longName = 1024
 
 func nameKey(parent changelog.ID, rdnKey string) []byte {
+	return appendNameKey(make([]byte, 0, len(parent)+min(len(rdnKey), longName)), parent, rdnKey)
+}
+
+func appendNameKey(b []byte, parent changelog.ID, rdnKey string) []byte {
+	b = append(b, parent[:]...)
 	if len(rdnKey) >= longName {
 		sum := sha256.Sum256([]byte(rdnKey))
-		rdnKey = string(sum[:])
+		return append(b, sum[:]...)
 	}
-	return append(append(make([]byte, 0, len(parent)+len(rdnKey)), parent[:]...), rdnKey...)
+	return append(b, rdnKey...)
+}
+
+// nameAt is nameKey for who reads or deletes; valid until the next such key.
+func (t *Tx) nameAt(parent changelog.ID, rdnKey string) []byte {
+	t.key = appendNameKey(t.key[:0], parent, rdnKey)
+	return t.key
 }

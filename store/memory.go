@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"ldapsync/dit"
+	"ldapsync/members"
 )
 
 // Memory is the content of a state file that lives in memory, for simulations
@@ -15,9 +17,10 @@ type Memory struct {
 	mu    sync.RWMutex
 	parts [numParts]memoryBucket
 	guard func(commit func()) error
-	// reader and writer are the transactions: who only reads shares one, and
-	// one writes at a time.
-	reader, writer *memoryTx
+	// reader is a transaction that nobody reads with at the moment, nil for none;
+	// writer is the one to write with.
+	reader atomic.Pointer[memoryTx]
+	writer *memoryTx
 }
 
 // NewMemory returns what an empty file is.
@@ -26,7 +29,7 @@ func NewMemory() *Memory {
 	for p := range m.parts {
 		m.parts[p] = memoryBucket{keys: dit.NewMemory()}
 	}
-	m.reader, m.writer = newMemoryTx(m, false), newMemoryTx(m, true)
+	m.writer = newMemoryTx(m, true)
 	return m
 }
 
@@ -39,7 +42,7 @@ func (m *Memory) Copy() *Memory {
 	for p := range m.parts {
 		c.parts[p] = memoryBucket{keys: m.parts[p].keys.Clone(), sequence: m.parts[p].sequence}
 	}
-	c.reader, c.writer = newMemoryTx(c, false), newMemoryTx(c, true)
+	c.writer = newMemoryTx(c, true)
 	return c
 }
 
@@ -71,7 +74,12 @@ func (m *Memory) close() error { return nil }
 func (m *Memory) view(fn func(transaction) error) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return fn(m.reader)
+	t := m.reader.Swap(nil)
+	if t == nil {
+		t = newMemoryTx(m, false)
+	}
+	defer m.reader.Store(t)
+	return fn(t)
 }
 
 func (m *Memory) update(fn func(transaction) error) error {
@@ -115,6 +123,7 @@ func newMemoryTx(m *Memory, writable bool) *memoryTx {
 		t.buckets[p] = memoryTxBucket{memoryBucket: &m.parts[p], t: t}
 	}
 	t.shown = newTx(t)
+	t.shown.roster = members.Open(t.bucket(bucketRoster))
 	return t
 }
 

@@ -197,7 +197,7 @@ type Member struct {
 
 // Member returns what is known of the server with a sid; false when nothing.
 func (t *Tx) Member(sid changelog.SID) (Member, bool, error) {
-	raw := t.bucket(bucketMembers).Get(sidKey(sid))
+	raw := t.bucket(bucketMembers).Get(t.sidAt(sid))
 	if raw == nil {
 		return Member{}, false, nil
 	}
@@ -246,6 +246,12 @@ func (t *Tx) SetMember(sid changelog.SID, m Member) error {
 		return err
 	}
 	return t.bucket(bucketMembers).Put(sidKey(sid), raw)
+}
+
+// sidAt is sidKey for who reads; valid until the next such key.
+func (t *Tx) sidAt(sid changelog.SID) []byte {
+	t.key = binary.BigEndian.AppendUint16(t.key[:0], uint16(sid))
+	return t.key
 }
 
 func sidKey(sid changelog.SID) []byte { return binary.BigEndian.AppendUint16(nil, uint16(sid)) }

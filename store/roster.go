@@ -6,7 +6,12 @@ import (
 )
 
 // Roster returns what the log says about the members.
-func (t *Tx) Roster() *members.Table { return members.Open(t.bucket(bucketRoster)) }
+func (t *Tx) Roster() *members.Table {
+	if t.roster != nil {
+		return t.roster
+	}
+	return members.Open(t.bucket(bucketRoster))
+}
 
 // Append stores the next change of its server, as Log.Append does, and takes
 // notice of what it says about the members.

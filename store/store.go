@@ -12,6 +12,7 @@ import (
 
 	"ldapsync/changelog"
 	"ldapsync/dit"
+	"ldapsync/members"
 )
 
 // Version is the form of the state file that this program writes.
@@ -72,10 +73,14 @@ type Tx struct {
 	// Log is the change log of the transaction.
 	Log *changelog.Log
 	log changelog.Log
+	// key is where keys to be read are put together.
+	key []byte
+	// roster is what Roster returns, nil where that is made each time.
+	roster *members.Table
 }
 
-// newTx returns what a transaction looks like to others. Those in memory last as
-// long as the store, and so does what they look like.
+// newTx returns what a transaction looks like to others. Those in memory are used
+// again, and so is what they look like.
 func newTx(t transaction) *Tx {
 	if m, ok := t.(*memoryTx); ok && m.shown != nil {
 		return m.shown

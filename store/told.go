@@ -17,6 +17,12 @@ const (
 
 func toldNameKey(p *Place) []byte { return append([]byte{toldName}, nameKey(p.Parent, p.RDNKey)...) }
 
+// toldAt is toldNameKey for who reads or deletes; valid until the next such key.
+func (t *Tx) toldAt(parent changelog.ID, rdnKey string) []byte {
+	t.key = appendNameKey(append(t.key[:0], toldName), parent, rdnKey)
+	return t.key
+}
+
 func (t *Tx) putTold(m *Image) error {
 	b := t.bucket(bucketTold)
 	if err := b.Put(append([]byte{toldEntry}, m.ID[:]...), []byte{}); err != nil {
@@ -33,7 +39,7 @@ func (t *Tx) dropTold(m *Image) error {
 	if err := b.Delete(append([]byte{toldEntry}, m.ID[:]...)); err != nil {
 		return err
 	}
-	if key := toldNameKey(m.Told); bytes.Equal(b.Get(key), m.ID[:]) {
+	if key := t.toldAt(m.Told.Parent, m.Told.RDNKey); bytes.Equal(b.Get(key), m.ID[:]) {
 		return b.Delete(key)
 	}
 	return nil
@@ -69,10 +75,10 @@ func (t *Tx) share(m *Image, key []byte) (*Image, bool, error) {
 // Told returns the entry that the directory's reports know under a name, the
 // zero ID when there is none.
 func (t *Tx) Told(parent changelog.ID, rdnKey string) changelog.ID {
-	if id := t.bucket(bucketTold).Get(toldNameKey(&Place{parent, rdnKey})); id != nil {
+	if id := t.bucket(bucketTold).Get(t.toldAt(parent, rdnKey)); id != nil {
 		return toID(id)
 	}
-	if v := t.bucket(bucketNames).Get(nameKey(parent, rdnKey)); len(v) == len(changelog.ID{}) {
+	if v := t.bucket(bucketNames).Get(t.nameAt(parent, rdnKey)); len(v) == len(changelog.ID{}) {
 		return toID(v)
 	}
 	return changelog.ID{}

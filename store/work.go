@@ -32,7 +32,7 @@ func (t *Tx) MarkDirty(id changelog.ID, seen changelog.Seqs) error {
 	}
 	if kept == nil {
 		kept = changelog.AppendSeqs(nil, seen)
-	} else if err := t.bucket(bucketQueue).Delete(genKey(old)); err != nil {
+	} else if err := t.bucket(bucketQueue).Delete(t.genAt(old)); err != nil {
 		return err
 	}
 	gen, err := t.bucket(bucketQueue).NextSequence()
@@ -92,7 +92,7 @@ func (t *Tx) ClearDirty(id changelog.ID) error {
 	if err != nil || seen == nil {
 		return err
 	}
-	if err := t.bucket(bucketQueue).Delete(genKey(gen)); err != nil {
+	if err := t.bucket(bucketQueue).Delete(t.genAt(gen)); err != nil {
 		return err
 	}
 	return t.bucket(bucketDirty).Delete(id[:])
@@ -104,16 +104,15 @@ func (t *Tx) DirtyAfter(gen uint64, max int) ([]Dirty, error) {
 	var out []Dirty
 	var err error
 	parked := t.bucket(bucketParked)
-	t.bucket(bucketQueue).Scan(nil, genKey(gen+1), func(_, v []byte) bool {
+	t.bucket(bucketQueue).Scan(nil, t.genAt(gen+1), func(_, v []byte) bool {
 		if len(out) >= max {
 			return false
 		}
-		id := toID(v)
-		if parked.Get(id[:]) != nil {
+		if parked.Get(v) != nil {
 			return true
 		}
 		var d *Dirty
-		if d, err = t.Dirty(id); d != nil {
+		if d, err = t.Dirty(toID(v)); d != nil {
 			out = append(out, *d)
 		}
 		return err == nil
@@ -179,6 +178,12 @@ func (t *Tx) IntentCount() int { return t.count(bucketIntents) }
 
 // DropIntent removes the intent for an entry.
 func (t *Tx) DropIntent(id changelog.ID) error { return t.bucket(bucketIntents).Delete(id[:]) }
+
+// genAt is genKey for who deletes; valid until the next such key.
+func (t *Tx) genAt(gen uint64) []byte {
+	t.key = binary.BigEndian.AppendUint64(t.key[:0], gen)
+	return t.key
+}
 
 func genKey(gen uint64) []byte { return binary.BigEndian.AppendUint64(nil, gen) }
 
