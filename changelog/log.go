@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Errors of Log.Append.
@@ -39,8 +40,9 @@ type Log struct {
 	changes, vector Bucket
 	// entries finds the changes of an entry, nil where nobody asks for them.
 	entries Bucket
-	// key is where keys to be read are put together.
-	key [10]byte
+	// key is where keys to be read are put together, pairs what reads few of them.
+	key   [10]byte
+	pairs Pairs
 }
 
 // NewLog returns the log that two buckets of its own hold.
@@ -55,36 +57,33 @@ func NewIndexedLog(changes, vector, entries Bucket) *Log {
 // Vector returns how far the log reaches, including known servers of which
 // nothing is stored.
 func (l *Log) Vector() (Vector, error) {
-	v := Vector{}
-	var err error
-	l.vector.Scan(nil, nil, func(k, raw []byte) bool {
-		var m Mark
-		if len(k) != 2 {
-			err = fmt.Errorf("read vector: damaged key of %d bytes", len(k))
-			return false
+	all := l.pairs.Under(l.vector, nil, math.MaxInt)
+	v := make(Vector, len(all))
+	for _, p := range all {
+		if len(p.Key) != 2 {
+			return v, fmt.Errorf("read vector: damaged key of %d bytes", len(p.Key))
 		}
-		m, err = readMark(raw)
-		v[SID(binary.BigEndian.Uint16(k))] = m
-		return err == nil
-	})
-	return v, err
+		m, err := readMark(p.Value)
+		if v[SID(binary.BigEndian.Uint16(p.Key))] = m; err != nil {
+			return v, err
+		}
+	}
+	return v, nil
 }
 
 // Seqs returns Vector().Seqs().
 func (l *Log) Seqs() (Seqs, error) {
-	s := Seqs{}
-	var err error
-	l.vector.Scan(nil, nil, func(k, raw []byte) bool {
-		if len(k) != 2 || len(raw) != 8+CSNKeySize {
-			err = fmt.Errorf("read vector: damaged record of %d bytes under a key of %d", len(raw), len(k))
-			return false
+	all := l.pairs.Under(l.vector, nil, math.MaxInt)
+	s := make(Seqs, len(all))
+	for _, p := range all {
+		if len(p.Key) != 2 || len(p.Value) != 8+CSNKeySize {
+			return s, fmt.Errorf("read vector: damaged record of %d bytes under a key of %d", len(p.Value), len(p.Key))
 		}
-		if seq := binary.BigEndian.Uint64(raw); seq > 0 {
-			s[SID(binary.BigEndian.Uint16(k))] = seq
+		if seq := binary.BigEndian.Uint64(p.Value); seq > 0 {
+			s[SID(binary.BigEndian.Uint16(p.Key))] = seq
 		}
-		return true
-	})
-	return s, err
+	}
+	return s, nil
 }
 
 // Mark returns how far the log reaches in the changes of one server.
@@ -202,14 +201,37 @@ func (l *Log) Stored(sid SID, seq uint64) []byte {
 // First returns the sequence number of the oldest change of sid that is still
 // stored, 0 when there is none.
 func (l *Log) First(sid SID) uint64 {
-	var first uint64
-	l.changes.Scan(sidKey(sid), nil, func(k, _ []byte) bool {
-		if len(k) == 10 {
-			first = binary.BigEndian.Uint64(k[2:])
+	for _, p := range l.pairs.Under(l.changes, l.at(sid), 1) {
+		if len(p.Key) == 10 {
+			return binary.BigEndian.Uint64(p.Key[2:])
 		}
-		return false
-	})
-	return first
+	}
+	return 0
+}
+
+// Oldest returns the number and time of the oldest change of sid that is still
+// stored; false when there is none.
+func (l *Log) Oldest(sid SID) (at Mark, ok bool, err error) {
+	for _, p := range l.pairs.Under(l.changes, l.at(sid), 1) {
+		if _, at, err = readHead(p.Value); err != nil {
+			return at, false, fmt.Errorf("read change %s, key %x: %w", sid, p.Key, err)
+		}
+		return at, true, nil
+	}
+	return at, false, nil
+}
+
+// Time returns the CSN of one change, zero when the log does not hold it.
+func (l *Log) Time(sid SID, seq uint64) (CSN, error) {
+	raw := l.Stored(sid, seq)
+	if raw == nil {
+		return CSN{}, nil
+	}
+	_, at, err := readHead(raw)
+	if err != nil {
+		return CSN{}, fmt.Errorf("read change %s/%d: %w", sid, seq, err)
+	}
+	return at.CSN, nil
 }
 
 // After calls fn with the changes of sid beyond seq, in order, until fn

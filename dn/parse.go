@@ -106,10 +106,11 @@ func (p *parser) dn() (DN, error) {
 
 // rdn reads up to the comma or the end.
 func (p *parser) rdn() (RDN, error) {
-	var r RDN
-	if len(p.room) > 0 {
-		r, p.room = p.room[:0:1], p.room[1:]
+	if len(p.room) == 0 {
+		p.room = make(RDN, 1)
 	}
+	r := p.room[:0:1]
+	p.room = p.room[1:]
 	for {
 		a, err := p.ava()
 		if err != nil {

@@ -33,6 +33,9 @@ func (t Terms) byName(attrs []directory.Attribute) content {
 			c = append(c, values{t.Schema.Canonical(a.Name), a.Values})
 		}
 	}
+	if c.ascending() {
+		return c.sorted()
+	}
 	slices.SortFunc(c, func(a, b values) int { return strings.Compare(a.name, b.name) })
 	joined := c[:0]
 	for _, v := range c {
@@ -42,12 +45,27 @@ func (t Terms) byName(attrs []directory.Attribute) content {
 		}
 		joined = append(joined, v)
 	}
-	for i, v := range joined {
-		if !slices.IsSorted(v.values) {
-			joined[i].values = slices.Sorted(slices.Values(v.values))
+	return joined.sorted()
+}
+
+// ascending reports whether every name is later than the one before it.
+func (c content) ascending() bool {
+	for i := 1; i < len(c); i++ {
+		if c[i-1].name >= c[i].name {
+			return false
 		}
 	}
-	return joined
+	return true
+}
+
+// sorted sorts the values of every attribute.
+func (c content) sorted() content {
+	for i, v := range c {
+		if !slices.IsSorted(v.values) {
+			c[i].values = slices.Sorted(slices.Values(v.values))
+		}
+	}
+	return c
 }
 
 // ByKey returns the normal forms of the values by canonical attribute name.

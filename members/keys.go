@@ -3,6 +3,7 @@ package members
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 
 	"ldapsync/changelog"
 )
@@ -40,18 +41,6 @@ func seqOf(k []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(k[3:]), nil
 }
 
-type pair struct{ key, value []byte }
-
 // all returns what stands under the keys with a prefix; valid until the next call
 // and the next write.
-func (t *Table) all(prefix []byte) []pair {
-	if t.gather == nil {
-		t.gather = func(key, value []byte) bool {
-			t.under = append(t.under, pair{key, value})
-			return true
-		}
-	}
-	t.under = t.under[:0]
-	t.b.Scan(prefix, nil, t.gather)
-	return t.under
-}
+func (t *Table) all(prefix []byte) []changelog.Pair { return t.pairs.Under(t.b, prefix, math.MaxInt) }

@@ -19,10 +19,8 @@ import (
 type Table struct {
 	b changelog.Bucket
 	// at is where keys to be read are put together.
-	at [3]byte
-	// under is what all returns, gather what it collects that with.
-	under  []pair
-	gather func(key, value []byte) bool
+	at    [3]byte
+	pairs changelog.Pairs
 }
 
 // Open returns the table that a bucket of its own holds.
@@ -130,7 +128,7 @@ func (t *Table) thin(sid changelog.SID) error {
 	if len(beats) <= maxWaiting {
 		return nil
 	}
-	return t.b.Delete(bytes.Clone(beats[min(len(beats)/2, maxWaiting)].key))
+	return t.b.Delete(bytes.Clone(beats[min(len(beats)/2, maxWaiting)].Key))
 }
 
 func (t *Table) remove(c *changelog.Change) error {
@@ -161,9 +159,9 @@ func (t *Table) Members() (list []Member, err error) {
 	all := t.all(allMembers)
 	list = make([]Member, len(all))
 	for i, p := range all {
-		r := octets.NewReader(p.value)
+		r := octets.NewReader(p.Value)
 		m := Member{JID: r.String(), Install: r.String()}
-		if m.SID, err = sidOf(p.key, 1); err == nil {
+		if m.SID, err = sidOf(p.Key, 1); err == nil {
 			err = r.Done()
 		}
 		if list[i] = m; err != nil {
@@ -176,9 +174,9 @@ func (t *Table) Members() (list []Member, err error) {
 // Of returns the servers that named an account, by its bare JID, by ascending sid.
 func (t *Table) Of(jid string) (list []changelog.SID, err error) {
 	for _, p := range t.all(allMembers) {
-		r := octets.NewReader(p.value)
+		r := octets.NewReader(p.Value)
 		name, _, _ := bytes.Cut(r.Take(r.Count(1)), slash)
-		sid, err := sidOf(p.key, 1)
+		sid, err := sidOf(p.Key, 1)
 		if err == nil && r.Failed() {
 			err = r.Done()
 		}
@@ -202,10 +200,10 @@ func (t *Table) Removals() (list []Removal, err error) {
 // removals returns the forget operations whose keys have a prefix.
 func (t *Table) removals(prefix []byte) (list []Removal, err error) {
 	for _, p := range t.all(prefix) {
-		r := octets.NewReader(p.value)
+		r := octets.NewReader(p.Value)
 		m := Removal{Seq: r.Uint(), CSN: changelog.ReadCSN(r)}
-		if m.Peer, err = sidOf(p.key, 1); err == nil {
-			m.By, err = sidOf(p.key, 3)
+		if m.Peer, err = sidOf(p.Key, 1); err == nil {
+			m.By, err = sidOf(p.Key, 3)
 		}
 		if err == nil {
 			err = r.Done()
@@ -232,7 +230,7 @@ func (t *Table) Removed(sid changelog.SID) (first Removal, removed bool, err err
 // beats returns the heartbeats kept of a server, oldest first.
 func (t *Table) beats(sid changelog.SID) (list []Heartbeat, err error) {
 	for _, p := range t.all(t.key(keyBeat, sid)) {
-		h, err := readBeat(p.key, p.value)
+		h, err := readBeat(p.Key, p.Value)
 		if list = append(list, h); err != nil {
 			return list, damaged(err)
 		}
@@ -258,19 +256,19 @@ func counts(raw []byte, v changelog.Vector) (bool, error) {
 // stored v: one whose Seen v covers; nil when there is none. Earlier ones are
 // forgotten when Prune is called.
 func (t *Table) Beat(sid changelog.SID, v changelog.Vector) (*Heartbeat, error) {
-	var last pair
+	var last changelog.Pair
 	for _, p := range t.all(t.key(keyBeat, sid)) {
-		switch ok, err := counts(p.value, v); {
+		switch ok, err := counts(p.Value, v); {
 		case err != nil:
 			return nil, damaged(err)
 		case ok:
 			last = p
 		}
 	}
-	if last.key == nil {
+	if last.Key == nil {
 		return nil, nil
 	}
-	h, err := readBeat(last.key, last.value)
+	h, err := readBeat(last.Key, last.Value)
 	return &h, damaged(err)
 }
 
@@ -290,10 +288,10 @@ func (t *Table) Prune(v changelog.Vector) error {
 		}
 		var old [][]byte
 		for _, p := range t.all(t.key(keyBeat, m.SID)) {
-			if seq, err := seqOf(p.key); err != nil || seq >= h.Seq {
+			if seq, err := seqOf(p.Key); err != nil || seq >= h.Seq {
 				break
 			}
-			old = append(old, bytes.Clone(p.key))
+			old = append(old, bytes.Clone(p.Key))
 		}
 		for _, k := range old {
 			if err := t.b.Delete(k); err != nil {

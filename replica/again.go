@@ -93,29 +93,34 @@ func (r *Replica) compareSelf(p Peer) error {
 	if theirs.Seq == 0 || p.SID == self {
 		return nil // see clash
 	}
+	if r.hasCompared(p.JID, theirs) {
+		return nil
+	}
 	if speaks, err := r.Speaks(); err != nil || speaks && !p.Role.Writes() {
 		return err
 	}
 	r.mu.Lock()
-	again := r.compared[p.JID] == theirs
 	r.compared[p.JID] = theirs
 	r.mu.Unlock()
-	if again {
-		return nil
-	}
 	strange, ours := false, changelog.Mark{}
 	err := r.cfg.Store.View(func(t *store.Tx) (err error) {
 		if ours, err = t.Log.Mark(self); err != nil {
 			return err
 		}
-		c, err := t.Log.Get(self, theirs.Seq)
-		strange = theirs.Seq > ours.Seq || c != nil && c.CSN != theirs.CSN
+		made, err := t.Log.Time(self, theirs.Seq)
+		strange = theirs.Seq > ours.Seq || !made.IsZero() && made != theirs.CSN
 		return err
 	})
 	if err != nil || !strange {
 		return err
 	}
 	return r.strangeSelf(cloned(self, theirs.Seq, ours.Seq))
+}
+
+func (r *Replica) hasCompared(jid string, theirs changelog.Mark) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.compared[jid] == theirs
 }
 
 // Anew returns the identity, but for a new install id, of the store that takes the

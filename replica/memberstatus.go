@@ -78,12 +78,12 @@ func (w *work) lacking(member changelog.SID, beat *members.Heartbeat, v changelo
 		if sid == member || has >= m.Seq {
 			continue
 		}
-		c, err := w.Log.Get(sid, has+1)
+		first, err := w.Log.Time(sid, has+1)
 		if err != nil {
 			return oldest, err
 		}
-		if c != nil && (oldest.IsZero() || c.CSN.Before(oldest)) {
-			oldest = c.CSN
+		if !first.IsZero() && (oldest.IsZero() || first.Before(oldest)) {
+			oldest = first
 		}
 	}
 	return oldest, nil

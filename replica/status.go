@@ -115,12 +115,12 @@ func (r *Replica) peerStatus(w *work, v changelog.Vector, known map[changelog.SI
 			if m.Seq <= p.Vector[sid].Seq {
 				continue
 			}
-			first, err := w.Log.Get(sid, p.Vector[sid].Seq+1)
+			first, err := w.Log.Time(sid, p.Vector[sid].Seq+1)
 			if err != nil {
 				return nil, err
 			}
-			if first != nil {
-				ps.Lag = max(ps.Lag, r.cfg.Now().Sub(first.CSN.When()))
+			if !first.IsZero() {
+				ps.Lag = max(ps.Lag, r.cfg.Now().Sub(first.When()))
 			}
 		}
 		for sid, m := range p.Vector {
@@ -140,19 +140,18 @@ func (r *Replica) peerStatus(w *work, v changelog.Vector, known map[changelog.SI
 
 // State returns the word by which presence says what this server is doing.
 func (r *Replica) State() string {
-	id, role := r.Identity(), r.Role()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
+	switch joined := r.identity.Joined; {
 	case r.fault != "":
 		return stateRefused
-	case !id.Joined && r.catching:
+	case !joined && r.catching:
 		return stateJoining
-	case !id.Joined:
+	case !joined:
 		return stateWaiting
 	case r.catching || !r.followed:
 		return stateCatching
-	case !role.Writes():
+	case !r.role.Writes():
 		return stateReadOnly
 	}
 	return stateReady

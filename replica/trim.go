@@ -91,11 +91,14 @@ func (r *Replica) logIsYoung() (bool, error) {
 			if m.Seq == 0 {
 				continue
 			}
-			err := t.Log.Marks(sid, func(first changelog.Mark) bool { m = first; return false })
+			first, ok, err := t.Log.Oldest(sid)
 			if err != nil {
 				return err
 			}
-			a.oldest = min(a.oldest, m.CSN.Time)
+			if !ok {
+				first = m
+			}
+			a.oldest = min(a.oldest, first.CSN.Time)
 		}
 		return nil
 	})

@@ -158,6 +158,7 @@ func (w *work) wanted(id changelog.ID) (*store.Image, dn.RDN, error) {
 		ID: shown.ID, Parent: shown.Parent,
 		RDN: w.Spelling(shown.RDN), RDNKey: shown.RDN.Key(w.rules.Schema), Newest: newest,
 	}
+	m.Attrs = make([]directory.Attribute, 0, len(shown.Attrs))
 	for _, a := range shown.Attrs {
 		m.Attrs = append(m.Attrs, directory.Attribute{Name: a.Name, Values: a.Values})
 	}

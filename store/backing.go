@@ -58,9 +58,9 @@ type transaction interface{ bucket(p part) bucket }
 type backing interface {
 	// update runs fn in a transaction that lasts when update returns nil; an
 	// error undoes it. One runs at a time.
-	update(fn func(transaction) error) error
+	update(fn func(*Tx) error) error
 	// view runs fn in a transaction that must not write.
-	view(fn func(transaction) error) error
+	view(fn func(*Tx) error) error
 	path() string
 	close() error
 }

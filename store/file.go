@@ -101,12 +101,12 @@ func (f *file) prepare() error {
 	})
 }
 
-func (f *file) update(fn func(transaction) error) error {
-	return f.db.Update(func(tx *bolt.Tx) error { return fn(&fileTx{tx: tx}) })
+func (f *file) update(fn func(*Tx) error) error {
+	return f.db.Update(func(tx *bolt.Tx) error { return fn(newTx(&fileTx{tx: tx})) })
 }
 
-func (f *file) view(fn func(transaction) error) error {
-	return f.db.View(func(tx *bolt.Tx) error { return fn(&fileTx{tx: tx}) })
+func (f *file) view(fn func(*Tx) error) error {
+	return f.db.View(func(tx *bolt.Tx) error { return fn(newTx(&fileTx{tx: tx})) })
 }
 
 func (f *file) path() string { return f.db.Path() }

@@ -71,7 +71,7 @@ func (m *Memory) path() string { return "" }
 
 func (m *Memory) close() error { return nil }
 
-func (m *Memory) view(fn func(transaction) error) error {
+func (m *Memory) view(fn func(*Tx) error) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	t := m.reader.Swap(nil)
@@ -79,10 +79,10 @@ func (m *Memory) view(fn func(transaction) error) error {
 		t = newMemoryTx(m, false)
 	}
 	defer m.reader.Store(t)
-	return fn(t)
+	return fn(t.shown)
 }
 
-func (m *Memory) update(fn func(transaction) error) error {
+func (m *Memory) update(fn func(*Tx) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.writer
@@ -90,7 +90,7 @@ func (m *Memory) update(fn func(transaction) error) error {
 		t.sequences[p] = m.parts[p].sequence
 	}
 	defer t.empty()
-	if err := fn(t); err != nil {
+	if err := fn(t.shown); err != nil {
 		t.rollback()
 		return err
 	}
@@ -175,7 +175,7 @@ func (b *memoryTxBucket) Put(key, value []byte) error {
 	if !b.t.writable {
 		return errWrite
 	}
-	value = append([]byte{}, value...)
+	value = append(make([]byte, 0, len(value)), value...)
 	kept, old := b.keys.Swap(key, value)
 	b.t.undo = append(b.t.undo, undo{keys: b.keys, key: kept, value: old})
 	return nil

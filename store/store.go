@@ -55,16 +55,16 @@ func (s *Store) Path() string { return s.b.path() }
 // error of fn undoes everything and is returned.
 func (s *Store) Update(fn func(*Tx) error) error {
 	defer s.updates.Add(1)
-	return s.b.update(func(t transaction) error {
+	return s.b.update(func(t *Tx) error {
 		s.updates.Add(1)
-		return fn(newTx(t))
+		return fn(t)
 	})
 }
 
 // View runs fn in a read-only transaction. Keep it short: what writers free
 // while it is open cannot be used again.
 func (s *Store) View(fn func(*Tx) error) error {
-	return s.b.view(func(t transaction) error { return fn(newTx(t)) })
+	return s.b.view(fn)
 }
 
 // Tx is one transaction, valid until the function it was given to returns.
@@ -79,12 +79,8 @@ type Tx struct {
 	roster *members.Table
 }
 
-// newTx returns what a transaction looks like to others. Those in memory are used
-// again, and so is what they look like.
+// newTx returns what a transaction looks like to others.
 func newTx(t transaction) *Tx {
-	if m, ok := t.(*memoryTx); ok && m.shown != nil {
-		return m.shown
-	}
 	tx := &Tx{tx: t, log: *changelog.NewIndexedLog(t.bucket(bucketLog), t.bucket(bucketVector), t.bucket(bucketHistory))}
 	tx.Log = &tx.log
 	return tx
