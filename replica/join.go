@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"time"
 
@@ -38,7 +39,7 @@ func (r *Replica) Found() error {
 }
 
 // TakeSID gives this server its number, once: the wanted one, or, where that is
-// 0 or some server of the room had it before, the lowest that none ever used. One
+// 0 or some server of the room had it before, one that none ever used. One
 // that a server of the room has now is taken, and found out later: see clash.
 func (r *Replica) TakeSID(wanted changelog.SID) error {
 	id := r.Identity()
@@ -54,31 +55,69 @@ func (r *Replica) TakeSID(wanted changelog.SID) error {
 		r.log.Warn("the sid was used in this room before; taking a free one", "sid", uint16(wanted))
 		sid = 0
 	}
-	if sid == 0 {
-		if sid, err = r.freeSID(0); err != nil {
+	if wanted != 0 {
+		if err := r.setIdentity(func(id *store.Identity) { id.Wanted = wanted }); err != nil {
 			return err
 		}
 	}
-	if wanted != 0 {
-		if err := r.setIdentity(func(id *store.Identity) { id.Wanted = wanted }); err != nil {
+	if sid == 0 {
+		if sid, err = r.freeSID(0); err != nil {
 			return err
 		}
 	}
 	return r.assume(sid, func(*store.Tx) error { return nil })
 }
 
-// freeSID returns the lowest number that no server ever used, but for one.
+// freeSID returns a number that no server ever used, but for one: the lowest, or
+// one that others would hardly choose where servers are away. These may have seen
+// others come, and of two that have joined under one number what one of them did is
+// lost to those who stored what the other did.
 func (r *Replica) freeSID(except changelog.SID) (changelog.SID, error) {
 	used, err := r.usedSIDs()
 	if err != nil {
 		return 0, err
 	}
-	for sid := changelog.SID(1); sid <= changelog.MaxSID; sid++ {
-		if sid != except && !used(sid) {
+	first, err := r.firstSID()
+	if err != nil {
+		return 0, err
+	}
+	for n := range changelog.MaxSID {
+		if sid := (first-1+n)%changelog.MaxSID + 1; sid != except && !used(sid) {
 			return sid, nil
 		}
 	}
 	return 0, errors.New("every sid is taken")
+}
+
+// firstSID returns the number to try first.
+func (r *Replica) firstSID() (changelog.SID, error) {
+	known, err := r.members()
+	if err != nil {
+		return 0, err
+	}
+	id := r.Identity()
+	for _, p := range r.Peers() {
+		delete(known, p.SID)
+	}
+	delete(known, id.SID)
+	delete(known, id.Wanted)
+	err = r.view(func(w *work) error {
+		for sid := range known {
+			if _, removed, err := w.Roster().Removed(sid); err != nil || removed || id.Return.Has(sid) || slices.Contains(id.Spoken, sid) {
+				delete(known, sid)
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || len(known) == 0 {
+		return 1, err
+	}
+	h := fnv.New32a()
+	h.Write([]byte(id.Install))
+	return changelog.SID(h.Sum32()%uint32(changelog.MaxSID)) + 1, nil
 }
 
 // usedSIDs tells which numbers another server has or had, or this one asked for.
