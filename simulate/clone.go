@@ -154,12 +154,18 @@ func (w *world) separate() {
 }
 
 // obey does what a server asks of its administrator that cannot begin anew by
-// itself, once it is the only one with its account.
+// itself, once it is the only one with its account, or that returns with a directory
+// which lacks much.
 func (nd *node) obey() {
-	if nd.rep == nil || nd.twin != nil || !nd.copied || !strings.Contains(nd.rep.Fault(), "init --again") {
-		return
+	switch {
+	case nd.rep == nil:
+	case strings.Contains(nd.rep.Fault(), "join.missing"):
+		nd.missing = replica.MissingFill
+		nd.kill()
+		nd.start()
+	case nd.twin == nil && nd.copied && strings.Contains(nd.rep.Fault(), "init --again"):
+		nd.setAside()
 	}
-	nd.setAside()
 }
 
 // setAside sets the state file of nd aside and begins anew.

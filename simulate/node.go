@@ -39,6 +39,7 @@ type node struct {
 	// it sees to be free; prefer whose entries where it joins with some of its own.
 	wants    changelog.SID
 	prefer   replica.Prefer
+	missing  replica.Missing
 	installs int
 	lost     bool
 	backup   *backup
@@ -229,7 +230,7 @@ func (nd *node) open() error {
 	nd.shown = map[int]replica.Peer{}
 	nd.rep, err = replica.New(ctx, replica.Config{
 		Suffix: suffix, Store: nd.store, Directory: (*server)(nd), Network: (*network)(nd),
-		Rules: nd.rulesOf, Prefer: nd.prefer, Keep: nd.keep, Unseen: nd.unseen, KeepLog: 1, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
+		Rules: nd.rulesOf, Prefer: nd.prefer, Missing: nd.missing, Keep: nd.keep, Unseen: nd.unseen, KeepLog: 1, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
 	})
 	if err != nil {
 		return err
