@@ -74,6 +74,9 @@ func (l *link) Publish(ctx context.Context, changes []changelog.Change) (uint64,
 	if node == nil {
 		return 0, replica.ErrOffline
 	}
+	if !l.hasRead(node) {
+		return 0, replica.ErrUnread
+	}
 	id := l.replica.Identity()
 	items, _, packErr := protocol.Pack(l.suffix, id.SID, id.Epoch, changes, protocol.MaxItem)
 	out := make([]pubsub.Item, len(items))

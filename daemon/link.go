@@ -44,8 +44,10 @@ type link struct {
 	// occupants is raised when the room changes, online at every new session.
 	occupants chan struct{}
 
-	mu         sync.Mutex
-	node       *pubsub.Node
+	mu   sync.Mutex
+	node *pubsub.Node
+	// read is the node of which it is known what was published last.
+	read       *pubsub.Node
 	admitted   map[string]bool
 	subscribed map[string]bool
 }
@@ -68,8 +70,9 @@ func (l *link) newSession() {
 	l.mu.Lock()
 	clear(l.subscribed)
 	clear(l.admitted)
-	l.node = nil
+	l.node, l.read = nil, nil
 	l.mu.Unlock()
+	l.replica.NewSession()
 	l.nudge()
 }
 
@@ -158,6 +161,9 @@ func (l *link) settleIn(ctx context.Context, self muc.Occupant) error {
 			return err
 		}
 	}
+	if err := l.clearNode(ctx); err != nil {
+		return err
+	}
 	return l.replica.Found()
 }
 
@@ -201,13 +207,12 @@ func (l *link) peers() []replica.Peer {
 // ensureNode creates our node, once per session.
 func (l *link) ensureNode(ctx context.Context) error {
 	l.mu.Lock()
-	have := l.node != nil
+	have := l.node != nil && l.node.Current()
 	l.mu.Unlock()
 	if have {
 		return nil
 	}
-	name := pubsub.NodeName(uint16(l.replica.Identity().SID), l.suffix)
-	node, err := pubsub.Locate(ctx, l.client, l.service, name, "Changes of "+l.suffix)
+	node, err := l.locate(ctx)
 	if err != nil {
 		return err
 	}
@@ -220,6 +225,11 @@ func (l *link) ensureNode(ctx context.Context) error {
 	}
 	l.present()
 	return nil
+}
+
+func (l *link) locate(ctx context.Context) (*pubsub.Node, error) {
+	name := pubsub.NodeName(uint16(l.replica.Identity().SID), l.suffix)
+	return pubsub.Locate(ctx, l.client, l.service, name, "Changes of "+l.suffix)
 }
 
 func (l *link) ownNode() *pubsub.Node {
@@ -315,7 +325,7 @@ func (l *link) present() {
 	if !id.SID.Valid() {
 		return
 	}
-	v, err := l.replica.Vector()
+	v, err := l.replica.Shown()
 	if err != nil {
 		l.log.Error("read vector", "error", err)
 		return

@@ -178,6 +178,7 @@ func FuzzAssembler(f *testing.F) {
 				return
 			}
 			_, _ = protocol.ParseHead(e)
+			_, _, _ = protocol.ParseLast(e)
 			if _, _, err := a.Add("peer", e); err != nil && !errors.Is(err, protocol.ErrMalformed) {
 				t.Fatalf("untyped error %v", err)
 			}

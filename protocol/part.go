@@ -68,6 +68,24 @@ func (r *reader) digest(name string) string {
 	return s
 }
 
+// ParseLast returns whose changes an item holds, and the number and time of the
+// last of them, of which it may hold a part only.
+func ParseLast(e *element.Element) (Head, changelog.Mark, error) {
+	if e == nil {
+		return Head{}, changelog.Mark{}, malformed("no payload")
+	}
+	if e.Is(NS, "part") {
+		p, _, err := parsePart(e)
+		return Head{p.suffix, p.sid, p.epoch, p.seq, p.seq}, changelog.Mark{Seq: p.seq, CSN: p.csn}, err
+	}
+	b, err := ParseBatch(e, DefaultLimits)
+	if err != nil {
+		return Head{}, changelog.Mark{}, err
+	}
+	last := &b.Changes[len(b.Changes)-1]
+	return b.Head(), changelog.Mark{Seq: last.Seq, CSN: last.CSN}, nil
+}
+
 func parsePart(e *element.Element) (partHead, []byte, error) {
 	r := open(e, "part")
 	p, _ := parsePartHead(r)

@@ -11,9 +11,11 @@ import (
 	"ldapsync/xmpp/element"
 )
 
-// Node is a node that we own and whose configuration was checked.
+// Node is a node that we own and whose configuration was checked. Nothing is
+// published on it in a later session.
 type Node struct {
 	c       *xmpp.Client
+	session uint64
 	service jid.JID
 	name    string
 	ignored []Deviation
@@ -24,6 +26,9 @@ func (n *Node) Service() jid.JID { return n.service }
 
 // Name returns the name of the node.
 func (n *Node) Name() string { return n.name }
+
+// Current reports whether the session in which the node was checked goes on.
+func (n *Node) Current() bool { return n.session != 0 && n.session == n.c.Session() }
 
 // Ignored returns the settings that the service did not take and that nothing
 // depends on, to be logged.
@@ -79,8 +84,9 @@ const (
 	required
 )
 
-// config is the configuration of a node. Items are not kept: catching up is
-// done from the servers' logs, and file storage is slow with long nodes.
+// config is the configuration of a node. It keeps the last item, so that its owner
+// can see what was published last; catching up is done from the servers' logs, and
+// file storage is slow with long nodes.
 func config(title string) []setting {
 	return []setting{
 		{"pubsub#access_model", "whitelist", required},
@@ -88,7 +94,7 @@ func config(title string) []setting {
 		{"pubsub#deliver_notifications", "1", matters},
 		{"pubsub#deliver_payloads", "1", matters},
 		{"pubsub#title", title, wanted},
-		{"pubsub#persist_items", "0", wanted},
+		{"pubsub#persist_items", "1", wanted},
 		{"pubsub#max_items", "1", wanted},
 		{"pubsub#notification_type", "normal", wanted},
 		{"pubsub#notify_retract", "0", wanted},
@@ -105,7 +111,7 @@ func Ensure(ctx context.Context, c *xmpp.Client, service jid.JID, node, title st
 	if service.Equal(jid.JID{}) {
 		service = c.Addr().Bare()
 	}
-	n := &Node{c: c, service: service, name: node}
+	n := &Node{c: c, session: c.Session(), service: service, name: node}
 	if err := n.ensure(ctx, config(title)); err != nil {
 		return nil, fmt.Errorf("pubsub node %s at %s: %w", node, service, err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"mellium.im/xmpp/jid"
 
+	"ldapsync/xmpp"
 	"ldapsync/xmpp/element"
 )
 
@@ -32,7 +33,8 @@ var ErrTooLarge = errors.New("pubsub: payload too large")
 
 // Publish publishes items in order, with at most Window of them outstanding.
 // It returns how many of the first items the service acknowledged without a
-// gap, and why not all: items behind that may have been published too. It
+// gap, and why not all: items behind that may have been published too. When the
+// session has ended since the node was checked the error wraps xmpp.ErrOffline. It
 // ends when nothing is outstanding any more. Calls for one node must not
 // overlap if the order of their items matters.
 func (n *Node) Publish(ctx context.Context, items ...Item) (acked int, err error) {
@@ -72,6 +74,9 @@ func (n *Node) Publish(ctx context.Context, items ...Item) (acked int, err error
 
 // start sends the publish of one item; wait returns the service's answer.
 func (n *Node) start(ctx context.Context, item Item) (wait func() error, err error) {
+	if !n.Current() {
+		return nil, xmpp.ErrOffline
+	}
 	if size := len(item.Payload.Bytes()); size > MaxPayload {
 		return nil, fmt.Errorf("%w: %d octets", ErrTooLarge, size)
 	}

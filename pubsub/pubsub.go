@@ -3,7 +3,8 @@
 // (XEP-0163): its creation with a configuration that was read back and
 // checked, its members, publishing within a window, and events.
 //
-// It does not fetch items: nodes keep none, the servers' own logs do. It does
+// Of the items it fetches the last of an own node only: nodes keep no more, the
+// servers' own logs do. It does
 // not decide whom to believe: an Event says where it came from, and that is
 // all a receiver may go by.
 package pubsub

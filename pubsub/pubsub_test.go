@@ -48,7 +48,7 @@ func checkSettings(t *testing.T, c *xmpp.Client, service jid.JID, node string) {
 	have := settings(t, c, service, node)
 	for field, want := range map[string]string{
 		"pubsub#access_model": "whitelist", "pubsub#publish_model": "publishers", "pubsub#deliver_payloads": "1",
-		"pubsub#persist_items": "0", "pubsub#title": "a title",
+		"pubsub#persist_items": "1", "pubsub#title": "a title",
 	} {
 		if have[field] != want {
 			t.Errorf("%s is %q, want %q", field, have[field], want)

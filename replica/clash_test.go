@@ -2,18 +2,13 @@ package replica_test
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"ldapsync/changelog"
-	"ldapsync/directory/memory"
-	"ldapsync/dit"
-	"ldapsync/ldif"
 	"ldapsync/replica"
 	"ldapsync/roles"
-	"ldapsync/schema"
 	"ldapsync/store"
 )
 
@@ -82,14 +77,7 @@ func newcomer(t *testing.T, wanted changelog.SID, spoke bool) *replica.Replica {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := replica.New(t.Context(), replica.Config{
-		Suffix: mustDN(suffix), Store: s, Directory: memory.New(mustDN(suffix), schema.Standard(), time.Now, newIDs(9)), Network: &node{c: &cluster{t: t}},
-		Rules: func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, mustDN(suffix)) },
-		Keep:  func(*ldif.Record) error { return nil }, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := replicaOf(t, s, &node{c: &cluster{t: t}})
 	if err := r.TakeSID(wanted); err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,8 @@ type cluster struct {
 	nodes []*node
 	mu    sync.Mutex
 	cut   bool
+	// last is what was published last, by account and number.
+	last map[string]changelog.Mark
 	// ahead is how far the clock of all nodes is ahead of the real one.
 	ahead atomic.Int64
 	// anyIDs says that directories may call the same entry by different ids.
@@ -266,7 +268,7 @@ func (c *cluster) peersOf(nd *node) (out []replica.Peer) {
 		if o == nd || o.hidden || nd.hidden || o.cancel == nil || !o.Identity().SID.Valid() {
 			continue
 		}
-		v, err := o.Vector()
+		v, err := o.Shown()
 		if err != nil {
 			continue
 		}
@@ -293,6 +295,7 @@ func (nd *node) Publish(_ context.Context, changes []changelog.Change) (uint64, 
 		return 0, replica.ErrOffline
 	}
 	nd.count(changes)
+	nd.c.setLast(nd.nodeName(), changes[len(changes)-1])
 	for _, o := range nd.c.nodes {
 		to := o.now()
 		if o == nd || to == nil {

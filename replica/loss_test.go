@@ -38,6 +38,8 @@ type history struct {
 	live     map[changelog.ID]bool
 	dead     map[changelog.ID]bool
 	ids      int
+	// last is what was published last, by account and number.
+	last map[string]changelog.Mark
 }
 
 // lossy is a server that may die at any commit, and its room's relation to it.
@@ -60,7 +62,7 @@ var errKilled = errors.New("killed")
 
 func newHistory(t *testing.T, seed uint64) *history {
 	h := &history{t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
-		register: map[changelog.ID]string{}, added: map[string]changelog.ID{}, live: map[changelog.ID]bool{}, dead: map[changelog.ID]bool{}}
+		register: map[changelog.ID]string{}, added: map[string]changelog.ID{}, live: map[changelog.ID]bool{}, dead: map[changelog.ID]bool{}, last: map[string]changelog.Mark{}}
 	for i := range 2 {
 		nd := &lossy{h: h, name: fmt.Sprintf("n%d@x/ldapsync", i+1), disk: store.NewMemory()}
 		nd.dir = memory.New(mustDN(suffix), schema.Standard(), h.time, h.id)
@@ -142,7 +144,7 @@ func (nd *lossy) down() {
 	nd.rep, nd.capture, nd.search, nd.fuse = nil, nil, nil, 0
 }
 
-// Publish, Pull and Snapshot implement replica.Network.
+// Publish, LastPublished, Pull and Snapshot implement replica.Network.
 func (nd *lossy) Publish(_ context.Context, changes []changelog.Change) (uint64, error) {
 	for _, o := range nd.h.nodes {
 		if o != nd && o.rep != nil {
@@ -150,7 +152,15 @@ func (nd *lossy) Publish(_ context.Context, changes []changelog.Change) (uint64,
 			o.must(err)
 		}
 	}
-	return changes[len(changes)-1].Seq, nil
+	end := changes[len(changes)-1]
+	nd.h.last[nd.nodeName()] = changelog.Mark{Seq: end.Seq, CSN: end.CSN}
+	return end.Seq, nil
+}
+
+func (nd *lossy) nodeName() string { return fmt.Sprint(nd.name, " ", nd.rep.Identity().SID) }
+
+func (nd *lossy) LastPublished(context.Context) (changelog.Mark, error) {
+	return nd.h.last[nd.nodeName()], nil
 }
 
 func (nd *lossy) Pull(_ context.Context, peer string, have changelog.Seqs) ([]changelog.Change, bool, error) {
@@ -172,7 +182,7 @@ func (nd *lossy) meet() {
 		if o == nd || o.rep == nil || !o.rep.Identity().SID.Valid() {
 			continue
 		}
-		v, err := o.rep.Vector()
+		v, err := o.rep.Shown()
 		nd.must(err)
 		id := o.rep.Identity()
 		peers = append(peers, replica.Peer{JID: o.name, SID: id.SID, Install: id.Install, Role: roles.Master, State: o.rep.State(), Vector: v})

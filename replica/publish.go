@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 
 	"ldapsync/changelog"
@@ -39,27 +41,39 @@ func (r *Replica) Unpublished() ([]changelog.Change, error) {
 
 // Acknowledged notes that the XMPP server has our changes up to seq.
 func (r *Replica) Acknowledged(seq uint64) error {
-	return r.cfg.Store.Update(func(t *store.Tx) error {
+	err := r.cfg.Store.Update(func(t *store.Tx) error {
 		if seq <= t.Published() {
 			return nil
 		}
 		r.counters.Published.Add(seq - t.Published())
 		return t.SetPublished(seq)
 	})
+	if err == nil {
+		r.acked.Store(max(seq, r.acked.Load()))
+		r.changed.raise()
+	}
+	return err
 }
 
 // StepPublish hands the network what waits. It returns false when nothing
-// waited, or when the others have not been looked at yet: they may show that our
-// state file is an old copy.
+// waited, or when the others, or what was published last, have not been looked at
+// yet: they may show that our state file is an old copy.
 func (r *Replica) StepPublish(ctx context.Context) (bool, error) {
 	if r.Fault() != "" || !r.met.Load() {
 		return false, nil
+	}
+	if looked, err := r.lookBack(ctx); !looked || err != nil {
+		return false, err
 	}
 	changes, err := r.Unpublished()
 	if err != nil || !r.mayPublish(changes) {
 		return false, err
 	}
 	acked, err := r.cfg.Network.Publish(ctx, changes)
+	if errors.Is(err, ErrUnread) {
+		r.NewSession()
+		return true, nil
+	}
 	r.log.Debug("published", "from", changes[0].Seq, "to", changes[len(changes)-1].Seq, "acknowledged", acked)
 	if acked > 0 {
 		if err := r.Acknowledged(acked); err != nil {
@@ -78,15 +92,33 @@ func (r *Replica) mayPublish(changes []changelog.Change) bool {
 
 // Serve returns a page of the changes that a copy reaching as far as have
 // lacks, of about limit octets before compression; more says that there are
-// further ones. It returns an error that wraps ErrTrimmed when the log no longer
+// further ones. Of our own there are only such as were published. It returns an error that wraps ErrTrimmed when the log no longer
 // reaches back far enough.
 func (r *Replica) Serve(have changelog.Seqs, limit int) (changes []changelog.Change, more bool, err error) {
 	page := page{limit: limit}
-	err = r.cfg.Store.View(func(t *store.Tx) error { return t.Log.Since(have, page.add) })
+	self := r.sid()
+	err = r.cfg.Store.View(func(t *store.Tx) error { return since(t, self, have, page.add) })
 	if errors.Is(err, changelog.ErrGap) {
 		err = fmt.Errorf("%w: %w", ErrTrimmed, err)
 	}
 	return page.changes, page.full, err
+}
+
+// since is Log.Since without what self has made and not published.
+func since(t *store.Tx, self changelog.SID, have changelog.Seqs, fn func(*changelog.Change) bool) error {
+	of, upTo := have[self], t.Published()
+	others := changelog.Seqs{}
+	maps.Copy(others, have)
+	others[self] = math.MaxUint64
+	more := true
+	err := t.Log.Since(others, func(c *changelog.Change) bool { more = fn(c); return more })
+	if err != nil || !more || of >= upTo {
+		return err
+	}
+	if first := t.Log.First(self); first == 0 || first > of+1 {
+		return fmt.Errorf("%w: log of server %s begins at %d", changelog.ErrGap, self, first)
+	}
+	return t.Log.After(self, of, func(c *changelog.Change) bool { return c.Seq <= upTo && fn(c) })
 }
 
 // page collects changes up to the bounds.

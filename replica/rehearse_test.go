@@ -2,6 +2,7 @@ package replica_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -43,6 +44,12 @@ func TestRehearsalTellsAndDoesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.captured()
+	c.eventually(func() string {
+		if st, err := a.Status(); err != nil || st.Publish > 0 {
+			return fmt.Sprintf("%d to publish, %v", st.Publish, err)
+		}
+		return ""
+	})
 	if err := trial.SetPeers(c.peersOf(b)); err != nil {
 		t.Fatal(err)
 	}

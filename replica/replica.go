@@ -31,7 +31,13 @@ type Network interface {
 	// Publish publishes our own consecutive changes and returns the last
 	// sequence number up to which the XMPP server has acknowledged them all,
 	// 0 for none.
+	// The error wraps ErrUnread, and nothing was published, when LastPublished has
+	// not been called in the present session.
 	Publish(ctx context.Context, changes []changelog.Change) (acked uint64, err error)
+	// LastPublished returns the last change under our present number that the XMPP
+	// server has of us, whoever published it: Seq 0 for none, a zero CSN where only
+	// its number can be told.
+	LastPublished(ctx context.Context) (changelog.Mark, error)
 	// Pull asks a peer, by its full JID, for a page of changes beyond have;
 	// more says that the peer holds further ones. The error wraps ErrTrimmed when
 	// its log no longer reaches back to have.
@@ -43,6 +49,10 @@ type Network interface {
 
 // ErrOffline says that the room cannot be reached at the moment.
 var ErrOffline = errors.New("not in the room")
+
+// ErrUnread is returned by Network.Publish in a new session: another copy of this
+// server may have published since the last.
+var ErrUnread = errors.New("it has not been looked at what was published last")
 
 // Peer is another server of the room as its presence shows it.
 type Peer struct {
@@ -136,6 +146,12 @@ type Replica struct {
 	live atomic.Bool
 	// met is true once the other servers of the room have been looked at.
 	met atomic.Bool
+	// looked is true once it has been looked at what was published last under our
+	// number.
+	looked atomic.Bool
+	// owes is which of our own changes has to be published before this server counts
+	// as ready, acked up to which they are.
+	owes, acked atomic.Uint64
 	// retired says that the earlier selves of this server are no members.
 	retired  atomic.Bool
 	counters Counters

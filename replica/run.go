@@ -222,7 +222,7 @@ func (r *Replica) captureEvents(ctx context.Context, c *capture, run []directory
 // anything be written to it: of a directory that was not taken over yet, what it
 // lacks would be written before it counts as deleted.
 func (r *Replica) refreshed() error {
-	if err := r.takenOver(); err != nil {
+	if err := errors.Join(r.takenOver(), r.owe()); err != nil {
 		return err
 	}
 	r.live.Store(true)

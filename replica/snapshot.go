@@ -43,13 +43,17 @@ type StatePage struct {
 // handed out before is of another state, and what was forgotten must not come
 // back by putting the two together. While somebody asks, nothing is forgotten.
 func (r *Replica) ServeSnapshot(after *dit.Mark, limit int) (page StatePage, err error) {
-	if !r.joined() || r.Fault() != "" {
+	if !r.joined() || r.Fault() != "" || !r.looked.Load() {
 		return page, errNotServing
 	}
 	r.servedAt.Store(r.cfg.Now().UnixNano())
 	err = r.view(func(w *work) error {
 		var at dit.Mark
-		if page.Vector, err = w.Merged(); err != nil {
+		merged, err := w.Merged()
+		if err != nil {
+			return err
+		}
+		if page.Vector, err = said(w.Tx, merged, r.sid()); err != nil {
 			return err
 		}
 		forgets, err := w.dit.Forgets()

@@ -149,7 +149,7 @@ func (r *Replica) State() string {
 		return stateJoining
 	case !joined:
 		return stateWaiting
-	case r.catching || !r.followed:
+	case r.catching || !r.followed || r.role.Writes() && r.acked.Load() < r.owes.Load():
 		return stateCatching
 	case !r.role.Writes():
 		return stateReadOnly

@@ -8,7 +8,6 @@ import (
 
 	"ldapsync/changelog"
 	"ldapsync/replica"
-	"ldapsync/roles"
 	"ldapsync/store"
 )
 
@@ -61,18 +60,16 @@ func (w *world) severed(from, to *node) bool {
 	return from.away || to.away || w.cut[from.i][to.i]
 }
 
-// login brings a server into the room in the place of its twin. What the twin has
-// said there has to be known to those who are there: before, both may give one
-// number to different changes, see restore.
+// login brings a server into the room in the place of its twin. Nobody who is there
+// need know what the twin has said.
 func (nd *node) login() {
-	if !nd.away || nd.rep == nil || !nd.w.gather() {
+	if !nd.away || nd.rep == nil {
 		return
 	}
 	w, twin := nd.w, nd.twin
-	w.unsend(nd, twin)
 	w.inspect()
 	twin.away, nd.away = true, false
-	nd.unread()
+	nd.newSession()
 	w.unsayOwn(twin)
 	twin.show()
 	w.tracef("%d takes the place of %d in the room", nd.i+1, twin.i+1)
@@ -87,34 +84,35 @@ func (nd *node) unread() {
 	nd.stale = true
 }
 
-// findFork notes when the state file of one of two copies has turned out to hold
-// other changes than the room's: then they are looked at no more.
-func (nd *node) findFork() {
-	nd.forked = nd.forked || nd.copied && nd.rep != nil && nd.rep.Again()
-}
-
-// unsend loses what some have sent and has not arrived.
-func (w *world) unsend(some ...*node) {
-	w.wire = slices.DeleteFunc(w.wire, func(p packet) bool { return slices.Contains(some, w.nodes[p.from]) })
-}
-
-// gather lets everybody be in the room, as masters whose word counts, and see each
-// other; false when somebody cannot be.
-func (w *world) gather() bool {
-	w.heal()
-	for _, o := range w.members() {
-		o.promote(roles.Master) // what read-only servers show is no evidence
-		o.start()
+// newSession brings a server into the room that another with its account was in.
+func (nd *node) newSession() {
+	nd.looked, nd.unsure = false, true
+	nd.unread()
+	if nd.rep != nil {
+		nd.rep.NewSession()
 	}
-	return w.everybodyUp()
 }
 
-// unsayOwn forgets the changes that only nd holds of those it made: when it comes
-// back, another may have given their numbers to others.
+// findFork notes when the state file of one of two copies, or an old one, has turned
+// out to hold other changes than the room's: then they are looked at no more. When
+// it has turned out not to, they are looked at from then on.
+func (nd *node) findFork() {
+	if nd.rep == nil {
+		return
+	}
+	nd.forked = nd.forked || nd.copied && nd.rep.Again()
+	if nd.unsure && nd.looked && nd.rep.Fault() == "" {
+		nd.unsure = false
+		nd.unread()
+	}
+}
+
+// unsayOwn forgets the changes that only nd holds of those it made, and that are not
+// on their way: when it comes back, another may have given their numbers to others.
 func (w *world) unsayOwn(nd *node) {
-	others := func(o *node) bool { return o != nd && !o.away }
+	others, sent := func(o *node) bool { return o != nd && !o.away }, w.sent()
 	for key := range w.made {
-		if key.sid == nd.sid() && !w.isHeld(key, others) {
+		if key.sid == nd.sid() && !sent[key] && !w.isHeld(key, others) {
 			delete(w.made, key)
 		}
 	}
@@ -130,11 +128,10 @@ func (w *world) separate() {
 			continue
 		}
 		w.tracef("%d gets an account of its own", c.i+1)
-		w.unsend(nd, c)
 		w.inspect()
 		c.kill()
 		if nd.away {
-			nd.unread()
+			nd.newSession()
 			w.unsayOwn(c)
 		}
 		for sid := range c.numbers {
@@ -146,10 +143,8 @@ func (w *world) separate() {
 		nd.twin, c.twin, c.away = nil, nil, false
 		nd.away = false
 		nd.start()
-		if w.gather() {
-			nd.show()
-			nd.beginAnew()
-		}
+		nd.show()
+		nd.beginAnew()
 	}
 }
 
@@ -163,7 +158,7 @@ func (nd *node) obey() {
 		nd.missing = replica.MissingFill
 		nd.kill()
 		nd.start()
-	case nd.twin == nil && nd.copied && strings.Contains(nd.rep.Fault(), "init --again"):
+	case nd.twin == nil && (nd.copied || nd.aged) && strings.Contains(nd.rep.Fault(), "init --again"):
 		nd.setAside()
 	}
 }

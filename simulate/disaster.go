@@ -34,19 +34,17 @@ func (nd *node) wipe() {
 // at times one of the directory as old.
 func (nd *node) restore() { nd.restoreWith(func() bool { return nd.w.oneIn(2) }) }
 
-// restoreWith is restore; tree says whether the directory is to be as old. An old
-// copy is found out by what the others hold, so they have to be there: before, it
-// may number what it makes like what its earlier self made.
+// restoreWith is restore; tree says whether the directory is to be as old. Nobody
+// who knows what was made since need be there.
 func (nd *node) restoreWith(tree func() bool) {
-	if nd.gone || nd.backup == nil || !nd.w.everybodySettled() || !nd.w.gather() {
+	if nd.gone || nd.backup == nil || !nd.w.everybodySettled() {
 		return
 	}
-	nd.w.unsend(nd)
 	nd.kill()
 	nd.w.tracef("%d gets an old state", nd.i+1)
 	nd.w.stats.Restored++
-	nd.w.restored = true
 	nd.putDisk(nd.backup.disk.Copy())
+	nd.unsure, nd.aged = true, true
 	if tree() {
 		nd.putTree()
 	}
@@ -54,7 +52,6 @@ func (nd *node) restoreWith(tree func() bool) {
 	nd.start()
 	nd.show()
 	nd.beginAnew()
-	nd.w.restored = nd.rep == nil // else it has been found out, or there is nothing to find
 }
 
 // restoreTree puts an old copy of the directory in the place of the present one;
@@ -77,18 +74,14 @@ func (nd *node) putTree() {
 	nd.traces.restored(nd)
 }
 
-// everybodyUp reports whether the processes of all members run.
-func (w *world) everybodyUp() bool {
-	return !slices.ContainsFunc(w.members(), func(nd *node) bool { return nd.rep == nil && !nd.away })
-}
-
 // putDisk gives a server that is down another disk. What it had not told anybody
 // of, nobody will ever hear of under that number.
 func (nd *node) putDisk(disk *store.Memory) {
 	nd.w.inspect()
 	nd.disk, nd.lost, nd.settled, nd.vector, nd.aside = disk, true, false, nil, aside{}
 	nd.disk.SetGuard(nd.guard)
-	nd.watched, nd.forked = newWatched(nd), false
+	nd.filled = nil
+	nd.watched, nd.forked, nd.unsure = newWatched(nd), false, false
 	var err error
 	if nd.store, err = nd.disk.Open(); err != nil {
 		fail("start", "%s: %v", nd.name, err)
@@ -111,13 +104,7 @@ func (w *world) unsay(nd *node, left changelog.Vector) {
 
 // only returns the changes that unsay is to forget.
 func (w *world) only(nd *node, left changelog.Vector) map[changeKey]bool {
-	sent := map[changeKey]bool{}
-	for _, p := range w.wire {
-		for i := range p.changes {
-			sent[changeKey{p.changes[i].SID(), p.changes[i].Seq}] = true
-		}
-	}
-	out := map[changeKey]bool{}
+	sent, out := w.sent(), map[changeKey]bool{}
 	others := func(o *node) bool { return o != nd }
 	for key := range w.made {
 		if !sent[key] && key.seq > left[key.sid].Seq && !w.isHeld(key, others) {
@@ -130,6 +117,17 @@ func (w *world) only(nd *node, left changelog.Vector) map[changeKey]bool {
 // isHeld reports whether one of some servers, which has not left, holds a change.
 func (w *world) isHeld(key changeKey, some func(*node) bool) bool {
 	return slices.ContainsFunc(w.nodes, func(o *node) bool { return key.seq <= o.vector[key.sid].Seq && !o.gone && some(o) })
+}
+
+// sent returns the changes that are on their way.
+func (w *world) sent() map[changeKey]bool {
+	sent := map[changeKey]bool{}
+	for _, p := range w.wire {
+		for i := range p.changes {
+			sent[changeKey{p.changes[i].SID(), p.changes[i].Seq}] = true
+		}
+	}
+	return sent
 }
 
 // beginAnew does what the owner of a replica does whose state file turned out to

@@ -23,10 +23,12 @@ func (nd *node) readLog(fn func(*changelog.Log) error) {
 // cover only what is stored, and a change is the same everywhere. What has not
 // changed since the last time is not looked at again.
 func (w *world) inspect() {
+	for _, nd := range w.nodes {
+		nd.findFork()
+	}
 	for _, own := range []bool{true, false} {
 		for _, nd := range w.nodes {
-			nd.findFork()
-			if !nd.stale || nd.away || nd.forked {
+			if !nd.stale || nd.away || nd.forked || nd.unsure {
 				continue
 			}
 			nd.read(func(t *store.Tx, _ *dit.State) (err error) {

@@ -49,6 +49,9 @@ func (w *world) leave(nd *node) {
 	if nd.i == 0 || nd.gone || nd.twin != nil || len(members) <= 2 || !slices.ContainsFunc(members, stays) || w.hasSuperior(nd) {
 		return
 	}
+	if w.somebodyUnsure() { // of whom it is not known yet what it has
+		return
+	}
 	nd.kill()
 	w.inspect()
 	nd.gone = true
@@ -73,7 +76,7 @@ func (w *world) hasSuperior(nd *node) bool {
 // own, maybe while others are about to join; not while a restored one has yet to
 // be found out.
 func (w *world) join() {
-	if len(w.nodes) >= maxMembers || w.restored {
+	if len(w.nodes) >= maxMembers || w.somebodyUnsure() {
 		return
 	}
 	nd := w.another()
@@ -121,7 +124,13 @@ func (w *world) everybodySettled() bool {
 			return false
 		}
 	}
-	return !w.restored
+	return !w.somebodyUnsure()
+}
+
+// somebodyUnsure reports whether an old state was put back somewhere, and has not
+// been found out yet.
+func (w *world) somebodyUnsure() bool {
+	return slices.ContainsFunc(w.nodes, func(nd *node) bool { nd.findFork(); return nd.unsure && !nd.gone })
 }
 
 // losses notes the changes that only servers held which have left: those are

@@ -54,8 +54,10 @@ type node struct {
 	drift  float64
 
 	// rep is nil while the process is down.
-	rep     *replica.Replica
-	store   *store.Store
+	rep   *replica.Replica
+	store *store.Store
+	// looked says that it was looked at what was published last, in this session.
+	looked  bool
 	joined  bool
 	capture *replica.Capture
 	search  *memory.Search
@@ -78,11 +80,12 @@ type node struct {
 
 	// twin is the server that this one is a copy of, or that is a copy of it, while
 	// both have one account; away says that the twin is in the room, copied
-	// that there is or was one, forked that its
-	// state file has turned out to be an old copy. Shed are numbers of twins.
-	twin                 *node
-	away, forked, copied bool
-	shed                 []changelog.SID
+	// that there is or was one, aged that it has had an old state file, unsure that this
+	// one may be an old copy, forked that it has turned out to be. Shed are numbers of
+	// twins.
+	twin                               *node
+	away, forked, copied, aged, unsure bool
+	shed                               []changelog.SID
 
 	// kept is what joining replaced.
 	kept []*ldif.Record
@@ -99,10 +102,14 @@ type node struct {
 	firm bool
 	// inspected is what it holds while it is being inspected.
 	inspected changelog.Vector
-	// held is the vector as it is, nil when there have been commits since.
-	held changelog.Vector
+	// held is the vector as it is, public as others are shown it; nil when there have
+	// been commits since.
+	held, public changelog.Vector
 	// aside is what it had set aside when it was last inspected.
-	aside  aside
+	aside aside
+	// filled is what a state contained that it was given a page of: some of that may
+	// be in its own before its log reaches there.
+	filled changelog.Vector
 	newIDs uint16
 }
 
@@ -178,11 +185,11 @@ func (nd *node) guard(commit func()) error {
 	}
 	if nd.fuse == 0 || nd.fuse > 1 {
 		nd.fuse = max(nd.fuse-1, 0)
-		nd.stale, nd.held = true, nil
+		nd.stale, nd.held, nd.public = true, nil, nil
 		commit()
 		return nil
 	}
-	nd.fuse, nd.dead, nd.stale, nd.held = 0, true, true, nil
+	nd.fuse, nd.dead, nd.stale, nd.held, nd.public = 0, true, true, nil, nil
 	if !nd.dieBefore {
 		commit()
 	}
@@ -194,7 +201,7 @@ func (nd *node) start() {
 	if nd.rep != nil || nd.gone {
 		return
 	}
-	nd.dead = false
+	nd.dead, nd.looked = false, false
 	var err error
 	if nd.store, err = nd.disk.Open(); err == nil {
 		err = nd.open()
@@ -343,18 +350,6 @@ func (nd *node) stepCapture(max int) bool {
 // logged returns the last own change in the log.
 func (nd *node) logged() uint64 {
 	return nd.vectorNow()[nd.sid()].Seq
-}
-
-// vectorNow returns how far the log reaches.
-func (nd *node) vectorNow() changelog.Vector {
-	if nd.held == nil {
-		v, err := nd.rep.Vector()
-		if err != nil {
-			fail("store", "vector of %s: %v", nd.name, err)
-		}
-		nd.held = v
-	}
-	return nd.held
 }
 
 // stepJoin reports whether the server takes part.

@@ -132,6 +132,9 @@ func (n *network) Publish(_ context.Context, changes []changelog.Change) (uint64
 	if nd.alone() || w.faulty() && w.oneIn(10) {
 		return 0, replica.ErrOffline
 	}
+	if !nd.looked {
+		return 0, replica.ErrUnread
+	}
 	nd.says()
 	last := changes[len(changes)-1].Seq
 	if w.faulty() && len(changes) > 1 && w.oneIn(5) {
@@ -146,10 +149,12 @@ func (n *network) Publish(_ context.Context, changes []changelog.Change) (uint64
 			copies = []int{0, 1, 1, 1, 1, 1, 2}[w.rng.IntN(7)]
 		}
 		for range copies {
-			w.wire = append(w.wire, packet{from: nd.i, to: o.i, changes: changes})
+			w.wire = append(w.wire, packet{from: nd.i, to: o.i, sid: nd.sid(), changes: changes})
 		}
 	}
-	w.tracef("%d publishes up to %d", nd.i+1, changes[len(changes)-1].Seq)
+	end := changes[len(changes)-1]
+	w.last[nodeKey{nd.name, nd.sid()}] = changelog.Mark{Seq: end.Seq, CSN: end.CSN}
+	w.tracef("%d publishes up to %d", nd.i+1, end.Seq)
 	if w.faulty() && w.oneIn(10) {
 		return 0, replica.ErrOffline
 	}
@@ -165,6 +170,20 @@ func (nd *node) says() {
 	if nd.copied {
 		nd.w.inspect()
 	}
+}
+
+// LastPublished implements replica.Network. What was published last outlives
+// everything.
+func (n *network) LastPublished(context.Context) (changelog.Mark, error) {
+	nd := (*node)(n)
+	if nd.dead {
+		return changelog.Mark{}, errDied
+	}
+	if nd.alone() {
+		return changelog.Mark{}, replica.ErrOffline
+	}
+	nd.looked = true
+	return nd.w.last[nodeKey{nd.name, nd.sid()}], nil
 }
 
 // Pull implements replica.Network.
@@ -214,6 +233,7 @@ func (n *network) Snapshot(_ context.Context, address string, after *dit.Mark) (
 		if err != nil {
 			err = fmt.Errorf("%w: %w", replica.ErrOffline, err) // the other says no, and is asked again later
 		}
+		nd.filled = o.vectorNow()
 		return page, err
 	}
 	return replica.StatePage{}, replica.ErrOffline
@@ -232,10 +252,10 @@ func (nd *node) alone() bool {
 // deliver lets a packet arrive.
 func (w *world) deliver(p packet) {
 	nd, from := w.nodes[p.to], w.nodes[p.from]
-	if nd.rep == nil || w.severed(from, nd) {
+	if nd.rep == nil || nd.away || w.cut[p.from][p.to] {
 		return
 	}
-	got, err := nd.rep.Receive(replica.Delivery{Relay: from.sid(), RelayRole: nd.shown[from.i].Role, Changes: p.changes})
+	got, err := nd.rep.Receive(replica.Delivery{Relay: p.sid, RelayRole: nd.shown[from.i].Role, Changes: p.changes})
 	nd.check("receive", err)
 	w.tracef("%d receives from %d: %+v", nd.i+1, from.i+1, got)
 	nd.reap()

@@ -84,7 +84,7 @@ func Run(cfg Config) (stats Stats, err error) {
 		step = i
 		nd := w.step(i)
 		w.inspect()
-		if cfg.looks(i) && nd.store != nil && !nd.gone && nd.twin == nil {
+		if cfg.looks(i) && nd.store != nil && !nd.gone && nd.twin == nil && !nd.unsure && !nd.forked {
 			w.look(nd)
 		}
 	}

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Of a server and its live copy one publishes what nobody gets, the other what all
-// get, under the same numbers: when the first finds out and begins anew, it does not
-// take what its directory lacks for deleted.
+// Of a server and its live copy one publishes what nobody gets, the other comes into
+// the room in its place with other changes of the same numbers: it finds out before
+// it publishes any, and begins anew.
 func TestWhatACopyPublishedIsNotDeleted(t *testing.T) {
 	system(t, 3, func(w *world) {
 		nd := w.nodes[2]
@@ -29,10 +29,12 @@ func TestWhatACopyPublishedIsNotDeleted(t *testing.T) {
 		w.wire = nil
 		c.login()
 		w.quiet()
-		w.finish()
-		if nd.sid() == 3 {
-			t.Error("the first has not begun anew")
+		c.beginAnew()
+		w.quiet()
+		if c.sid() == 3 {
+			t.Error("the copy has not begun anew")
 		}
+		w.finish()
 		w.everywhere(t, kept, "sn", "1")
 		w.everywhere(t, personDN, "mail", "of the first")
 	})

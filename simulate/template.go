@@ -43,6 +43,7 @@ func (w *world) found(n int) {
 func (w *world) begin(n int) {
 	w.rules = standardRules.Apart()
 	w.now, w.made, w.births, w.page = epoch, map[changeKey]*made{}, map[changelog.ID]changeKey{}, 2000
+	w.last = map[nodeKey]changelog.Mark{}
 	w.cut = make([][]bool, n)
 	for i := range n {
 		w.cut[i] = make([]bool, n)
@@ -53,6 +54,7 @@ func (w *world) begin(n int) {
 type template struct {
 	now   time.Time
 	made  map[changeKey]*made
+	last  map[nodeKey]changelog.Mark
 	nodes []nodeTemplate
 }
 
@@ -77,7 +79,7 @@ func newTemplate(n int) *template {
 	w.rng = rand.New(w.pcg)
 	w.found(n)
 	w.inspect()
-	t := &template{now: w.now, made: w.made}
+	t := &template{now: w.now, made: w.made, last: w.last}
 	for _, nd := range w.nodes {
 		t.nodes = append(t.nodes, nodeTemplate{disk: nd.disk, server: nd.server, vector: nd.vector, newIDs: nd.newIDs})
 	}
@@ -88,6 +90,7 @@ func newTemplate(n int) *template {
 func (w *world) copy(t *template) {
 	w.begin(len(t.nodes))
 	w.now = t.now
+	maps.Copy(w.last, t.last)
 	for key, m := range t.made {
 		own := *m
 		w.made[key] = &own

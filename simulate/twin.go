@@ -45,7 +45,7 @@ func (w *world) compareJournal(twin *naive.Model, s *dit.State) error {
 
 // look compares all that nd shows with what the obvious computation makes of the
 // changes in its log, in the middle of a history. One that is taking over the
-// state of another holds some of what its log will begin behind.
+// state of another, or has just done so, holds some of what its log does not reach.
 func (w *world) look(nd *node) {
 	var half bool
 	var later map[changelog.CSN]bool
@@ -57,7 +57,7 @@ func (w *world) look(nd *node) {
 		return err
 	})
 	nd.listAside()
-	if half {
+	if half || nd.vector.Lacks(nd.filled) {
 		return
 	}
 	var changes []*changelog.Change

@@ -54,6 +54,8 @@ type world struct {
 	nodes []*node
 	// wire holds what was published and has not arrived.
 	wire []packet
+	// last is what was published last by whom under which number.
+	last map[nodeKey]changelog.Mark
 	// cut[from][to] is a link that carries nothing.
 	cut [][]bool
 	// made are all changes any log has held.
@@ -69,9 +71,6 @@ type world struct {
 	forgot  bool
 	newest  int64
 	counted int
-	// restored says that an old state was put back somewhere and may not have been
-	// found out.
-	restored bool
 	// farAhead says that some clock was days ahead.
 	farAhead bool
 	// page bounds the octets of a page of a state.
@@ -81,6 +80,12 @@ type world struct {
 	// calm says that the faults are over.
 	calm bool
 	log  *slog.Logger
+}
+
+// nodeKey names a node: of an account and a number.
+type nodeKey struct {
+	name string
+	sid  changelog.SID
 }
 
 type changeKey struct {
@@ -101,7 +106,9 @@ type made struct {
 // packet is a delivery on its way.
 type packet struct {
 	from, to int
-	changes  []changelog.Change
+	// sid is the number of the sender when it sent it.
+	sid     changelog.SID
+	changes []changelog.Change
 }
 
 func (w *world) reseed(step int) { w.pcg.Seed(w.cfg.Seed, uint64(step)+1) }
@@ -156,7 +163,7 @@ func (w *world) build() {
 func (w *world) peer(of *node) replica.Peer {
 	id := of.rep.Identity()
 	return replica.Peer{
-		JID: of.name, SID: id.SID, Install: id.Install, Role: of.role, State: of.rep.State(), Vector: of.vectorNow(),
+		JID: of.name, SID: id.SID, Install: id.Install, Role: of.role, State: of.rep.State(), Vector: of.vectorTold(),
 		Schema: id.SchemaDigest, LastSeen: w.now,
 	}
 }

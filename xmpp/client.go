@@ -79,6 +79,7 @@ type Client struct {
 
 	mu       sync.Mutex
 	session  *session
+	sessions uint64
 	addr     jid.JID
 	lastErr  error
 	requests map[xml.Name]iqHandler
@@ -113,6 +114,17 @@ func (c *Client) Addr() jid.JID {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.addr
+}
+
+// Session returns a number that no other session of this client has, also before
+// the handlers of OnOnline know of it; 0 while there is none.
+func (c *Client) Session() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.session == nil {
+		return 0
+	}
+	return c.sessions
 }
 
 // LastError returns why there is no session, nil while there is one.

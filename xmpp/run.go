@@ -85,6 +85,7 @@ func (c *Client) setSession(s *session, err error) {
 	c.session, c.lastErr = s, err
 	if s != nil {
 		c.addr = s.addr
+		c.sessions++
 	}
 }
 

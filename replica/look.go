@@ -1,0 +1,114 @@
+package replica
+
+import (
+	"context"
+	"fmt"
+
+	"ldapsync/changelog"
+	"ldapsync/store"
+)
+
+// A state file that was restored, or copied, gives numbers to changes that were
+// given before. Whether somebody in the room has those or not: what was published
+// last is on the XMPP server. So it is looked at before anything is published,
+// and nobody is given what was not published before.
+
+// lookBack looks, once a session, at what was published last under our number, and
+// begins anew if this server did not make it. It returns false when nothing may be
+// published.
+func (r *Replica) lookBack(ctx context.Context) (ok bool, err error) {
+	if r.looked.Load() {
+		return true, nil
+	}
+	if speaks, err := r.Speaks(); err != nil || !speaks {
+		return false, err
+	}
+	last, err := r.cfg.Network.LastPublished(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look at what was published last: %w", err)
+	}
+	self := r.sid()
+	strange, ours, err := r.isStrange(self, last)
+	if err != nil {
+		return false, err
+	}
+	if strange {
+		return false, r.strangeSelf(fmt.Sprintf("change %d of sid %d was published, which this server never made (it has made %d): "+
+			"the state file was restored from a backup or copied", last.Seq, self, ours.Seq))
+	}
+	r.looked.Store(true)
+	return true, nil
+}
+
+// owe notes that what has been made by now has to be published before this server
+// counts as ready: who joins before would not know of it.
+func (r *Replica) owe() error {
+	return r.cfg.Store.View(func(t *store.Tx) error {
+		last, err := t.Log.Mark(r.sid())
+		r.acked.Store(max(t.Published(), r.acked.Load()))
+		r.owes.Store(last.Seq)
+		return err
+	})
+}
+
+// NewSession has it looked at again: another copy may have published while this
+// server was away.
+func (r *Replica) NewSession() {
+	r.looked.Store(false)
+	r.toPublish.raise()
+}
+
+// isStrange reports whether a change under our number is not one that we made, and
+// returns the last that we made.
+func (r *Replica) isStrange(self changelog.SID, m changelog.Mark) (strange bool, ours changelog.Mark, err error) {
+	err = r.cfg.Store.View(func(t *store.Tx) error {
+		if ours, err = t.Log.Mark(self); err != nil || m.Seq == 0 {
+			return err
+		}
+		c, err := t.Log.Get(self, m.Seq)
+		strange = m.Seq > ours.Seq || c != nil && !m.CSN.IsZero() && c.CSN != m.CSN
+		return err
+	})
+	return strange, ours, err
+}
+
+// Shown returns how far our copy reaches for others to see: of what we made, as
+// far as it was published. It is shared and must not be changed.
+func (r *Replica) Shown() (changelog.Vector, error) {
+	v, err := r.Vector()
+	if err != nil {
+		return nil, err
+	}
+	shown := v
+	err = r.cfg.Store.View(func(t *store.Tx) (err error) {
+		shown, err = said(t, v, r.sid())
+		return err
+	})
+	return shown, err
+}
+
+// said returns a vector without what self has made and not published. Where the log
+// no longer holds the last that was, its CSN is a time before the next.
+func said(t *store.Tx, v changelog.Vector, self changelog.SID) (changelog.Vector, error) {
+	upTo := t.Published()
+	if v[self].Seq <= upTo {
+		return v, nil
+	}
+	out := v.Clone()
+	out[self] = changelog.Mark{}
+	if upTo == 0 {
+		return out, nil
+	}
+	c, err := t.Log.Get(self, upTo)
+	if err != nil {
+		return nil, err
+	}
+	if c != nil {
+		out[self] = changelog.Mark{Seq: upTo, CSN: c.CSN}
+		return out, nil
+	}
+	return out, t.Log.After(self, upTo, func(next *changelog.Change) bool {
+		out[self] = changelog.Mark{Seq: upTo, CSN: changelog.CSN{Time: next.CSN.Time - 1, SID: self}}
+		return false
+	})
+}
