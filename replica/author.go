@@ -93,6 +93,9 @@ func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, er
 	}
 	var more bool
 	c.Seen, more = w.claim(seen)
+	if err := w.disclaim(c); err != nil {
+		return false, err
+	}
 	if !w.r.Role().Writes() {
 		return true, w.denyOwn(*c, now)
 	}

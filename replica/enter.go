@@ -49,6 +49,21 @@ func (w *work) claim(seen changelog.Seqs) (all changelog.Seqs, more bool) {
 	return seen, more
 }
 
+// disclaim takes from what a change says that its author had what is stored of the
+// entry and not merged yet: others, which have merged it, must not take it for
+// forgotten here.
+func (w *work) disclaim(c *changelog.Change) error {
+	if w.FutureCount() == 0 {
+		return nil
+	}
+	return w.EachFuture(func(f *changelog.Change) bool {
+		if f.ID == c.ID && c.Seen.Covers(f.SID(), f.Seq) {
+			c.Seen[f.SID()] = f.Seq - 1
+		}
+		return true
+	})
+}
+
 // mergeClaiming merges a change that says it knew more than its author had. What it
 // takes away of that without having seen it is written down: there is no record.
 func (w *work) mergeClaiming(c *changelog.Change, base *store.Image) error {
