@@ -197,6 +197,15 @@ func (s snapshot) differs(o snapshot) string {
 	return fmt.Sprintf("values are %q and %q", s.values[i:], o.values[i:])
 }
 
+// at returns the state below another entry: names change hands, and a write leads to
+// where the superior's is then.
+func (s snapshot) at(parent changelog.ID) snapshot {
+	if !s.gone {
+		s.parent = parent
+	}
+	return s
+}
+
 // unstamped returns the state without the stamps of the last modification.
 func (s snapshot) unstamped() snapshot {
 	s.values = slices.DeleteFunc(slices.Clone(s.values), func(h held) bool { return h.attr == "modifiersname" || h.attr == "modifytimestamp" })

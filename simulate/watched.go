@@ -180,7 +180,7 @@ func (v *watched) doubt() {
 			}
 			switch {
 			case known:
-			case inBatch && made.after.unstamped().differs(wanted.unstamped()) == "":
+			case inBatch && made.after.unstamped().at(wanted.parent).differs(wanted.unstamped()) == "":
 				v.otherwise[id] = made.before
 			default: // a write that it had not made yet
 				v.otherwise[id] = wanted
