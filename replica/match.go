@@ -9,6 +9,7 @@ import (
 	"ldapsync/directory"
 	"ldapsync/dit"
 	"ldapsync/dn"
+	"ldapsync/schema"
 	"ldapsync/store"
 )
 
@@ -118,6 +119,14 @@ func (m *matching) compare(w *work, e *directory.Entry) error {
 	if err != nil {
 		return err
 	}
+	if !found {
+		if id, found, err = w.marked(e); err != nil {
+			return err
+		}
+	}
+	if found && id != e.ID && w.Swapped(id) != id {
+		found, id = false, e.ID // it is another entry's already
+	}
 	if found && id != e.ID {
 		if awaited, err := w.dit.Awaited(e.ID); err != nil || awaited {
 			return err // it is another, and what the room withholds comes to light with it
@@ -135,6 +144,23 @@ func (m *matching) compare(w *work, e *directory.Entry) error {
 		return w.SetAlias(e.ID, id)
 	}
 	return nil
+}
+
+// marked returns the entry of the room, which shows it, that an entry is by the mark
+// of a lost conflict: the mark stays when the name changes, and when it was matched
+// before and its alias is lost.
+func (w *work) marked(e *directory.Entry) (id changelog.ID, found bool, err error) {
+	for _, a := range e.Attrs {
+		if w.rules.Schema.Canonical(a.Name) != w.rules.Schema.Canonical(schema.ConflictID) || len(a.Values) != 1 {
+			continue
+		}
+		if id, err = changelog.ParseID(a.Values[0]); err != nil || id == e.ID {
+			return e.ID, false, nil // some client's value
+		}
+		shown, err := w.dit.View(id)
+		return id, shown != nil, err
+	}
+	return e.ID, false, nil
 }
 
 // dropDoubles drops the aliases of entries that the directory also holds under

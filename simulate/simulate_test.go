@@ -99,9 +99,7 @@ func TestOldFaults(t *testing.T) {
 		{Profile: simulate.Classes, Seed: 5000590, Steps: 200}, {Profile: simulate.Mixed, Seed: 5002938, Steps: 200},
 		{Profile: simulate.Tree, Seed: 20001756, Steps: 200}, {Profile: simulate.Names, Seed: 20000498, Steps: 200},
 		{Profile: simulate.Mixed, Seed: 10002084, Steps: 200}, {Profile: simulate.Members, Seed: 705673, Steps: 60}, {Profile: simulate.Ages, Seed: 990, Steps: 200},
-		{Profile: simulate.Ages, Seed: 50101293, Steps: 200}, {Profile: simulate.Ages, Seed: 50101413, Steps: 200}, {Profile: simulate.Members, Seed: 50102332, Steps: 200},
-		{Profile: simulate.Ages, Seed: 50402651, Steps: 200}, {Profile: simulate.Ages, Seed: 50502478, Steps: 200},
-		{Profile: simulate.Members, Seed: 50200432, Steps: 200}, {Profile: simulate.Members, Seed: 50402059, Steps: 200},
+		{Profile: simulate.Ages, Seed: 51102104, Steps: 200}, {Profile: simulate.Members, Seed: 51000360, Steps: 200}, {Profile: simulate.Members, Seed: 51001998, Steps: 200},
 	} {
 		if _, err := simulate.Run(c); err != nil {
 			t.Error(err)
