@@ -23,7 +23,11 @@ func (t *Table) Changes() (list []changelog.Change, err error) {
 	}
 	removals, err := t.Removals()
 	for _, r := range removals {
-		list = append(list, changelog.Change{Op: changelog.OpForget, Seq: r.Seq, CSN: r.CSN, Peer: r.Peer})
+		c := changelog.Change{Op: changelog.OpForget, Seq: r.Seq, CSN: r.CSN, Peer: r.Peer}
+		if r.Had > 0 {
+			c.Seen = changelog.Seqs{r.Peer: r.Had}
+		}
+		list = append(list, c)
 	}
 	return list, err
 }

@@ -68,6 +68,8 @@ type Removal struct {
 	Peer, By changelog.SID
 	Seq      uint64
 	CSN      changelog.CSN
+	// Had is how far By knew the changes of Peer, 0 where it does not say.
+	Had uint64
 }
 
 // maxWaiting is how many heartbeats of one server are kept that do not count
@@ -139,7 +141,11 @@ func (t *Table) remove(c *changelog.Change) error {
 	if t.b.Get(k) != nil {
 		return nil
 	}
-	return t.b.Put(k, c.CSN.AppendKey(octets.AppendUint(nil, c.Seq)))
+	raw := c.CSN.AppendKey(octets.AppendUint(nil, c.Seq))
+	if had := c.Seen[c.Peer]; had > 0 {
+		raw = octets.AppendUint(raw, had)
+	}
+	return t.b.Put(k, raw)
 }
 
 // Member returns what a server said of itself.
@@ -202,6 +208,9 @@ func (t *Table) removals(prefix []byte) (list []Removal, err error) {
 	for _, p := range t.all(prefix) {
 		r := octets.NewReader(p.Value)
 		m := Removal{Seq: r.Uint(), CSN: changelog.ReadCSN(r)}
+		if r.Done() != nil {
+			m.Had = r.Uint()
+		}
 		if m.Peer, err = sidOf(p.Key, 1); err == nil {
 			m.By, err = sidOf(p.Key, 3)
 		}

@@ -113,12 +113,15 @@ func TestStable(t *testing.T) {
 	}
 }
 
-// What a heartbeat leaves out goes with it to whoever is filled from another's table.
-func TestExceptions(t *testing.T) {
+// What a heartbeat leaves out, and how far who removed a server had heard of it, go
+// to whoever is filled from another's table.
+func TestFilled(t *testing.T) {
 	r := newRoom()
 	c := beat(1, 1, 5, changelog.Seqs{2: 1})
 	c.Except = []changelog.ID{{}, {7}}
-	r.take(t, write(2, 1, 1), c)
+	f := forget(1, 2, 6, 3)
+	f.Seen = changelog.Seqs{3: 1}
+	r.take(t, write(2, 1, 1), c, f)
 	list, err := r.table.Changes()
 	if err != nil {
 		t.Fatal(err)
@@ -136,5 +139,9 @@ func TestExceptions(t *testing.T) {
 	want := &members.Heartbeat{Seq: 1, CSN: c.CSN, Seen: c.Seen, Except: c.Except}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	removal, removed, err := other.Removed(3)
+	if err != nil || !removed || removal.Had != 1 {
+		t.Errorf("removed %t: %+v, %v", removed, removal, err)
 	}
 }

@@ -17,8 +17,10 @@ import (
 // was removed from the members.
 type RemovedError struct {
 	CSN changelog.CSN
-	// Own says that it was a later install of the same account that did so: then
-	// this state file is an old copy.
+	// Own says that this server begins anew: it was a later install of the same
+	// account that did so, so that this state file is an old copy, or a server that
+	// had heard no more than hello under its number, said hello under it, too, and
+	// gave it up.
 	Own bool
 }
 
@@ -42,7 +44,7 @@ func (w *work) removal(sid changelog.SID, jid string) (*RemovedError, error) {
 		return nil, err
 	}
 	by, err := w.Roster().Member(removal.By)
-	return &RemovedError{CSN: removal.CSN, Own: bare(by.JID) == bare(jid)}, err
+	return &RemovedError{CSN: removal.CSN, Own: removal.Had == 1 || bare(by.JID) == bare(jid)}, err
 }
 
 // leaveIfRemoved steps back when the log says that this server was removed, or has
@@ -108,7 +110,7 @@ func (w *work) laterSelf() (changelog.SID, error) {
 // has removed it.
 func (r *Replica) removed(gone *RemovedError) error {
 	if gone.Own {
-		return r.outlived("the state file is older than the return of this server under another sid: " + gone.Error())
+		return r.outlived(fmt.Sprintf("sid %d was %s by a later state of this server, or by one that gave up the same", r.sid(), gone))
 	}
 	v, err := r.Vector()
 	if err != nil {

@@ -20,7 +20,15 @@ func (r *Replica) retire() error {
 	if err == nil && len(pending) > 0 {
 		err = r.update(func(w *work) error {
 			for _, sid := range pending {
-				if err := w.note(&changelog.Change{Op: changelog.OpForget, Peer: sid}); err != nil {
+				mark, err := w.Log.Mark(sid)
+				if err != nil {
+					return err
+				}
+				c := &changelog.Change{Op: changelog.OpForget, Peer: sid}
+				if mark.Seq > 0 {
+					c.Seen = changelog.Seqs{sid: mark.Seq}
+				}
+				if err := w.note(c); err != nil {
 					return err
 				}
 			}
