@@ -168,6 +168,24 @@ func TestJoinPrefersTheEntryUUID(t *testing.T) {
 	}
 }
 
+// TestJoinFromTheFutureIsRefused promises that a directory whose entries are newer
+// than the clock does not join: what clients write would pass for older than that.
+func TestJoinFromTheFutureIsRefused(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.dir = memory.New(mustDN(suffix), schema.Standard(), func() time.Time { return time.Now().Add(time.Hour) }, newIDs(1))
+	a.start(1)
+	a.do(base()...)
+	b.dir.Restore(a.dir.Backup())
+	b.start(2)
+	c.eventually(func() string {
+		if !strings.Contains(b.Fault(), "the clock here says") {
+			return "b was not refused: " + b.Fault()
+		}
+		return ""
+	})
+}
+
 func TestJoinWithWhatTheRoomDeletedIsRefused(t *testing.T) {
 	c := newCluster(t, 2)
 	a, b := c.nodes[0], c.nodes[1]

@@ -53,15 +53,40 @@ func (w *world) judgeFates(twin *naive.Model) {
 	}
 }
 
-// merged returns the changes that count, in no order.
+// merged returns the changes that count, in no order. Those of a deleted entry do
+// not that somebody has forgotten who adds it again.
 func (w *world) merged() []*changelog.Change {
 	changes := make([]*changelog.Change, 0, len(w.made))
+	again := map[changelog.ID]*changelog.Change{}
 	for _, m := range w.made {
-		if !m.lost {
-			changes = append(changes, m.Change)
+		if m.lost {
+			continue
+		}
+		changes = append(changes, m.Change)
+		if m.Op == changelog.OpDelete {
+			if c := w.addedAgain(m.Change); c != nil {
+				again[c.ID] = c
+			}
 		}
 	}
-	return changes
+	return slices.DeleteFunc(changes, func(c *changelog.Change) bool {
+		last := again[c.ID]
+		return last != nil && last != c && knew(last, c)
+	})
+}
+
+// addedAgain returns the last addition of an entry by who knew of its deletion, nil
+// for none.
+func (w *world) addedAgain(deletion *changelog.Change) (last *changelog.Change) {
+	for _, m := range w.made {
+		if m.lost || m.ID != deletion.ID || m.Op != changelog.OpAdd || !knew(m.Change, deletion) {
+			continue
+		}
+		if last == nil || last.CSN.Before(m.CSN) {
+			last = m.Change
+		}
+	}
+	return last
 }
 
 // judgeRecord checks that who won did not know who lost: then it would not have

@@ -36,7 +36,8 @@ type node struct {
 	// numbers are all those it has had.
 	numbers map[changelog.SID]bool
 	// wants is the number it is configured to have, 0 to choose one of those that
-	// it sees to be free; prefer whose entries where it joins with some of its own.
+	// it sees to be free; prefer whose entries where it joins with some of its own,
+	// missing what it means that some are missing where it returns.
 	wants    changelog.SID
 	prefer   replica.Prefer
 	missing  replica.Missing
