@@ -88,6 +88,9 @@ func (w *world) join() {
 	} else if old := w.oldTree(); old != nil && w.oneIn(2) {
 		nd.lost = true
 		nd.server.Restore(*old)
+		for _, id := range nd.server.IDs() {
+			nd.sees(id)
+		}
 		w.tracef("%d brings an old copy of a directory", nd.i+1)
 	}
 	nd.start()

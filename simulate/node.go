@@ -403,6 +403,19 @@ func (nd *node) stepApply() bool {
 	return more
 }
 
+// stepConfirm lets the server look for reports that have not come.
+func (nd *node) stepConfirm() {
+	if nd.rep == nil || !nd.stepJoin() {
+		return
+	}
+	_, unconfirmed, err := nd.rep.StepApply(ctx)
+	nd.check("apply", err)
+	if err == nil && len(unconfirmed) > 0 {
+		nd.check("confirm", nd.rep.StepConfirm(ctx, unconfirmed))
+	}
+	nd.reap()
+}
+
 // stepTrim lets the server remove from its log what every member has.
 func (nd *node) stepTrim() {
 	if nd.dead {

@@ -52,6 +52,7 @@ func (w *world) settle() {
 		}
 		for _, nd := range w.nodes {
 			nd.stepTime()
+			nd.stepConfirm()
 		}
 	}
 }
