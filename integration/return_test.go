@@ -144,3 +144,49 @@ func TestRestoredStateFileIsSetAside(t *testing.T) {
 	})
 	s.equal()
 }
+
+// TestRestoredWhileThoseWhoKnowAreAway promises that an old state file is found out
+// though the only server that has what was made since is down.
+func TestRestoredWhileThoseWhoKnowAreAway(t *testing.T) {
+	s := newSite(t, func(o *cluster.Options) { o.Servers = 3 })
+	other := s.Servers[2]
+	s.load(s.a, 20, 2)
+	s.join()
+	person := func(i int) string { return openldap.SamplePerson(suffix, i) }
+	title := func(server *cluster.Server, i int, title string) {
+		s.apply(server, "dn: %s\nchangetype: modify\nreplace: title\ntitle: %s\n-\n", person(i), title)
+	}
+	title(s.b, 1, "one")
+	s.equal()
+	s.must(s.b.StopDaemon())
+	file := s.stateFile(s.b)
+	backup, err := os.ReadFile(file)
+	s.must(err)
+	s.must(other.StopDaemon())
+	s.start(s.b)
+	title(s.b, 2, "between") // the copy finds less in the directory than was done to it
+	s.equalAmong(s.a, s.b)
+	title(s.b, 2, "known to a")
+	s.equalAmong(s.a, s.b)
+	s.must(s.a.StopDaemon())
+	s.must(s.b.StopDaemon())
+	s.must(os.WriteFile(file, backup, 0o600))
+	title(s.b, 3, "unseen")
+	s.start(other)
+	s.start(s.b)
+	s.until(time.Minute, func() string {
+		if now, err := s.b.Status(); err != nil || now.SID == 2 || now.State != control.Green {
+			return fmt.Sprintf("%s (%s) as sid %d, %v", now.State, now.Reason, now.SID, err)
+		}
+		return ""
+	})
+	if aside, err := filepath.Glob(file + ".*.aside"); err != nil || len(aside) != 1 {
+		t.Errorf("kept: %v, %v", aside, err)
+	}
+	s.equalAmong(s.b, other)
+	s.start(s.a)
+	s.equal()
+	if out := s.search(s.a, "(|(title=one)(title=known to a)(title=unseen))", "1.1"); strings.Count(out, "dn:") != 3 {
+		t.Errorf("a holds\n%s", out)
+	}
+}

@@ -107,12 +107,13 @@ func (nd *node) findFork() {
 	}
 }
 
-// unsayOwn forgets the changes that only nd holds of those it made, and that are not
-// on their way: when it comes back, another may have given their numbers to others.
+// unsayOwn forgets the changes that only nd holds of those it made, and that were not
+// published: when it comes back, another may have given their numbers to others.
 func (w *world) unsayOwn(nd *node) {
-	others, sent := func(o *node) bool { return o != nd && !o.away }, w.sent()
+	published := w.last[nodeKey{nd.name, nd.sid()}].Seq
+	others := func(o *node) bool { return o != nd && !o.away }
 	for key := range w.made {
-		if key.sid == nd.sid() && !sent[key] && !w.isHeld(key, others) {
+		if key.sid == nd.sid() && key.seq > published && !w.isHeld(key, others) {
 			delete(w.made, key)
 		}
 	}
