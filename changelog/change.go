@@ -27,7 +27,7 @@ const (
 	OpSettle
 )
 
-var opNames = map[Op]string{
+var opNames = [...]string{
 	OpAdd: "add", OpModify: "modify", OpDelete: "delete", OpModDN: "moddn",
 	OpHeartbeat: "heartbeat", OpForget: "forget", OpSettle: "settle",
 }
@@ -37,17 +37,25 @@ func (o Op) Alters() bool { return o >= OpAdd && o <= OpModDN }
 
 // String returns the operation's word: add, modify, delete, moddn, ...
 func (o Op) String() string {
-	if s, ok := opNames[o]; ok {
+	if s := o.name(); s != "" {
 		return s
 	}
 	return fmt.Sprintf("op(%d)", uint8(o))
 }
 
+// name is String, "" for an unknown operation.
+func (o Op) name() string {
+	if int(o) < len(opNames) {
+		return opNames[o]
+	}
+	return ""
+}
+
 // ParseOp is the inverse of Op.String.
 func ParseOp(s string) (Op, bool) {
 	for o, name := range opNames {
-		if name == s {
-			return o, true
+		if name == s && s != "" {
+			return Op(o), true
 		}
 	}
 	return 0, false
@@ -69,21 +77,29 @@ const (
 	ModReplace
 )
 
-var modNames = map[ModOp]string{ModAdd: "add", ModDelete: "delete", ModReplace: "replace"}
+var modNames = [...]string{ModAdd: "add", ModDelete: "delete", ModReplace: "replace"}
 
 // String returns add, delete or replace.
 func (o ModOp) String() string {
-	if s, ok := modNames[o]; ok {
+	if s := o.name(); s != "" {
 		return s
 	}
 	return fmt.Sprintf("mod(%d)", uint8(o))
 }
 
+// name is String, "" for an unknown modification.
+func (o ModOp) name() string {
+	if int(o) < len(modNames) {
+		return modNames[o]
+	}
+	return ""
+}
+
 // ParseModOp is the inverse of ModOp.String.
 func ParseModOp(s string) (ModOp, bool) {
 	for o, name := range modNames {
-		if name == s {
-			return o, true
+		if name == s && s != "" {
+			return ModOp(o), true
 		}
 	}
 	return 0, false
@@ -184,7 +200,7 @@ func (c *Change) Check() error {
 		return bad("%s with modifications", c.Op)
 	case c.Op == OpModDN && c.Moved && c.Superior == c.ID:
 		return bad("entry below itself")
-	case opNames[c.Op] == "":
+	case c.Op.name() == "":
 		return bad("unknown operation %d", c.Op)
 	}
 	if fault := c.checkKeeping(); fault != "" {
@@ -194,7 +210,7 @@ func (c *Change) Check() error {
 		switch {
 		case m.Attr == "":
 			return bad("modification without attribute")
-		case modNames[m.Op] == "":
+		case m.Op.name() == "":
 			return bad("unknown modification %d", m.Op)
 		case c.Op == OpAdd && m.Op != ModAdd:
 			return bad("add with %s", m.Op)

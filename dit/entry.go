@@ -75,11 +75,17 @@ func (e *entry) find(name string) (int, bool) {
 	return slices.BinarySearchFunc(e.attrs, name, func(a *attribute, name string) int { return strings.Compare(a.name, name) })
 }
 
+// usualAttrs is how many attributes most entries have at most.
+const usualAttrs = 12
+
 // grow returns the facts about the attribute of that spelling, added when there
 // were none.
 func (e *entry) grow(name string) *attribute {
 	i, found := e.find(name)
 	if !found {
+		if e.attrs == nil {
+			e.attrs = make([]*attribute, 0, usualAttrs)
+		}
 		e.attrs = slices.Insert(e.attrs, i, &attribute{name: name})
 	}
 	return e.attrs[i]
@@ -88,7 +94,7 @@ func (e *entry) grow(name string) *attribute {
 // stamps returns the stamps that the facts in e itself refer to, each once, in
 // ascending order. It sets their index.
 func (e *entry) stamps() []*stamp {
-	var all []*stamp
+	all := make([]*stamp, 0, 8)
 	e.eachStamp(func(s *stamp) { s.index = -1 })
 	e.eachStamp(func(s *stamp) {
 		if s.index < 0 {
@@ -136,15 +142,14 @@ func (e *entry) eachStamp(fn func(*stamp)) {
 // stampOf returns the stamp of change c for use in e: the one that e's facts
 // share when there is one, so that no two stamps of an entry have one CSN.
 func (e *entry) stampOf(c *changelog.Change) *stamp {
-	found := &stamp{csn: c.CSN, seq: c.Seq}
-	known := false
+	var known *stamp
 	e.eachStamp(func(s *stamp) {
 		if s.csn == c.CSN {
-			found, known = s, true
+			known = s
 		}
 	})
-	if !known {
-		found.seen = packSeen(c.Seen)
+	if known != nil {
+		return known
 	}
-	return found
+	return &stamp{csn: c.CSN, seq: c.Seq, seen: packSeen(c.Seen)}
 }

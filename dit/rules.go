@@ -59,6 +59,9 @@ func operationalName(attr string) string {
 	if len(attr) < len("creatorsName") || len(attr) > len("modifyTimestamp") {
 		return ""
 	}
+	if first := attr[0] | 0x20; first != 'c' && first != 'm' {
+		return ""
+	}
 	for _, name := range operational {
 		if strings.EqualFold(name, attr) {
 			return name

@@ -14,7 +14,7 @@ func TestRecent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var recent lookup.Recent[int]
 		want := map[string]int{}
-		names := rapid.OneOf(rapid.StringN(0, 3, -1), rapid.StringN(8, 300, -1))
+		names := rapid.OneOf(rapid.StringN(0, 3, -1), rapid.StringN(8, 600, -1))
 		for i := range rapid.IntRange(0, 60).Draw(t, "puts") {
 			name := names.Draw(t, "name")
 			if put := []byte(name); i%2 == 0 {
@@ -24,7 +24,7 @@ func TestRecent(t *testing.T) {
 				recent.Put(name, i)
 			}
 			want[name] = i
-			if have, ok := recent.Get(name); ok != (len(name) <= 256) || ok && have != i {
+			if have, ok := recent.Get(name); ok != (len(name) <= 512) || ok && have != i {
 				t.Fatalf("%q is %d %v right after it was put", name, have, ok)
 			}
 		}

@@ -8,7 +8,7 @@ import (
 // The bounds of a Recent: how many names, and how long they are.
 const (
 	recentCount = 512
-	recentName  = 256
+	recentName  = 512
 )
 
 // Recent remembers what was found for names that were asked for lately, up to a

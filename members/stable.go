@@ -96,6 +96,9 @@ func (t *Table) Present(v changelog.Vector) ([]Present, error) {
 // of all that remain contain it; until then its peer remains, and has to
 // contain the others.
 func without(all []Present, removals []Removal) []Present {
+	if len(removals) == 0 {
+		return all
+	}
 	gone := map[changelog.SID]bool{}
 	for _, r := range removals {
 		gone[r.Peer] = true

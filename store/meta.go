@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -114,9 +115,23 @@ var (
 
 // Identity returns whose file this is; the zero value for a new file.
 func (t *Tx) Identity() (Identity, error) {
+	raw := t.bucket(bucketMeta).Get(keyIdentity)
+	if id, known := identities.GetBytes(raw); known {
+		id.Entered = maps.Clone(id.Entered)
+		return id, nil
+	}
 	var id Identity
-	return id, t.getJSON(keyIdentity, &id)
+	err := t.getJSON(keyIdentity, &id)
+	if err == nil && id.Return == nil && id.Spoken == nil {
+		kept := id
+		kept.Entered = maps.Clone(id.Entered)
+		identities.PutBytes(raw, kept)
+	}
+	return id, err
 }
+
+// identities are those of most servers, but for what they are to change.
+var identities lookup.Recent[Identity]
 
 // SetIdentity replaces the identity.
 func (t *Tx) SetIdentity(id Identity) error { return t.putJSON(keyIdentity, id) }
