@@ -2,6 +2,7 @@ package dit
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 )
 
@@ -19,11 +20,66 @@ type Memory struct {
 	size  int
 }
 
-// block is a run of keys in ascending order; never empty.
+// block is a run of items in ascending order of their keys; never empty.
 type block struct {
-	owner  *int
-	keys   [][]byte
-	values [][]byte
+	owner *int
+	// heads are the heads of the keys: most keys differ in them, and to compare
+	// numbers is faster.
+	heads []uint64
+	items []item
+}
+
+type item struct{ key, value []byte }
+
+// head returns the first eight octets of a key as a number. Of two keys the one
+// with the lesser head is the first.
+func head(key []byte) uint64 {
+	if len(key) >= 8 {
+		return binary.BigEndian.Uint64(key)
+	}
+	var full [8]byte
+	copy(full[:], key)
+	return binary.BigEndian.Uint64(full[:])
+}
+
+// find returns the position in b where key, whose head is h, is or belongs.
+func (b *block) find(key []byte, h uint64) (i int, found bool) {
+	low, end := below(b.heads, h), len(b.heads)
+	if low == end || b.heads[low] != h {
+		return low, false
+	}
+	if low+1 == end || b.heads[low+1] != h {
+		end = low + 1 // as a rule
+	}
+	for low < end {
+		mid := int(uint(low+end) >> 1)
+		order := 1
+		if b.heads[mid] == h {
+			order = bytes.Compare(b.items[mid].key, key)
+		}
+		switch {
+		case order == 0:
+			return mid, true
+		case order > 0:
+			end = mid
+		default:
+			low = mid + 1
+		}
+	}
+	return low, false
+}
+
+// below returns how many of ascending numbers are below h.
+func below(heads []uint64, h uint64) int {
+	low, high := 0, len(heads)
+	for low < high {
+		if mid := int(uint(low+high) >> 1); heads[mid] < h {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low
 }
 
 // NewMemory returns an empty store.
@@ -42,9 +98,11 @@ func (m *Memory) Len() int { return m.size }
 
 // find returns the block and the position in it where key is or belongs.
 func (m *Memory) find(key []byte) (b, i int, found bool) {
+	h := head(key)
 	low, high := 0, len(m.blocks)
 	for low < high {
-		if mid := int(uint(low+high) >> 1); bytes.Compare(m.blocks[mid].keys[0], key) > 0 {
+		mid := int(uint(low+high) >> 1)
+		if first := m.blocks[mid]; first.heads[0] > h || first.heads[0] == h && bytes.Compare(first.items[0].key, key) > 0 {
 			high = mid
 		} else {
 			low = mid + 1
@@ -53,29 +111,17 @@ func (m *Memory) find(key []byte) (b, i int, found bool) {
 	if low == 0 {
 		return 0, 0, false
 	}
-	b = low - 1
-	keys := m.blocks[b].keys
-	for low, high = 0, len(keys); low < high; {
-		mid := int(uint(low+high) >> 1)
-		switch bytes.Compare(keys[mid], key) {
-		case 0:
-			return b, mid, true
-		case 1:
-			high = mid
-		default:
-			low = mid + 1
-		}
-	}
-	return b, low, false
+	i, found = m.blocks[low-1].find(key, h)
+	return low - 1, i, found
 }
 
 // own returns block b, first copied when another Memory holds it too.
 func (m *Memory) own(b int) *block {
 	if old := m.blocks[b]; old.owner != m.owner {
 		m.blocks[b] = &block{
-			owner:  m.owner,
-			keys:   append(make([][]byte, 0, len(old.keys)+spare), old.keys...),
-			values: append(make([][]byte, 0, len(old.keys)+spare), old.values...),
+			owner: m.owner,
+			heads: append(make([]uint64, 0, len(old.heads)+spare), old.heads...),
+			items: append(make([]item, 0, len(old.items)+spare), old.items...),
 		}
 	}
 	return m.blocks[b]
@@ -87,7 +133,7 @@ func (m *Memory) Get(key []byte) []byte {
 	if !found {
 		return nil
 	}
-	return m.blocks[b].values[i]
+	return m.blocks[b].items[i].value
 }
 
 // Put implements KV. It never fails.
@@ -97,7 +143,7 @@ func (m *Memory) Put(key, value []byte) error {
 	}
 	b, i, found := m.find(key)
 	if found {
-		m.own(b).values[i] = value
+		m.own(b).items[i].value = value
 		return nil
 	}
 	m.insert(b, i, key, value)
@@ -108,14 +154,14 @@ func (m *Memory) Put(key, value []byte) error {
 func (m *Memory) insert(b, i int, key, value []byte) {
 	m.size++
 	if len(m.blocks) == 0 {
-		m.blocks = []*block{{owner: m.owner, keys: [][]byte{key}, values: [][]byte{value}}}
+		m.blocks = []*block{{owner: m.owner, heads: []uint64{head(key)}, items: []item{{key, value}}}}
 		return
 	}
 	block := m.own(b)
-	block.keys = slices.Insert(block.keys, i, key)
-	block.values = slices.Insert(block.values, i, value)
-	if len(block.keys) > blockSize {
-		m.split(b, i == len(block.keys)-1)
+	block.heads = slices.Insert(block.heads, i, head(key))
+	block.items = slices.Insert(block.items, i, item{key, value})
+	if len(block.items) > blockSize {
+		m.split(b, i == len(block.items)-1)
 	}
 }
 
@@ -128,27 +174,26 @@ func (m *Memory) Swap(key, value []byte) (kept, old []byte) {
 		m.insert(b, i, kept, value)
 		return kept, nil
 	}
-	block := m.own(b)
-	kept, old, block.values[i] = block.keys[i], block.values[i], value
-	return kept, old
+	there := &m.own(b).items[i]
+	old, there.value = there.value, value
+	return there.key, old
 }
 
 // split halves block b. A block that grew at its end keeps nearly all its
 // keys, so that keys put in ascending order fill their blocks.
 func (m *Memory) split(b int, atEnd bool) {
 	full := m.blocks[b]
-	at := len(full.keys) / 2
+	at := len(full.items) / 2
 	if atEnd {
-		at = len(full.keys) - 1
+		at = len(full.items) - 1
 	}
 	right := &block{
-		owner:  m.owner,
-		keys:   append(make([][]byte, 0, blockSize+1), full.keys[at:]...),
-		values: append(make([][]byte, 0, blockSize+1), full.values[at:]...),
+		owner: m.owner,
+		heads: append(make([]uint64, 0, blockSize+1), full.heads[at:]...),
+		items: append(make([]item, 0, blockSize+1), full.items[at:]...),
 	}
-	clear(full.keys[at:])
-	clear(full.values[at:])
-	full.keys, full.values = full.keys[:at], full.values[:at]
+	clear(full.items[at:])
+	full.heads, full.items = full.heads[:at], full.items[:at]
 	m.blocks = slices.Insert(m.blocks, b+1, right)
 }
 
@@ -166,10 +211,10 @@ func (m *Memory) Take(key []byte) (kept, old []byte) {
 	}
 	m.size--
 	block := m.own(b)
-	kept, old = block.keys[i], block.values[i]
-	block.keys = slices.Delete(block.keys, i, i+1)
-	block.values = slices.Delete(block.values, i, i+1)
-	if len(block.keys) == 0 {
+	kept, old = block.items[i].key, block.items[i].value
+	block.heads = slices.Delete(block.heads, i, i+1)
+	block.items = slices.Delete(block.items, i, i+1)
+	if len(block.items) == 0 {
 		m.blocks = slices.Delete(m.blocks, b, b+1)
 	}
 	return kept, old
@@ -184,8 +229,8 @@ func (m *Memory) Scan(prefix, from []byte, fn func(key, value []byte) bool) {
 	b, i, _ := m.find(start)
 	for ; b < len(m.blocks); b, i = b+1, 0 {
 		block := m.blocks[b]
-		for ; i < len(block.keys); i++ {
-			if !bytes.HasPrefix(block.keys[i], prefix) || !fn(block.keys[i], block.values[i]) {
+		for ; i < len(block.items); i++ {
+			if it := &block.items[i]; !bytes.HasPrefix(it.key, prefix) || !fn(it.key, it.value) {
 				return
 			}
 		}

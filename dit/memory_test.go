@@ -24,7 +24,7 @@ func TestMemory(t *testing.T) {
 	models := []model{{dit.NewMemory(), map[string]string{}}}
 	for i := range 60_000 {
 		m := models[rng.IntN(len(models))]
-		key := fmt.Sprintf("%03x", rng.IntN(1500))
+		key := []string{"", "aaaa", "aaaaaaaa", "\x00\x00"}[rng.IntN(4)] + fmt.Sprintf("%03x", rng.IntN(400)) + []string{"", "\x00"}[rng.IntN(2)]
 		switch n := rng.IntN(10_000); {
 		case n < 5 && len(models) < 5:
 			models = append(models, model{m.kv.Clone(), maps.Clone(m.want)})
