@@ -212,13 +212,14 @@ func (l *Log) First(sid SID) uint64 {
 // Oldest returns the number and time of the oldest change of sid that is still
 // stored; false when there is none.
 func (l *Log) Oldest(sid SID) (at Mark, ok bool, err error) {
-	for _, p := range l.pairs.Under(l.changes, l.at(sid), 1) {
-		if _, at, err = readHead(p.Value); err != nil {
-			return at, false, fmt.Errorf("read change %s, key %x: %w", sid, p.Key, err)
-		}
-		return at, true, nil
+	first := l.pairs.Under(l.changes, l.at(sid), 1)
+	if len(first) == 0 {
+		return at, false, nil
 	}
-	return at, false, nil
+	if _, at, err = readHead(first[0].Value); err != nil {
+		return at, false, fmt.Errorf("read change %s, key %x: %w", sid, first[0].Key, err)
+	}
+	return at, true, nil
 }
 
 // Time returns the CSN of one change, zero when the log does not hold it.

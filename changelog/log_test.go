@@ -254,6 +254,17 @@ func logSinceAndTrim(t *testing.T, db *store.Store) {
 		if v, _ := l.Vector(); len(v) != 4 || v[9].Seq != 0 {
 			t.Errorf("vector %v", v)
 		}
+		for sid, want := range map[changelog.SID]uint64{1: 1, 2: 4, 9: 0} {
+			at, ok, err := l.Oldest(sid)
+			if at.Seq != want || ok != (want > 0) || ok && at.CSN != change(sid, want).CSN || err != nil {
+				t.Errorf("oldest of %s: %v, %v, %v", sid, at, ok, err)
+			}
+		}
+		for seq, want := range map[uint64]changelog.CSN{3: {}, 4: change(2, 4).CSN} {
+			if at, err := l.Time(2, seq); at != want || err != nil {
+				t.Errorf("time of 2/%d: %v, %v", seq, at, err)
+			}
+		}
 	})
 }
 

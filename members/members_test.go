@@ -115,6 +115,22 @@ func TestStable(t *testing.T) {
 
 // What a heartbeat leaves out, and how far who removed a server had heard of it, go
 // to whoever is filled from another's table.
+// TestOf promises that the servers of an account are found by what they said first.
+func TestOf(t *testing.T) {
+	r := newRoom()
+	for sid, jid := range map[changelog.SID]string{1: "a@b", 2: "b@b", 3: "a@b/x", 4: "a@bc"} {
+		c := beat(sid, 1, int64(sid), nil)
+		c.JID, c.Install = jid, "x"
+		r.take(t, c)
+	}
+	r.take(t, write(5, 1, 5))
+	for jid, want := range map[string][]changelog.SID{"a@b": {1, 3}, "b@b": {2}, "a@": nil, "": {5}} {
+		if got, err := r.table.Of(jid); err != nil || cmp.Diff(want, got) != "" {
+			t.Errorf("servers of %q: %v, %v", jid, got, err)
+		}
+	}
+}
+
 func TestFilled(t *testing.T) {
 	r := newRoom()
 	c := beat(1, 1, 5, changelog.Seqs{2: 1})
