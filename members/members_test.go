@@ -113,8 +113,6 @@ func TestStable(t *testing.T) {
 	}
 }
 
-// What a heartbeat leaves out, and how far who removed a server had heard of it, go
-// to whoever is filled from another's table.
 // TestOf promises that the servers of an account are found by what they said first.
 func TestOf(t *testing.T) {
 	r := newRoom()
@@ -131,6 +129,8 @@ func TestOf(t *testing.T) {
 	}
 }
 
+// What a heartbeat leaves out, and how far who removed a server had heard of it, go
+// to whoever is filled from another's table.
 func TestFilled(t *testing.T) {
 	r := newRoom()
 	c := beat(1, 1, 5, changelog.Seqs{2: 1})
