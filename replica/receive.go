@@ -121,6 +121,7 @@ func (w *work) receive(c *changelog.Change, d Delivery, got *Receipt) (fault str
 	got.New++
 	if c.JID != "" && bare(c.JID) == bare(w.r.Identity().JID) {
 		w.r.retired.Store(false)
+		w.r.refills.Add(1) // what was matched did not know of this self
 	}
 	if err := w.AllowAgain(c.SID(), c.Seq); err != nil {
 		return "", err

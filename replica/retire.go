@@ -57,6 +57,10 @@ func (r *Replica) unretired() (pending []changelog.SID, wait bool, err error) {
 			return err
 		}
 		sids = slices.AppendSeq(sids, maps.Keys(hellos))
+		since, err := w.firstSaid(id.SID)
+		if err != nil {
+			return err
+		}
 		slices.Sort(sids)
 		for _, sid := range slices.Compact(sids) {
 			if sid == id.SID {
@@ -72,7 +76,7 @@ func (r *Replica) unretired() (pending []changelog.SID, wait bool, err error) {
 			}
 			_, shown := w.r.peerBySID(sid)
 			switch {
-			case done, mark.Seq > 1 && !id.Return.Has(sid):
+			case done, mark.Seq > 1 && !id.Return.Has(sid) && !(hellos[sid] != nil && hellos[sid].CSN.Before(since)):
 			case shown:
 				wait = true
 			default:
@@ -82,6 +86,16 @@ func (r *Replica) unretired() (pending []changelog.SID, wait bool, err error) {
 		return nil
 	})
 	return pending, wait, err
+}
+
+// firstSaid returns the time of the oldest change of a server that the log holds. Who
+// has said nothing since with its account is an earlier self, heard of late.
+func (w *work) firstSaid(sid changelog.SID) (changelog.CSN, error) {
+	c, err := w.Log.Get(sid, w.Log.First(sid))
+	if err != nil || c == nil {
+		return changelog.CSN{}, err
+	}
+	return c.CSN, nil
 }
 
 // retireLate is retire for a server that was not allowed to when it returned, or
