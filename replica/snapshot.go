@@ -56,6 +56,9 @@ func (r *Replica) ServeSnapshot(after *dit.Mark, limit int) (page StatePage, err
 		if page.Vector, err = said(w.Tx, merged, r.sid()); err != nil {
 			return err
 		}
+		if page.Vector.Lacks(merged) {
+			return errNotServing // the state holds what was not published, and may never be
+		}
 		forgets, err := w.dit.Forgets()
 		if err != nil {
 			return err
