@@ -88,11 +88,19 @@ func (d *Directory) Backup() Backup {
 
 // Restore replaces the content, by that of this or another directory: as
 // slapadd does, with entryUUIDs, entryCSNs and all. Searches end, and none can
-// be resumed with an older cookie.
+// be resumed with an older cookie. What is written afterwards is later than what it
+// holds, though its own clock may be behind the one that wrote that.
 func (d *Directory) Restore(b Backup) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.tree, d.history = b.tree.clone(), nil
+	var newest changelog.CSN
+	for _, e := range d.tree.entries {
+		if newest.Before(e.csn) {
+			newest = e.csn
+		}
+	}
+	d.clock.Next(time.Time{}, newest)
 	d.generation++
 	d.signal()
 }
