@@ -37,7 +37,11 @@ func (r *Replica) lookBack(ctx context.Context) (ok bool, err error) {
 			"the state file was restored from a backup or copied", last.Seq, self, ours.Seq))
 	}
 	r.looked.Store(true)
-	return true, nil
+	if last.CSN.IsZero() || last.Seq == 0 {
+		return true, nil
+	}
+	// What comes before was published; done again, it would hide what came after.
+	return true, r.Acknowledged(last.Seq - 1)
 }
 
 // owe notes that what has been made by now has to be published before this server

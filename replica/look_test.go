@@ -168,7 +168,11 @@ func TestNothingIsPublishedBeforeTheLast(t *testing.T) {
 			if more, err := r.StepPublish(t.Context()); err != nil || more == tc.again || r.Again() != tc.again {
 				t.Errorf("%v, %v, again %v, want %v", more, err, r.Again(), tc.again)
 			}
-			if want := []uint64{2, 3}; tc.again && len(net.published) > 0 || !tc.again && !slices.Equal(net.published, want) {
+			want := []uint64{2, 3}
+			if last := net.last; !last.CSN.IsZero() && last.Seq > 1 {
+				want = want[last.Seq-2:] // what comes before was published
+			}
+			if tc.again && len(net.published) > 0 || !tc.again && !slices.Equal(net.published, want) {
 				t.Errorf("published %d", net.published)
 			}
 		})

@@ -80,6 +80,9 @@ func (r *Replica) StepPublish(ctx context.Context) (bool, error) {
 			return false, fmt.Errorf("store what was published: %w", err)
 		}
 	}
+	if err != nil {
+		r.looked.Store(false) // more may have been published than was acknowledged
+	}
 	return err == nil, err
 }
 
