@@ -353,6 +353,8 @@ func (r *Replica) confirm(ctx context.Context, ids []changelog.ID) error {
 	})
 }
 
+// confirmRead takes an entry that was read for the answer to our last write to it;
+// its report is still to come.
 func (w *work) confirmRead(e *directory.Entry) error {
 	now, err := w.imageOf(e)
 	if err != nil {
@@ -362,7 +364,7 @@ func (w *work) confirmRead(e *directory.Entry) error {
 	if err != nil || old == nil || old.Confirmed || !w.Same(old, now) {
 		return err
 	}
-	now.Newest, now.Told = old.Newest, old.Told
+	now.Newest, now.Told, now.Below, now.Unreported = old.Newest, old.Told, old.Below, true
 	return w.PutImage(now)
 }
 

@@ -242,9 +242,10 @@ func (w *work) takeOver(base, now *store.Image, own bool) error {
 	return w.putAndSettle(now)
 }
 
-// tell notes where a report that is older than the image knows the entry.
+// tell notes where a report that is older than the image knows the entry. What
+// stands in two places in turn by our own writes may be told of in the other still.
 func (w *work) tell(m, told *store.Image) error {
-	if m.Told == nil && !m.Unreported {
+	if m.Told == nil && m.Confirmed && !m.Unreported {
 		return nil
 	}
 	m.Told = &store.Place{Parent: told.Parent, RDNKey: told.RDNKey}
