@@ -102,19 +102,15 @@ func (r *Replica) compareSelf(p Peer) error {
 	r.mu.Lock()
 	r.compared[p.JID] = theirs
 	r.mu.Unlock()
-	strange, ours := false, changelog.Mark{}
+	strange, offered := false, uint64(0)
 	err := r.cfg.Store.View(func(t *store.Tx) (err error) {
-		if ours, err = t.Log.Mark(self); err != nil {
-			return err
-		}
-		made, err := t.Log.Time(self, theirs.Seq)
-		strange = theirs.Seq > ours.Seq || !made.IsZero() && made != theirs.CSN
+		strange, offered, err = isStrange(t, self, theirs)
 		return err
 	})
 	if err != nil || !strange {
 		return err
 	}
-	return r.strangeSelf(cloned(self, theirs.Seq, ours.Seq))
+	return r.strangeSelf(cloned(self, theirs.Seq, offered))
 }
 
 func (r *Replica) hasCompared(jid string, theirs changelog.Mark) bool {

@@ -28,13 +28,16 @@ func (r *Replica) lookBack(ctx context.Context) (ok bool, err error) {
 		return false, fmt.Errorf("look at what was published last: %w", err)
 	}
 	self := r.sid()
-	strange, ours, err := r.isStrange(self, last)
+	strange, offered := false, uint64(0)
+	err = r.cfg.Store.View(func(t *store.Tx) (err error) {
+		strange, offered, err = isStrange(t, self, last)
+		return err
+	})
 	if err != nil {
 		return false, err
 	}
 	if strange {
-		return false, r.strangeSelf(fmt.Sprintf("change %d of sid %d was published, which this server never made (it has made %d): "+
-			"the state file was restored from a backup or copied", last.Seq, self, ours.Seq))
+		return false, r.strangeSelf(cloned(self, last.Seq, offered))
 	}
 	r.looked.Store(true)
 	if last.CSN.IsZero() || last.Seq == 0 {
@@ -62,18 +65,33 @@ func (r *Replica) NewSession() {
 	r.toPublish.raise()
 }
 
-// isStrange reports whether a change under our number is not one that we made, and
-// returns the last that we made.
-func (r *Replica) isStrange(self changelog.SID, m changelog.Mark) (strange bool, ours changelog.Mark, err error) {
-	err = r.cfg.Store.View(func(t *store.Tx) error {
-		if ours, err = t.Log.Mark(self); err != nil || m.Seq == 0 {
-			return err
-		}
-		c, err := t.Log.Get(self, m.Seq)
-		strange = m.Seq > ours.Seq || c != nil && !m.CSN.IsZero() && c.CSN != m.CSN
-		return err
-	})
-	return strange, ours, err
+// offer notes that our changes up to seq are about to be published, before they are,
+// and returns up to which they may have been before. What is published beyond, another
+// copy of the state file has published, or a later one that was lost: even where this one makes
+// the same of what its directory holds, it may have seen other changes by then.
+func (r *Replica) offer(seq uint64) (before uint64, err error) {
+	err = r.cfg.Store.View(func(t *store.Tx) error { before = t.Offered(); return nil })
+	if err != nil || seq <= before {
+		return before, err
+	}
+	return before, r.cfg.Store.Update(func(t *store.Tx) error { return t.SetOffered(seq) })
+}
+
+// isStrange reports whether a change under our number that somebody else has is not
+// one that we have published, and returns up to which we may have.
+func isStrange(t *store.Tx, self changelog.SID, m changelog.Mark) (strange bool, offered uint64, err error) {
+	if m.Seq == 0 {
+		return false, 0, nil
+	}
+	offered = t.Offered()
+	made, err := t.Log.Time(self, m.Seq)
+	return m.Seq > offered || !made.IsZero() && !m.CSN.IsZero() && made != m.CSN, offered, err
+}
+
+// cloned says that the room holds a change that isStrange.
+func cloned(sid changelog.SID, seq, offered uint64) string {
+	return fmt.Sprintf("the room holds change %d of sid %d, which this server never published (it has got as far as %d): "+
+		"the state file was restored from a backup or copied", seq, sid, offered)
 }
 
 // Shown returns how far our copy reaches for others to see: of what we made, as

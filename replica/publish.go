@@ -69,10 +69,14 @@ func (r *Replica) StepPublish(ctx context.Context) (bool, error) {
 	if err != nil || !r.mayPublish(changes) {
 		return false, err
 	}
+	before, err := r.offer(changes[len(changes)-1].Seq)
+	if err != nil {
+		return false, fmt.Errorf("store what is about to be published: %w", err)
+	}
 	acked, err := r.cfg.Network.Publish(ctx, changes)
 	if errors.Is(err, ErrUnread) {
 		r.NewSession()
-		return true, nil
+		return true, r.cfg.Store.Update(func(t *store.Tx) error { return t.SetOffered(before) })
 	}
 	r.log.Debug("published", "from", changes[0].Seq, "to", changes[len(changes)-1].Seq, "acknowledged", acked)
 	if acked > 0 {

@@ -150,27 +150,15 @@ func (w *work) sameAsKnown(c *changelog.Change) error {
 // receiveOwn looks at a change of our own coming back. One that we never made
 // shows that another copy of this state file speaks under our number.
 func (w *work) receiveOwn(c *changelog.Change, got *Receipt) (fault string, err error) {
-	mark, err := w.Log.Mark(c.SID())
+	strange, offered, err := isStrange(w.Tx, c.SID(), changelog.Mark{Seq: c.Seq, CSN: c.CSN})
 	if err != nil {
 		return "", err
 	}
-	if c.Seq > mark.Seq {
-		return cloned(c.SID(), c.Seq, mark.Seq), nil
-	}
-	mine, err := w.Log.Get(c.SID(), c.Seq)
-	if err != nil {
-		return "", err
-	}
-	if mine != nil && mine.CSN != c.CSN {
-		return cloned(c.SID(), c.Seq, mark.Seq), nil
+	if strange {
+		return cloned(c.SID(), c.Seq, offered), nil
 	}
 	got.Known++
 	return "", nil
-}
-
-func cloned(sid changelog.SID, seq, ours uint64) string {
-	return fmt.Sprintf("the room holds change %d of sid %d, which this server never made (it has made %d): "+
-		"the state file was restored from a backup or copied", seq, sid, ours)
 }
 
 // mayMerge reports whether a change that d hands over is merged: as roles allow;

@@ -218,6 +218,13 @@ func (w *work) takePage(s *store.Snapshot, peer Peer, page StatePage) (fault str
 // takeVector makes the log begin behind a vector that the state contains.
 func (w *work) takeVector(v changelog.Vector) (fault string, err error) {
 	self := w.r.sid()
+	strange, offered, err := isStrange(w.Tx, self, v[self])
+	if err != nil {
+		return "", err
+	}
+	if strange {
+		return cloned(self, v[self].Seq, offered), nil
+	}
 	for _, sid := range v.SIDs() {
 		have, err := w.Log.Mark(sid)
 		if err == nil {
@@ -228,8 +235,6 @@ func (w *work) takeVector(v changelog.Vector) (fault string, err error) {
 			return "", err
 		case v[sid].Seq <= have.Seq:
 			continue
-		case sid == self:
-			return cloned(sid, v[sid].Seq, have.Seq), nil
 		}
 		for n := 1; n > 0; {
 			if n, err = w.Log.Trim(sid, have.Seq, 1000); err != nil {

@@ -108,6 +108,7 @@ var (
 	keyIdentity  = []byte("identity")
 	keyCookie    = []byte("cookie")
 	keyPublished = []byte("published")
+	keyOffered   = []byte("offered")
 	keyClock     = []byte("clock")
 	keyFault     = []byte("fault")
 	keyLimit     = []byte("limit")
@@ -167,8 +168,11 @@ func (t *Tx) SetLimit(c changelog.CSN) error {
 
 // Published returns the last of our own sequence numbers that the XMPP server
 // has acknowledged.
-func (t *Tx) Published() uint64 {
-	raw := t.bucket(bucketMeta).Get(keyPublished)
+func (t *Tx) Published() uint64 { return t.number(keyPublished) }
+
+// number returns a number of the meta bucket, 0 for none.
+func (t *Tx) number(key []byte) uint64 {
+	raw := t.bucket(bucketMeta).Get(key)
 	if len(raw) != 8 {
 		return 0
 	}
@@ -178,6 +182,16 @@ func (t *Tx) Published() uint64 {
 // SetPublished replaces the mark of Published.
 func (t *Tx) SetPublished(seq uint64) error {
 	return t.bucket(bucketMeta).Put(keyPublished, binary.BigEndian.AppendUint64(nil, seq))
+}
+
+// Offered returns the last of our own sequence numbers that the XMPP server may have
+// from this state file: nobody can have a later one of what the file holds.
+func (t *Tx) Offered() uint64 { return max(t.number(keyOffered), t.Published()) }
+
+// SetOffered replaces the mark of Offered. It is called before the XMPP server is
+// given anything beyond the mark.
+func (t *Tx) SetOffered(seq uint64) error {
+	return t.bucket(bucketMeta).Put(keyOffered, binary.BigEndian.AppendUint64(nil, seq))
 }
 
 // Clock returns the last CSN this server issued.

@@ -103,7 +103,7 @@ func TestIdentityAndMarksSurvive(t *testing.T) {
 	want := store.Identity{Suffix: "dc=x", JID: "a@b", Install: "i", SID: 3, Epoch: 1, Joined: true, Entered: changelog.Seqs{2: 4}}
 	csn := changelog.CSN{Time: 5, SID: 3}
 	update(t, s, func(tx *store.Tx) error {
-		return errors.Join(tx.SetIdentity(want), tx.SetCookie([]byte("c")), tx.SetPublished(7), tx.SetClock(csn), tx.SetFault("why"))
+		return errors.Join(tx.SetIdentity(want), tx.SetCookie([]byte("c")), tx.SetPublished(7), tx.SetOffered(9), tx.SetClock(csn), tx.SetFault("why"))
 	})
 	s.Close()
 	if s, err = store.Open(path); err != nil {
@@ -113,7 +113,7 @@ func TestIdentityAndMarksSurvive(t *testing.T) {
 	err = s.View(func(tx *store.Tx) error {
 		id, err := tx.Identity()
 		clock, err2 := tx.Clock()
-		if !cmp.Equal(id, want) || string(tx.Cookie()) != "c" || tx.Published() != 7 || clock != csn || tx.Fault() != "why" {
+		if !cmp.Equal(id, want) || string(tx.Cookie()) != "c" || tx.Published() != 7 || tx.Offered() != 9 || clock != csn || tx.Fault() != "why" {
 			t.Errorf("got %+v %q %d %s %q", id, tx.Cookie(), tx.Published(), clock, tx.Fault())
 		}
 		return errors.Join(err, err2)
