@@ -146,6 +146,9 @@ func (s snapshot) afterAll(changes []*changelog.Change) snapshot {
 	return s
 }
 
+// moddn renames and moves. A value of the old name that is in the new one, too, is
+// not deleted with the old (X.511), and thus stays as it was spelt: a client can
+// keep it when it changes the case of one part of a name and removes another.
 func (s *snapshot) moddn(c *changelog.Change) {
 	if c.Moved {
 		s.parent = c.Superior
@@ -153,19 +156,36 @@ func (s *snapshot) moddn(c *changelog.Change) {
 	if c.RDN == "" {
 		return
 	}
-	rdn := unmarked(mustRDN(c.RDN))
+	var old snapshot
 	if c.DeleteOldRDN {
-		for _, a := range s.rdn {
-			s.drop(a.Attr, []string{a.Value})
+		old = valuesOfName(s.rdn)
+	}
+	s.rdn = unmarked(mustRDN(c.RDN))
+	next := valuesOfName(s.rdn)
+	for _, v := range old.values {
+		if !next.has(v) {
+			s.drop(v.attr, []string{v.raw})
 		}
 	}
+	for _, v := range next.values {
+		if !s.has(v) {
+			s.add(v.attr, []string{v.raw})
+		}
+	}
+}
+
+// valuesOfName returns the values that a name demands.
+func valuesOfName(rdn dn.RDN) (s snapshot) {
 	for _, a := range rdn {
-		key := standard.Canonical(a.Attr)
-		if _, there := slices.BinarySearchFunc(s.values, held{attr: key, norm: standard.Normalise(key, a.Value)}, held.compare); !there {
-			s.add(a.Attr, []string{a.Value})
-		}
+		s.add(a.Attr, []string{a.Value})
 	}
-	s.rdn = rdn
+	return s
+}
+
+// has reports whether a value is there, however spelt.
+func (s *snapshot) has(v held) bool {
+	_, there := slices.BinarySearchFunc(s.values, v, held.compare)
+	return there
 }
 
 func mustRDN(text string) dn.RDN {
