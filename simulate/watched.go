@@ -149,7 +149,9 @@ func (v *watched) captured(events []directory.Event, before uint64) {
 			v.settle(id, p)
 			p.known = later
 		} else if !v.nd.dead && v.nothingToRecord(id, p) {
-			v.denied[id] = false
+			// It is still there, though a client wrote it once more as it was: what
+			// others do below it may need it.
+			v.denied[id] = v.denied[id] && !p.last().gone
 			v.settle(id, p)
 		}
 	}
