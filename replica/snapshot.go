@@ -215,7 +215,9 @@ func (w *work) takePage(s *store.Snapshot, peer Peer, page StatePage) (fault str
 	return "", w.SetSnapshot(nil)
 }
 
-// takeVector makes the log begin behind a vector that the state contains.
+// takeVector makes the log begin behind a vector that the state contains. A server of
+// which that has no change was only in the room, and is no member by it: those who
+// have the changes do not wait for it either.
 func (w *work) takeVector(v changelog.Vector) (fault string, err error) {
 	self := w.r.sid()
 	strange, offered, err := isStrange(w.Tx, self, v[self])
@@ -228,7 +230,10 @@ func (w *work) takeVector(v changelog.Vector) (fault string, err error) {
 	for _, sid := range v.SIDs() {
 		have, err := w.Log.Mark(sid)
 		if err == nil {
-			err = errors.Join(w.Log.Know(sid), w.Roster().Know(sid))
+			err = w.Log.Know(sid)
+		}
+		if err == nil && v[sid].Seq > 0 {
+			err = w.Roster().Know(sid)
 		}
 		switch {
 		case err != nil:

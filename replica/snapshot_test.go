@@ -59,10 +59,16 @@ func filled(t *testing.T, people int) *cluster {
 
 // TestNewcomerIsFilledBySnapshot promises that a server joins a room of which no
 // log reaches back to the beginning, and has there what the others have, who its
-// members are included.
+// members are included: one that was in the room and of which nobody has a change
+// is none.
 func TestNewcomerIsFilledBySnapshot(t *testing.T) {
 	c := filled(t, 30)
 	a, d := c.nodes[0], c.nodes[2]
+	for _, nd := range c.nodes[:2] {
+		if err := nd.store.Update(func(tx *store.Tx) error { return tx.Log.Know(9) }); err != nil {
+			t.Fatal(err)
+		}
+	}
 	d.start(3)
 	c.settled()
 	if n := d.pageCount(); n < 5 {
@@ -90,7 +96,11 @@ func TestNewcomerIsFilledBySnapshot(t *testing.T) {
 					why = fmt.Sprintf("member %d: %+v %v", sid, m, err)
 				}
 			}
-			return nil
+			list, err := tx.Roster().Members()
+			if len(list) != 3 {
+				why = fmt.Sprintf("members: %+v", list)
+			}
+			return err
 		})
 		if err != nil {
 			return err.Error()
