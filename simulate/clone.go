@@ -108,12 +108,14 @@ func (nd *node) findFork() {
 }
 
 // unsayOwn forgets the changes that only nd holds of those it made, and that were not
-// published: when it comes back, another may have given their numbers to others.
+// published: when it comes back, another may have given their numbers to others. What
+// is on its way under its number is the hello of another.
 func (w *world) unsayOwn(nd *node) {
+	sent := w.sent()
 	published := w.last[nodeKey{nd.name, nd.sid()}].Seq
 	others := func(o *node) bool { return o != nd && !o.away }
 	for key := range w.made {
-		if key.sid == nd.sid() && key.seq > published && !w.isHeld(key, others) {
+		if key.sid == nd.sid() && key.seq > published && !sent[key] && !w.isHeld(key, others) {
 			delete(w.made, key)
 		}
 	}
