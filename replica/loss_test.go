@@ -56,6 +56,8 @@ type lossy struct {
 	dead    bool
 	lives   int
 	kept    []string
+	// silent says that its directory does not tell which entryCSNs writes gave.
+	silent bool
 }
 
 var errKilled = errors.New("killed")
@@ -117,7 +119,7 @@ func (nd *lossy) up() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", nd.name)
 	}
 	nd.rep, err = replica.New(context.Background(), replica.Config{
-		Suffix: mustDN(suffix), Store: nd.store, Directory: nd.dir, Network: nd,
+		Suffix: mustDN(suffix), Store: nd.store, Directory: answering{nd.dir, nd.silent}, Network: nd,
 		Rules: func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, mustDN(suffix)) },
 		Keep:  nd.keep, Now: nd.h.time, Log: log,
 	})

@@ -1,0 +1,81 @@
+package replica_test
+
+import (
+	"context"
+	"testing"
+
+	"ldapsync/changelog"
+	"ldapsync/directory"
+	"ldapsync/directory/memory"
+	"ldapsync/store"
+)
+
+// answering is a directory that, if it is silent, does not tell which entryCSNs
+// writes gave, as one without the post-read control.
+type answering struct {
+	*memory.Directory
+	silent bool
+}
+
+func (d answering) Apply(ctx context.Context, writes []directory.Write) ([]changelog.CSN, error) {
+	made, err := d.Directory.Apply(ctx, writes)
+	if d.silent {
+		clear(made)
+	}
+	return made, err
+}
+
+// TestNamesBetweenTwoMovesOfOurs promises that an entry which a client adds below one
+// that we have moved is known to be there, though we move that one back before the
+// directory has reported anything.
+func TestNamesBetweenTwoMovesOfOurs(t *testing.T) {
+	for name, c := range map[string]struct{ silent, read bool }{
+		"answered":               {},
+		"not answered":           {silent: true},
+		"not answered, and read": {silent: true, read: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(t, 1)
+			a, b := h.nodes[0], h.nodes[1]
+			b.silent = c.silent
+			box, there := "ou=box,ou=people,"+suffix, "ou=box,ou=groups,"+suffix
+			a.must(a.dir.Do(append(base(), addEntry(box, "objectClass", "organizationalUnit"))...))
+			a.up()
+			b.up()
+			h.settle()
+			id := a.dir.Find(mustDN(box))
+			move := func(from, below string) {
+				a.must(a.dir.Do(directory.Write{Op: directory.ModDN, DN: from, NewRDN: "ou=box", NewSuperior: below}))
+				for a.step() {
+				}
+				_, unconfirmed, err := b.rep.StepApply(t.Context())
+				if b.must(err); len(unconfirmed) > 0 {
+					b.must(b.rep.StepConfirm(t.Context(), unconfirmed))
+					_, _, err = b.rep.StepApply(t.Context())
+					b.must(err)
+				}
+			}
+			move(box, "ou=groups,"+suffix)
+			b.must(b.dir.Do(addEntry("ou=new,"+there, "objectClass", "organizationalUnit")))
+			move(there, "ou=people,"+suffix)
+			if b.dir.Find(mustDN(box)) != id {
+				t.Fatal("it is not back")
+			}
+			if c.read {
+				b.must(b.rep.StepConfirm(t.Context(), []changelog.ID{id}))
+			}
+			for b.watch() {
+			}
+			b.must(b.store.View(func(tx *store.Tx) error {
+				if n := tx.DelayedCount(); n > 0 {
+					t.Errorf("%d reports wait for that of a superior", n)
+				}
+				return nil
+			}))
+			h.settle()
+			if a.dir.Find(mustDN("ou=new," + box)).IsZero() {
+				t.Errorf("not there: %q", a.dir.Dump())
+			}
+		})
+	}
+}
