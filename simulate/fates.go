@@ -53,19 +53,25 @@ func (w *world) judgeFates(twin *naive.Model) {
 	}
 }
 
-// merged returns the changes that count, in no order. Those of a deleted entry do
-// not that somebody has forgotten who adds it again.
+// merged returns the changes that count, in no order.
 func (w *world) merged() []*changelog.Change {
 	changes := make([]*changelog.Change, 0, len(w.made))
-	again := map[changelog.ID]*changelog.Change{}
 	for _, m := range w.made {
-		if m.lost {
-			continue
+		if !m.lost {
+			changes = append(changes, m.Change)
 		}
-		changes = append(changes, m.Change)
-		if m.Op == changelog.OpDelete {
-			if c := w.addedAgain(m.Change); c != nil {
-				again[c.ID] = c
+	}
+	return counted(changes)
+}
+
+// counted returns, in the place of changes, those that count: those of a deleted
+// entry do not that somebody has forgotten who adds it again.
+func counted(changes []*changelog.Change) []*changelog.Change {
+	again := map[changelog.ID]*changelog.Change{}
+	for _, c := range changes {
+		if c.Op == changelog.OpDelete {
+			if last := addedAgain(changes, c); last != nil {
+				again[c.ID] = last
 			}
 		}
 	}
@@ -77,13 +83,13 @@ func (w *world) merged() []*changelog.Change {
 
 // addedAgain returns the last addition of an entry by who knew of its deletion, nil
 // for none.
-func (w *world) addedAgain(deletion *changelog.Change) (last *changelog.Change) {
-	for _, m := range w.made {
-		if m.lost || m.ID != deletion.ID || m.Op != changelog.OpAdd || !knew(m.Change, deletion) {
+func addedAgain(changes []*changelog.Change, deletion *changelog.Change) (last *changelog.Change) {
+	for _, c := range changes {
+		if c.ID != deletion.ID || c.Op != changelog.OpAdd || !knew(c, deletion) {
 			continue
 		}
-		if last == nil || last.CSN.Before(m.CSN) {
-			last = m.Change
+		if last == nil || last.CSN.Before(c.CSN) {
+			last = c
 		}
 	}
 	return last

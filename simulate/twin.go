@@ -66,6 +66,7 @@ func (w *world) look(nd *node) {
 			changes = append(changes, m.Change)
 		}
 	}
+	changes = counted(changes)
 	twin := naive.New(standardRules, changes)
 	nd.read(func(_ *store.Tx, s *dit.State) error {
 		for _, c := range changes {
