@@ -104,6 +104,41 @@ func (w *work) laterSelf() (changelog.SID, error) {
 	return 0, nil
 }
 
+// removedBy deals with the answer of a server that this one was removed. One that may
+// not write is not believed, and asked nothing more: one that may will say so, too.
+func (r *Replica) removedBy(p Peer, gone *RemovedError) error {
+	if p.Role.Writes() {
+		return r.removed(gone)
+	}
+	r.log.Warn("a server that may not write says that this one was removed; asking others", "peer", p.JID)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for install := range r.shutOut {
+		if !slices.ContainsFunc(r.peers, func(p Peer) bool { return p.Install == install }) {
+			delete(r.shutOut, install)
+		}
+	}
+	r.shutOut[p.Install] = r.identity.SID
+	return nil
+}
+
+// shutsOut reports whether a server need not be asked for what it has: see removedBy.
+func (r *Replica) shutsOut(p Peer) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sid, said := r.shutOut[p.Install]
+	return said && sid == r.identity.SID && !p.Role.Writes()
+}
+
+// isShutOut reports whether a server of the room says that this one was removed: what
+// that has is lacking here.
+func (r *Replica) isShutOut() bool {
+	r.mu.Lock()
+	shut := len(r.shutOut) > 0
+	r.mu.Unlock()
+	return shut && slices.ContainsFunc(r.Peers(), r.shutsOut)
+}
+
 // removed deals with having been removed: by an administrator, or by ourselves,
 // who have returned under another number since this state file was copied. A server
 // that has said no more than hello takes another number: one that gave up the same

@@ -176,15 +176,15 @@ func (r *Replica) StepPull(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	peer, ok := r.bestPeer(v)
-	r.setCatching(ok)
+	r.setCatching(ok || r.isShutOut())
 	if !ok {
 		return r.endShort(ctx, v)
 	}
 	r.log.Debug("pulling", "peer", peer.JID, "have", v.String(), "offered", peer.Vector.String())
 	changes, more, err := r.cfg.Network.Pull(ctx, peer.JID, v.Seqs())
 	var removed *RemovedError
-	if errors.As(err, &removed) && peer.Role.Writes() {
-		return false, r.removed(removed)
+	if errors.As(err, &removed) {
+		return !peer.Role.Writes(), r.removedBy(peer, removed)
 	}
 	if errors.Is(err, ErrTrimmed) {
 		return r.trimmed(ctx, peer)
@@ -218,7 +218,7 @@ func (r *Replica) bestPeer(v changelog.Vector) (best Peer, ok bool) {
 	var most uint64
 	for _, p := range r.Peers() {
 		gain := r.gain(v, p)
-		if gain == 0 || p.outside() || r.isShort(p, v) {
+		if gain == 0 || p.outside() || r.isShort(p, v) || r.shutsOut(p) {
 			continue
 		}
 		if p.State != stateBusy {

@@ -204,6 +204,9 @@ type Replica struct {
 	// short are the servers, by install, whose logs do not reach back to what this
 	// one had, which was that.
 	short map[string]changelog.Vector
+	// shutOut has, by install, the number under which a server that may not write
+	// says that this one was removed.
+	shutOut map[string]changelog.SID
 	// shortSince is when the first of them was noted.
 	shortSince time.Time
 	// again is closed, once, when the state file is to be set aside.
@@ -227,7 +230,7 @@ func New(ctx context.Context, cfg Config) (*Replica, error) {
 		captured: newSignal(), toApply: newSignal(), toPublish: newSignal(), toPull: newSignal(),
 		changed: newSignal(), resync: newSignal(), doubt: newSignal(),
 		stale: map[changelog.ID]int{}, tries: map[changelog.ID]int{},
-		ready: make(chan struct{}), again: make(chan struct{}), compared: map[string]changelog.Mark{}, short: map[string]changelog.Vector{},
+		ready: make(chan struct{}), again: make(chan struct{}), compared: map[string]changelog.Mark{}, short: map[string]changelog.Vector{}, shutOut: map[string]changelog.SID{},
 	}
 	r.cfg.KeepLog = cmp.Or(cfg.KeepLog, DefaultKeepLog)
 	s, err := cfg.Directory.Schema(ctx)

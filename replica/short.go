@@ -137,10 +137,14 @@ func (r *Replica) mayReachBack(v changelog.Vector) (may bool, err error) {
 // show may be old, and reports whether there was something.
 func (r *Replica) askOthers(ctx context.Context, v changelog.Vector) (got bool, err error) {
 	for _, p := range r.Peers() {
-		if p.outside() || r.isShort(p, v) {
+		if p.outside() || r.isShort(p, v) || r.shutsOut(p) {
 			continue
 		}
 		changes, _, err := r.cfg.Network.Pull(ctx, p.JID, v.Seqs())
+		var removed *RemovedError
+		if errors.As(err, &removed) {
+			return false, r.removedBy(p, removed)
+		}
 		if err != nil && !errors.Is(err, ErrTrimmed) {
 			return false, fmt.Errorf("pull from %s: %w", p.JID, err)
 		}

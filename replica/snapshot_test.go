@@ -11,6 +11,7 @@ import (
 	"ldapsync/directory"
 	"ldapsync/dit"
 	"ldapsync/replica"
+	"ldapsync/roles"
 	"ldapsync/schema"
 	"ldapsync/store"
 )
@@ -291,6 +292,52 @@ func TestRemovedServerStepsBack(t *testing.T) {
 	if !strings.Contains(b.Fault(), "removed at 20") || !strings.Contains(b.Fault(), "re-join needed") {
 		t.Errorf("fault %q", b.Fault())
 	}
+}
+
+// TestRemovalIsHeardBesideOneWhoMayNotWrite promises that a server which was removed
+// learns of it from one that may write, though another comes first that may not and is
+// not believed.
+func TestRemovalIsHeardBesideOneWhoMayNotWrite(t *testing.T) {
+	c := newCluster(t, 3)
+	reader, a, b := c.nodes[0], c.nodes[1], c.nodes[2]
+	reader.start(1)
+	reader.do(base()...)
+	a.start(2)
+	c.settled()
+	b.start(3)
+	c.settled()
+	b.stop()
+	reader.setRole(roles.ReadOnly)
+	c.eventually(func() string {
+		if err := a.ForgetPeer(3, false); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	c.eventually(func() string {
+		if gone, err := reader.RemovedAt(b.name, 3); gone == nil {
+			return fmt.Sprint("the reader has not heard: ", err)
+		}
+		return ""
+	})
+	a.hide(true)
+	b.start(3)
+	c.eventually(func() string {
+		if got := b.State(); got != "catching-up" {
+			return got
+		}
+		return ""
+	})
+	if got := b.Fault(); got != "" {
+		t.Errorf("believes one that may not write: %s", got)
+	}
+	a.hide(false)
+	c.eventually(func() string {
+		if b.Fault() == "" {
+			return "takes part"
+		}
+		return ""
+	})
 }
 
 // TestLogIsTrimmed promises that what every member has goes from the logs, that
