@@ -56,10 +56,31 @@ func (s *State) MakeWay(c *changelog.Change) error {
 	at := &stamp{csn: c.CSN, seq: c.Seq, seen: packSeen(c.Seen)}
 	knew := func(of *stamp) bool { return of == nil || of.csn != c.CSN && at.covers(of) }
 	if e != nil && e.deleted != nil && s.every(e, knew) {
-		s.erase(e)
+		s.makeWayForMoves(c.ID, Forgetting{Stable: func(csn changelog.CSN, seq uint64) bool { return knew(&stamp{csn: csn, seq: seq}) }, Before: c.CSN})
+		if e = s.load(c.ID); e != nil {
+			s.erase(e)
+		}
 		s.flush()
 	}
 	return s.caught()
+}
+
+// makeWayForMoves drops the moves of an entry and below it, with all before them: an
+// entry is forgotten only after those are. One that was skipped for its sake stays
+// skipped.
+func (s *State) makeWayForMoves(id ID, f Forgetting) {
+	var last changelog.CSN
+	for _, m := range s.moves(changelog.CSN{}) {
+		if m.id == id || m.parent == id {
+			last = m.at
+		}
+	}
+	for {
+		m, found := s.oldestMove()
+		if !found || last.Before(m.at) || !s.forgetMove(m, f) {
+			return
+		}
+	}
 }
 
 // doomed reports whether an erasable entry has been so since a time from which
@@ -96,6 +117,9 @@ func (s *State) erase(e *entry) {
 	s.unpoint(&entry{id: e.id}, s.pointed(e))
 	for _, k := range s.indexKeys(e) {
 		s.delete(k)
+	}
+	for _, g := range e.edges {
+		s.delete(move{at: g.at.csn, id: e.id}.key())
 	}
 	t := s.total()
 	for _, a := range e.attrs {

@@ -75,10 +75,38 @@ func counted(changes []*changelog.Change) []*changelog.Change {
 			}
 		}
 	}
+	if len(again) == 0 {
+		return changes
+	}
+	forgotten := lastMoves(changes, again)
+	before := naive.New(standardRules, changes)
+	for i, c := range changes {
+		if c.Moved && !forgotten.Before(c.CSN) && before.Skipped(c) {
+			still := *c
+			still.Moved = false
+			changes[i] = &still
+		}
+	}
 	return slices.DeleteFunc(changes, func(c *changelog.Change) bool {
 		last := again[c.ID]
 		return last != nil && last != c && knew(last, c)
 	})
+}
+
+// lastMoves returns the CSN of the last move of, or below, an entry before it was added
+// again: an entry is forgotten only after all moves up to then are.
+func lastMoves(changes []*changelog.Change, again map[changelog.ID]*changelog.Change) (at changelog.CSN) {
+	for _, c := range changes {
+		if !c.Moved {
+			continue
+		}
+		for _, id := range []changelog.ID{c.ID, c.Superior} {
+			if last := again[id]; last != nil && knew(last, c) && at.Before(c.CSN) {
+				at = c.CSN
+			}
+		}
+	}
+	return at
 }
 
 // addedAgain returns the last addition of an entry by who knew of its deletion, nil

@@ -204,6 +204,10 @@ func (n *Model) tree() {
 	}
 }
 
+// Skipped reports whether c is a move that was left out, as it would have closed a
+// circle.
+func (n *Model) Skipped(c *changelog.Change) bool { return n.skipped[c.ID][c.CSN] }
+
 // isAbove reports whether the way up from id meets top.
 func (n *Model) isAbove(top, id dit.ID) bool {
 	for seen := map[dit.ID]bool{}; !seen[id]; {
