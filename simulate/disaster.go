@@ -107,7 +107,7 @@ func (w *world) only(nd *node, left changelog.Vector) map[changeKey]bool {
 	sent, out := w.sent(), map[changeKey]bool{}
 	others := func(o *node) bool { return o != nd }
 	for key := range w.made {
-		if !sent[key] && key.seq > left[key.sid].Seq && !w.isHeld(key, others) {
+		if !sent[key] && key.seq > left[key.sid].Seq && !w.isHeld(key, others) && !w.mayHold(key, nd) {
 			out[key] = true
 		}
 	}
@@ -117,6 +117,14 @@ func (w *world) only(nd *node, left changelog.Vector) map[changeKey]bool {
 // isHeld reports whether one of some servers, which has not left, holds a change.
 func (w *world) isHeld(key changeKey, some func(*node) bool) bool {
 	return slices.ContainsFunc(w.nodes, func(o *node) bool { return key.seq <= o.vector[key.sid].Seq && !o.gone && some(o) })
+}
+
+// mayHold reports whether another than nd that is unsure has a number under which a
+// change was published: what it made is not looked at yet, and handed out.
+func (w *world) mayHold(key changeKey, nd *node) bool {
+	return slices.ContainsFunc(w.nodes, func(o *node) bool {
+		return o != nd && o.unsure && !o.gone && o.store != nil && o.sid() == key.sid && key.seq <= w.last[nodeKey{o.name, key.sid}].Seq
+	})
 }
 
 // sent returns the changes that are on their way.
