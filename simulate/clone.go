@@ -115,7 +115,7 @@ func (w *world) unsayOwn(nd *node) {
 	published := w.last[nodeKey{nd.name, nd.sid()}].Seq
 	others := func(o *node) bool { return o != nd && !o.away }
 	for key := range w.made {
-		if key.sid == nd.sid() && key.seq > published && !sent[key] && !w.isHeld(key, others) {
+		if key.sid == nd.sid() && key.seq <= nd.vector[key.sid].Seq && key.seq > published && !sent[key] && !w.isHeld(key, others) {
 			delete(w.made, key)
 		}
 	}
