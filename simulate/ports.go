@@ -164,10 +164,10 @@ func (n *network) Publish(_ context.Context, changes []changelog.Change) (uint64
 	return last, nil
 }
 
-// says has what nd made looked at before others get it, if it is one of two copies:
-// once it finds out, it is looked at no more.
+// says has what nd made looked at before others get it, if it is one of two copies or
+// has an old state file: once it finds out, it is looked at no more.
 func (nd *node) says() {
-	if nd.copied {
+	if nd.copied || nd.aged {
 		nd.w.inspect()
 	}
 }
