@@ -23,9 +23,10 @@ func (nd *node) wipe() {
 	nd.kill()
 	nd.w.tracef("%d loses its state", nd.i+1)
 	nd.w.stats.Wiped++
+	needed := nd.w.hasSuperior(nd)
 	nd.putDisk(store.NewMemory())
 	nd.installs++
-	if nd.backup != nil && nd.w.oneIn(3) {
+	if nd.backup != nil && nd.w.oneIn(3) && !needed {
 		nd.putTree()
 	}
 }
@@ -34,8 +35,9 @@ func (nd *node) wipe() {
 // at times one of the directory as old.
 func (nd *node) restore() { nd.restoreWith(func() bool { return nd.w.oneIn(2) }) }
 
-// restoreWith is restore; tree says whether the directory is to be as old. Nobody
-// who knows what was made since need be there.
+// restoreWith is restore; tree says whether the directory is to be as old, if nothing
+// would be withheld for ever then. Nobody who knows what was made since need be
+// there.
 func (nd *node) restoreWith(tree func() bool) {
 	if nd.gone || nd.backup == nil || !nd.w.everybodySettled() {
 		return
@@ -43,9 +45,10 @@ func (nd *node) restoreWith(tree func() bool) {
 	nd.kill()
 	nd.w.tracef("%d gets an old state", nd.i+1)
 	nd.w.stats.Restored++
+	needed := nd.w.hasSuperior(nd)
 	nd.putDisk(nd.backup.disk.Copy())
 	nd.unsure, nd.aged = true, true
-	if tree() {
+	if tree() && !needed {
 		nd.putTree()
 	}
 	nd.backup = nil
