@@ -46,6 +46,9 @@ func (nd *node) promote(role roles.Role) {
 func (w *world) leave(nd *node) {
 	members := w.members()
 	stays := func(o *node) bool { return o != nd && o.settled && o.twin == nil }
+	if nd.lost && !nd.settled && len(nd.numbers) > 0 {
+		return // its directory may be all that is left of what it had
+	}
 	if nd.i == 0 || nd.gone || nd.twin != nil || len(members) <= 2 || !slices.ContainsFunc(members, stays) || w.hasSuperior(nd) {
 		return
 	}
