@@ -236,7 +236,14 @@ func (u *Unit) place(l *layout) error {
 	case directory.Delete:
 		u.Write = directory.Write{Op: directory.Delete, DN: l.name(u.ID).String()}
 	case directory.ModDN:
-		return u.rename(l, u.Want.Parent, u.RDN, l.replaces(u.OldRDN, u.RDN) && !l.share(u.OldRDN, u.RDN))
+		replaces := l.replaces(u.OldRDN, u.RDN)
+		if replaces && l.share(u.OldRDN, u.RDN) {
+			if apart, ok := l.apart(u.OldRDN, u.ID); ok {
+				return u.rename(l, l.placeOf(u.ID).parent, apart, false)
+			}
+			replaces = false
+		}
+		return u.rename(l, u.Want.Parent, u.RDN, replaces)
 	case directory.Modify:
 		u.Write = directory.Write{Op: directory.Modify, DN: l.name(u.ID).String(), Mods: l.Mods(u.Have.Attrs, u.Want.Attrs)}
 	}

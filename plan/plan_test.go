@@ -116,6 +116,30 @@ func TestMake(t *testing.T) {
 			},
 			blocked: []string{"cn=ann"},
 		},
+		"another's mark is replaced by way of a name that shares nothing": {
+			have: []entry{root, people, ann.named("cn=ann+ldapsyncConflictId=x", "objectClass=person objectClass=ldapsyncConflict cn=ann sn=a ldapsyncConflictId=x")}, done: 2,
+			want: []entry{root, people, ann.named("cn=ann+ldapsyncConflictId=y", "objectClass=person objectClass=ldapsyncConflict cn=ann sn=a ldapsyncConflictId=y")},
+			writes: []string{
+				"modrdn cn=ann+ldapsyncConflictId=x,ou=p,dc=x to cn=" + number(4).String() + "+ldapsyncConflictId=x if 4",
+			},
+		},
+		"another's mark is replaced": {
+			have: []entry{root, people, ann.named("cn=t+ldapsyncConflictId=x", "objectClass=person objectClass=ldapsyncConflict cn=ann cn=t sn=a ldapsyncConflictId=x")}, done: 2,
+			want: []entry{root, people, ann.named("cn=ann+ldapsyncConflictId=y", "objectClass=person objectClass=ldapsyncConflict cn=ann sn=a ldapsyncConflictId=y")},
+			writes: []string{
+				"modrdn cn=t+ldapsyncConflictId=x,ou=p,dc=x to cn=ann+ldapsyncConflictId=y deleting if 4",
+			},
+		},
+		"names with marks change hands": {
+			have: []entry{root, people,
+				ann.named("cn=n+ldapsyncConflictId=x", "objectClass=person objectClass=ldapsyncConflict cn=n sn=a ldapsyncConflictId=x"), bob.named("cn=n", "objectClass=person cn=n sn=b")}, done: 2,
+			want: []entry{root, people,
+				ann.named("cn=n", "objectClass=person cn=n sn=a"), bob.named("cn=n+ldapsyncConflictId=x", "objectClass=person objectClass=ldapsyncConflict cn=n sn=b ldapsyncConflictId=x")},
+			writes: []string{
+				"modrdn cn=n+ldapsyncConflictId=x,ou=p,dc=x to cn=" + number(4).String() + "+ldapsyncConflictId=x if 4",
+				"modify cn=n,ou=p,dc=x add objectClass ldapsyncConflict if 5",
+			},
+		},
 		"one write for each entry": {have: []entry{root, people, ann}, want: []entry{root, people, ann.named("cn=eve", "objectClass=person cn=eve sn=e")}, done: 2,
 			writes: []string{"modrdn cn=ann,ou=p,dc=x to cn=eve if 4"}},
 		"values that change": {have: []entry{root, people, ann}, want: []entry{root, people, ann.named("cn=ann", "objectClass=person cn=ann sn=a sn=c")}, done: 2,

@@ -100,6 +100,19 @@ func (b Base) share(one, other dn.RDN) bool {
 	})
 }
 
+// apart returns a temporary name for an entry that shares with no other name what it
+// need not share with its own: the entry's id stands for the values of attributes
+// that can have several. False when that changes nothing.
+func (b Base) apart(rdn dn.RDN, id changelog.ID) (dn.RDN, bool) {
+	out, changed := slices.Clone(rdn), false
+	for i, ava := range out {
+		if text := id.String(); !b.Schema.SingleValue(ava.Attr) && ava.Value != text {
+			out[i].Value, changed = text, true
+		}
+	}
+	return out, changed
+}
+
 // preparation returns what an entry has to be given before it can have a name:
 // the classes that allow its attributes, from those that its view has, and what
 // these classes demand. What its view has not is removed when it has the name.

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -229,10 +230,17 @@ func (l *layout) holder(waiting []*Unit) *Unit {
 }
 
 // stepAside gives the entry of h a temporary name, which the conflict attribute
-// makes unique and allows for every class of entry.
+// makes unique and allows for every class of entry. Where it stands in the name
+// already, with the id of what the entry was taken for, other values make way.
 func (p *planner) stepAside(h *Unit, l *layout) error {
 	at := l.placeOf(h.ID)
-	rdn := append(slices.Clone(at.rdn), dn.AVA{Attr: schema.ConflictID, Value: h.ID.String()})
+	rdn, marked := at.rdn, slices.ContainsFunc(at.rdn, func(ava dn.AVA) bool { return strings.EqualFold(ava.Attr, schema.ConflictID) })
+	if marked {
+		rdn, marked = l.apart(rdn, h.ID)
+	}
+	if !marked {
+		rdn = append(slices.Clone(at.rdn), dn.AVA{Attr: schema.ConflictID, Value: h.ID.String()})
+	}
 	if err := h.rename(l, at.parent, rdn, false); err != nil {
 		return err
 	}
