@@ -102,15 +102,8 @@ func (r *Replica) compareSelf(p Peer) error {
 	r.mu.Lock()
 	r.compared[p.JID] = theirs
 	r.mu.Unlock()
-	strange, offered := false, uint64(0)
-	err := r.cfg.Store.View(func(t *store.Tx) (err error) {
-		strange, offered, err = isStrange(t, self, theirs)
-		return err
-	})
-	if err != nil || !strange {
-		return err
-	}
-	return r.strangeSelf(cloned(self, theirs.Seq, offered))
+	_, err := r.giveWayTo(theirs)
+	return err
 }
 
 func (r *Replica) hasCompared(jid string, theirs changelog.Mark) bool {

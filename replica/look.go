@@ -27,17 +27,8 @@ func (r *Replica) lookBack(ctx context.Context) (ok bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("look at what was published last: %w", err)
 	}
-	self := r.sid()
-	strange, offered := false, uint64(0)
-	err = r.cfg.Store.View(func(t *store.Tx) (err error) {
-		strange, offered, err = isStrange(t, self, last)
-		return err
-	})
-	if err != nil {
+	if strange, err := r.giveWayTo(last); strange || err != nil {
 		return false, err
-	}
-	if strange {
-		return false, r.strangeSelf(cloned(self, last.Seq, offered))
 	}
 	r.looked.Store(true)
 	if last.CSN.IsZero() || last.Seq == 0 {
@@ -67,8 +58,9 @@ func (r *Replica) NewSession() {
 
 // offer notes that our changes up to seq are about to be published, before they are,
 // and returns up to which they may have been before. What is published beyond, another
-// copy of the state file has published, or a later one that was lost: even where this one makes
-// the same of what its directory holds, it may have seen other changes by then.
+// copy of the state file has published, or a later one that was lost: even where this
+// one makes the same of what its directory holds, it may have seen other changes by
+// then.
 func (r *Replica) offer(seq uint64) (before uint64, err error) {
 	err = r.cfg.Store.View(func(t *store.Tx) error { before = t.Offered(); return nil })
 	if err != nil || seq <= before {
@@ -77,21 +69,36 @@ func (r *Replica) offer(seq uint64) (before uint64, err error) {
 	return before, r.cfg.Store.Update(func(t *store.Tx) error { return t.SetOffered(seq) })
 }
 
-// isStrange reports whether a change under our number that somebody else has is not
-// one that we have published, and returns up to which we may have.
-func isStrange(t *store.Tx, self changelog.SID, m changelog.Mark) (strange bool, offered uint64, err error) {
-	if m.Seq == 0 {
-		return false, 0, nil
+// giveWayTo begins anew if a change under our number that somebody else has is
+// strange, and reports whether it is.
+func (r *Replica) giveWayTo(m changelog.Mark) (strange bool, err error) {
+	why := ""
+	err = r.cfg.Store.View(func(t *store.Tx) (err error) {
+		why, err = isStrange(t, r.sid(), m)
+		return err
+	})
+	if err != nil || why == "" {
+		return false, err
 	}
-	offered = t.Offered()
-	made, err := t.Log.Time(self, m.Seq)
-	return m.Seq > offered || !made.IsZero() && !m.CSN.IsZero() && made != m.CSN, offered, err
+	return true, r.strangeSelf(why)
 }
 
-// cloned says that the room holds a change that isStrange.
-func cloned(sid changelog.SID, seq, offered uint64) string {
+// isStrange says why a change under our number that somebody else has is not one that
+// we have published, "" where it may be.
+func isStrange(t *store.Tx, self changelog.SID, m changelog.Mark) (why string, err error) {
+	if m.Seq == 0 {
+		return "", nil
+	}
+	made, err := t.Log.Time(self, m.Seq)
+	if err != nil {
+		return "", err
+	}
+	offered := t.Offered()
+	if m.Seq <= offered && (made.IsZero() || m.CSN.IsZero() || made == m.CSN) {
+		return "", nil
+	}
 	return fmt.Sprintf("the room holds change %d of sid %d, which this server never published (it has got as far as %d): "+
-		"the state file was restored from a backup or copied", seq, sid, offered)
+		"the state file was restored from a backup or copied", m.Seq, self, offered), nil
 }
 
 // Shown returns how far our copy reaches for others to see: of what we made, as
@@ -121,12 +128,12 @@ func said(t *store.Tx, v changelog.Vector, self changelog.SID) (changelog.Vector
 	if upTo == 0 {
 		return out, nil
 	}
-	c, err := t.Log.Get(self, upTo)
+	last, err := t.Log.Time(self, upTo)
 	if err != nil {
 		return nil, err
 	}
-	if c != nil {
-		out[self] = changelog.Mark{Seq: upTo, CSN: c.CSN}
+	if !last.IsZero() {
+		out[self] = changelog.Mark{Seq: upTo, CSN: last}
 		return out, nil
 	}
 	return out, t.Log.After(self, upTo, func(next *changelog.Change) bool {

@@ -150,15 +150,11 @@ func (w *work) sameAsKnown(c *changelog.Change) error {
 // receiveOwn looks at a change of our own coming back. One that we never made
 // shows that another copy of this state file speaks under our number.
 func (w *work) receiveOwn(c *changelog.Change, got *Receipt) (fault string, err error) {
-	strange, offered, err := isStrange(w.Tx, c.SID(), changelog.Mark{Seq: c.Seq, CSN: c.CSN})
-	if err != nil {
-		return "", err
+	fault, err = isStrange(w.Tx, c.SID(), changelog.Mark{Seq: c.Seq, CSN: c.CSN})
+	if err == nil && fault == "" {
+		got.Known++
 	}
-	if strange {
-		return cloned(c.SID(), c.Seq, offered), nil
-	}
-	got.Known++
-	return "", nil
+	return fault, err
 }
 
 // mayMerge reports whether a change that d hands over is merged: as roles allow;

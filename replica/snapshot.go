@@ -220,12 +220,8 @@ func (w *work) takePage(s *store.Snapshot, peer Peer, page StatePage) (fault str
 // have the changes do not wait for it either.
 func (w *work) takeVector(v changelog.Vector) (fault string, err error) {
 	self := w.r.sid()
-	strange, offered, err := isStrange(w.Tx, self, v[self])
-	if err != nil {
-		return "", err
-	}
-	if strange {
-		return cloned(self, v[self].Seq, offered), nil
+	if fault, err := isStrange(w.Tx, self, v[self]); err != nil || fault != "" {
+		return fault, err
 	}
 	for _, sid := range v.SIDs() {
 		have, err := w.Log.Mark(sid)
