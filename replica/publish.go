@@ -99,8 +99,8 @@ func (r *Replica) mayPublish(changes []changelog.Change) bool {
 
 // Serve returns a page of the changes that a copy reaching as far as have
 // lacks, of about limit octets before compression; more says that there are
-// further ones. Of our own there are only such as were published. It returns an error that wraps ErrTrimmed when the log no longer
-// reaches back far enough.
+// further ones. Of our own there are only such as were published. It returns an error
+// that wraps ErrTrimmed when the log no longer reaches back far enough.
 func (r *Replica) Serve(have changelog.Seqs, limit int) (changes []changelog.Change, more bool, err error) {
 	page := page{limit: limit}
 	self := r.sid()
@@ -233,12 +233,7 @@ func (r *Replica) bestPeer(v changelog.Vector) (best Peer, ok bool) {
 
 // gain counts the changes that v lacks and p may hand over.
 func (r *Replica) gain(v changelog.Vector, p Peer) (n uint64) {
-	self := r.sid()
-	news := false
-	for sid, m := range p.Vector {
-		news = news || sid != self && m.Seq > v[sid].Seq
-	}
-	if !news {
+	if !r.hasMore(p, v) {
 		return 0
 	}
 	n, err := r.allowedGain(v, p.Vector, Delivery{Relay: p.SID, RelayRole: p.Role})
@@ -251,9 +246,10 @@ func (r *Replica) gain(v changelog.Vector, p Peer) (n uint64) {
 // allowedGain counts the changes of others within theirs that v lacks and may be
 // taken by way of d.
 func (r *Replica) allowedGain(v, theirs changelog.Vector, d Delivery) (n uint64, err error) {
+	self := r.sid()
 	err = r.view(func(w *work) error {
 		for sid, m := range theirs {
-			if m.Seq <= v[sid].Seq || sid == r.sid() {
+			if m.Seq <= v[sid].Seq || sid == self {
 				continue
 			}
 			ok, err := w.allowed(sid, d)

@@ -57,7 +57,8 @@ func (r *Replica) unretired() (pending []changelog.SID, wait bool, err error) {
 			return err
 		}
 		sids = slices.AppendSeq(sids, maps.Keys(hellos))
-		since, err := w.firstSaid(id.SID)
+		// Who has said nothing since with our account is an earlier self, heard of late.
+		first, _, err := w.Log.Oldest(id.SID)
 		if err != nil {
 			return err
 		}
@@ -76,7 +77,7 @@ func (r *Replica) unretired() (pending []changelog.SID, wait bool, err error) {
 			}
 			_, shown := w.r.peerBySID(sid)
 			switch {
-			case done, mark.Seq > 1 && !id.Return.Has(sid) && !(hellos[sid] != nil && hellos[sid].CSN.Before(since)):
+			case done, mark.Seq > 1 && !id.Return.Has(sid) && !(hellos[sid] != nil && hellos[sid].CSN.Before(first.CSN)):
 			case shown:
 				wait = true
 			default:
@@ -86,16 +87,6 @@ func (r *Replica) unretired() (pending []changelog.SID, wait bool, err error) {
 		return nil
 	})
 	return pending, wait, err
-}
-
-// firstSaid returns the time of the oldest change of a server that the log holds. Who
-// has said nothing since with its account is an earlier self, heard of late.
-func (w *work) firstSaid(sid changelog.SID) (changelog.CSN, error) {
-	c, err := w.Log.Get(sid, w.Log.First(sid))
-	if err != nil || c == nil {
-		return changelog.CSN{}, err
-	}
-	return c.CSN, nil
 }
 
 // retireLate is retire for a server that was not allowed to when it returned, or

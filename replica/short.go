@@ -83,8 +83,9 @@ func (r *Replica) trimmed(ctx context.Context, peer Peer) (bool, error) {
 
 // hasMore reports whether a server has something of others that v lacks.
 func (r *Replica) hasMore(p Peer, v changelog.Vector) bool {
+	self := r.sid()
 	for sid, m := range p.Vector {
-		if sid != r.sid() && m.Seq > v[sid].Seq {
+		if sid != self && m.Seq > v[sid].Seq {
 			return true
 		}
 	}
