@@ -49,7 +49,10 @@ func (s *State) every(e *entry, holds func(*stamp) bool) bool {
 // though its author had heard of the deletion and all else about the entry: it had
 // forgotten that, which it may only when everybody has it all.
 func (s *State) MakeWay(c *changelog.Change) error {
-	if n, known := s.node(c.ID); c.Op != changelog.OpAdd || !known || n.live || n.placed {
+	if c.Op != changelog.OpAdd {
+		return nil
+	}
+	if n, known := s.node(c.ID); !known || n.live || n.placed {
 		return s.caught()
 	}
 	e := s.load(c.ID)
