@@ -181,7 +181,11 @@ func (t *Tx) number(key []byte) uint64 {
 
 // SetPublished replaces the mark of Published.
 func (t *Tx) SetPublished(seq uint64) error {
-	return t.bucket(bucketMeta).Put(keyPublished, binary.BigEndian.AppendUint64(nil, seq))
+	return t.setNumber(keyPublished, seq)
+}
+
+func (t *Tx) setNumber(key []byte, n uint64) error {
+	return t.bucket(bucketMeta).Put(key, binary.BigEndian.AppendUint64(nil, n))
 }
 
 // Offered returns the last of our own sequence numbers that the XMPP server may have
@@ -191,7 +195,7 @@ func (t *Tx) Offered() uint64 { return max(t.number(keyOffered), t.Published()) 
 // SetOffered replaces the mark of Offered. It is called before the XMPP server is
 // given anything beyond the mark.
 func (t *Tx) SetOffered(seq uint64) error {
-	return t.bucket(bucketMeta).Put(keyOffered, binary.BigEndian.AppendUint64(nil, seq))
+	return t.setNumber(keyOffered, seq)
 }
 
 // Clock returns the last CSN this server issued.
