@@ -71,8 +71,7 @@ func (r *Replica) leaveIfRemoved() (removed bool, err error) {
 }
 
 // laterSelf returns the sid under which this server has returned since its state
-// file was copied, though it could not remove this one; 0 for none. Who has heard
-// of us is no earlier self.
+// file was copied, though it could not remove this one; 0 for none.
 func (w *work) laterSelf() (changelog.SID, error) {
 	id := w.r.Identity()
 	others, err := w.Roster().Of(bare(id.JID))
@@ -90,11 +89,10 @@ func (w *work) laterSelf() (changelog.SID, error) {
 		return 0, err
 	}
 	for _, sid := range others {
-		last, err := w.Roster().Beat(sid, v)
-		if err != nil {
-			return 0, err
-		}
-		if last == nil || last.Seen[id.SID] == 0 {
+		if later, err := w.isLater(sid, v); err != nil || !later {
+			if err != nil {
+				return 0, err
+			}
 			continue
 		}
 		if _, removed, err := w.Roster().Removed(sid); err != nil || !removed {
@@ -102,6 +100,36 @@ func (w *work) laterSelf() (changelog.SID, error) {
 		}
 	}
 	return 0, nil
+}
+
+// isLater reports whether a number of our account is that of a later self. Who has
+// heard of us is no earlier one; nor is who has joined and said something since this
+// server, which has joined, too, said the first that is known of it, be it with a
+// directory of which it could not say that it contains anything of ours.
+func (w *work) isLater(sid changelog.SID, v changelog.Vector) (bool, error) {
+	id := w.r.Identity()
+	last, err := w.Roster().Beat(sid, v)
+	if err != nil || last != nil && last.Seen[id.SID] > 0 {
+		return err == nil, err
+	}
+	if !id.Joined || v[sid].Seq <= 1 {
+		return false, nil
+	}
+	if shown, known, err := w.Member(sid); err != nil || known && bare(shown.JID) != bare(id.JID) {
+		return false, err // it has said hello under it, too, and goes on
+	}
+	first, err := w.firstSaid()
+	return !v[sid].CSN.Before(first), err
+}
+
+// firstSaid returns the time of the oldest change of this server that is known.
+func (w *work) firstSaid() (changelog.CSN, error) {
+	self := w.r.sid()
+	first, found, err := w.Log.Oldest(self)
+	if err == nil && !found {
+		first, err = w.Log.Mark(self)
+	}
+	return first.CSN, err
 }
 
 // removedBy deals with the answer of a server that this one was removed. One that may

@@ -58,7 +58,7 @@ func (r *Replica) unretired() (pending []changelog.SID, wait bool, err error) {
 		}
 		sids = slices.AppendSeq(sids, maps.Keys(hellos))
 		// Who has said nothing since with our account is an earlier self, heard of late.
-		first, _, err := w.Log.Oldest(id.SID)
+		first, err := w.firstSaid()
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func (r *Replica) unretired() (pending []changelog.SID, wait bool, err error) {
 			}
 			_, shown := w.r.peerBySID(sid)
 			switch {
-			case done, mark.Seq > 1 && !id.Return.Has(sid) && !(hellos[sid] != nil && hellos[sid].CSN.Before(first.CSN)):
+			case done, mark.Seq > 1 && !id.Return.Has(sid) && !(hellos[sid] != nil && mark.CSN.Before(first)):
 			case shown:
 				wait = true
 			default:
