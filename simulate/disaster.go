@@ -23,7 +23,7 @@ func (nd *node) wipe() {
 	nd.kill()
 	nd.w.tracef("%d loses its state", nd.i+1)
 	nd.w.stats.Wiped++
-	needed := nd.w.hasSuperior(nd)
+	needed := nd.w.isNeeded(nd)
 	nd.putDisk(store.NewMemory())
 	nd.installs++
 	if nd.backup != nil && nd.w.oneIn(3) && !needed {
@@ -45,7 +45,7 @@ func (nd *node) restoreWith(tree func() bool) {
 	nd.kill()
 	nd.w.tracef("%d gets an old state", nd.i+1)
 	nd.w.stats.Restored++
-	needed := nd.w.hasSuperior(nd)
+	needed := nd.w.isNeeded(nd)
 	nd.putDisk(nd.backup.disk.Copy())
 	nd.unsure, nd.aged = true, true
 	if tree() && !needed {

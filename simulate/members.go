@@ -41,15 +41,15 @@ func (nd *node) promote(role roles.Role) {
 // leave takes a server out of the room for ever, unless few are left, its
 // directory is where the suffix began and others have yet to learn of it, nobody
 // else could give those who are about to join what they need, or nobody else has
-// the addition of an entry below which there are others: they would be withheld for
-// ever.
+// the addition of an entry that others change, or put entries below: that would be
+// withheld for ever.
 func (w *world) leave(nd *node) {
 	members := w.members()
 	stays := func(o *node) bool { return o != nd && o.settled && o.twin == nil }
 	if nd.lost && !nd.settled && len(nd.numbers) > 0 {
 		return // its directory may be all that is left of what it had
 	}
-	if nd.i == 0 || nd.gone || nd.twin != nil || len(members) <= 2 || !slices.ContainsFunc(members, stays) || w.hasSuperior(nd) {
+	if nd.i == 0 || nd.gone || nd.twin != nil || len(members) <= 2 || !slices.ContainsFunc(members, stays) || w.isNeeded(nd) {
 		return
 	}
 	if w.somebodyUnsure() { // of whom it is not known yet what it has
@@ -63,12 +63,18 @@ func (w *world) leave(nd *node) {
 	w.tracef("%d leaves", nd.i+1)
 }
 
-// hasSuperior reports whether only nd has the addition of an entry below which
-// changes put others that not only nd has.
-func (w *world) hasSuperior(nd *node) bool {
+// isNeeded reports whether only nd has the addition of an entry that is changed, or
+// has others put below it, by changes that not only nd has. An addition on its way may
+// be lost.
+func (w *world) isNeeded(nd *node) bool {
 	only := w.only(nd, nil)
+	others := func(o *node) bool { return o != nd }
+	missing := func(id changelog.ID) bool {
+		birth, ok := w.births[id]
+		return ok && birth.seq <= nd.vector[birth.sid].Seq && !w.isHeld(birth, others)
+	}
 	for key, m := range w.made {
-		if birth, ok := w.births[m.Superior]; ok && only[birth] && !only[key] {
+		if !only[key] && (missing(m.ID) || missing(m.Superior)) {
 			return true
 		}
 	}
