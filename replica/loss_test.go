@@ -56,8 +56,9 @@ type lossy struct {
 	dead    bool
 	lives   int
 	kept    []string
-	// silent says that its directory does not tell which entryCSNs writes gave.
-	silent bool
+	// silent says that its directory does not tell which entryCSNs writes gave, deaf
+	// that no write reaches it, which the server does not know.
+	silent, deaf bool
 }
 
 var errKilled = errors.New("killed")
@@ -119,7 +120,7 @@ func (nd *lossy) up() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", nd.name)
 	}
 	nd.rep, err = replica.New(context.Background(), replica.Config{
-		Suffix: mustDN(suffix), Store: nd.store, Directory: answering{nd.dir, nd.silent}, Network: nd,
+		Suffix: mustDN(suffix), Store: nd.store, Directory: answering{nd.dir, nd}, Network: nd,
 		Rules: func(s *schema.Schema) dit.Rules { return dit.DefaultRules(s, mustDN(suffix)) },
 		Keep:  nd.keep, Now: nd.h.time, Log: log,
 	})

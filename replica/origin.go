@@ -2,7 +2,6 @@ package replica
 
 import (
 	"ldapsync/directory"
-	"ldapsync/dn"
 	"ldapsync/store"
 )
 
@@ -32,46 +31,17 @@ func (w *work) base(old, now *store.Image, e *directory.Entry) (*store.Image, er
 	return wrote, w.SetSeen(now.ID, in.Seen)
 }
 
-// distance counts the modifications that lead from one image to another, but for
-// the stamps: a client that wrote last has left its own.
-func (w *work) distance(from, to *store.Image) int {
-	var attrs []directory.Attribute
-	n := 0
-	if from != nil && !from.Gone {
-		attrs = from.Attrs
-		if from.Parent != to.Parent || from.RDN != to.RDN {
-			n++
-		}
-	}
-	return n + len(w.rules.Diff(toDIT(w.WithoutStamps(attrs)), toDIT(w.WithoutStamps(to.Attrs))))
-}
-
 // placed returns what we wrote, m, as it stands below the entry that now is
-// below, if it was our write that led there and not a client: a write cannot be
-// made to depend on whose name the superior's is. So it was if we wrote last.
-// Else it likely was if the superior has the name that we wrote and a client has
-// done something besides; a client that did nothing else has moved the entry.
+// below, if it certainly was our write that led there and not a client: a write
+// cannot be made to depend on whose name the superior's is.
 func (w *work) placed(m, now *store.Image, e *directory.Entry) *store.Image {
 	if m == nil || m.Gone || m.Below == "" || m.Parent == now.Parent {
 		return m
 	}
 	here := *m
 	here.Parent = now.Parent
-	switch {
-	case e.Own, !here.Loose && w.Same(&here, now):
-		return &here
-	case w.isBelow(e.DN, m.Below) && w.distance(&here, now) > 0:
+	if e.Own || !here.Loose && w.Same(&here, now) {
 		return &here
 	}
 	return m
-}
-
-// isBelow reports whether name is right below another.
-func (w *work) isBelow(name, superior string) bool {
-	n, err := dn.Parse(name)
-	if err != nil {
-		return false
-	}
-	s, err := dn.Parse(superior)
-	return err == nil && n.Parent().Key(w.rules.Schema) == s.Key(w.rules.Schema)
 }

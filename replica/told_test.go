@@ -10,16 +10,18 @@ import (
 	"ldapsync/store"
 )
 
-// answering is a directory that, if it is silent, does not tell which entryCSNs
-// writes gave, as one without the post-read control.
+// answering is a directory that may be silent or deaf, see lossy.
 type answering struct {
 	*memory.Directory
-	silent bool
+	nd *lossy
 }
 
 func (d answering) Apply(ctx context.Context, writes []directory.Write) ([]changelog.CSN, error) {
+	if d.nd.deaf {
+		return nil, directory.ErrUnavailable
+	}
 	made, err := d.Directory.Apply(ctx, writes)
-	if d.silent {
+	if d.nd.silent {
 		clear(made)
 	}
 	return made, err
