@@ -21,9 +21,19 @@ func (s *State) erasable(e *entry, f Forgetting) bool {
 	}
 	return !slices.ContainsFunc(s.referrers(e), func(id ID) bool {
 		other := s.load(id)
-		return other != nil && slices.ContainsFunc(s.records(other), func(r Record) bool {
-			return r.Kind == DanglingReference && r.Winner == e.id && fresh(r)
-		})
+		return other != nil && slices.ContainsFunc(s.references(other), func(r Record) bool { return r.Winner == e.id && fresh(r) })
+	})
+}
+
+// references returns the records about the deleted entries that e names, also where e
+// is deleted: it may be brought back.
+func (s *State) references(e *entry) []Record {
+	if !e.node.created {
+		return nil
+	}
+	return slices.DeleteFunc(s.dangling(nil, &exhibit{state: s, entry: e}), func(r Record) bool {
+		r.Entry = e.id
+		return e.isSettled(r.key())
 	})
 }
 

@@ -3,6 +3,7 @@ package dit_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -131,6 +132,49 @@ func TestDanglingReferenceGoesWithItsCause(t *testing.T) {
 	p.delete(p.a, "cn=x,ou=t,dc=x")
 	p.meet()
 	p.expect() // that deletion knew of the value
+}
+
+// TestDanglingReferenceOfWhatComesBack promises that what a deleted group names is not
+// forgotten as long as a record would tell of it once the group is back.
+func TestDanglingReferenceOfWhatComesBack(t *testing.T) {
+	const day = int64(24 * time.Hour / time.Microsecond)
+	for name, tc := range map[string]struct {
+		records time.Duration
+		want    []string
+	}{
+		"the record would be young": {365 * 24 * time.Hour, []string{dangling}},
+		"the record would be old":   {35 * 24 * time.Hour, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t, testRules(t))
+			p.delete(p.a, "cn=x,ou=t,dc=x")
+			p.modify(p.b, "cn=g,ou=t,dc=x", dit.AddValues, "member", "cn=X,ou=t,dc=x")
+			p.meet()
+			p.at += 40 * day
+			p.delete(p.a, "cn=g,ou=t,dc=x")
+			p.meet()
+			p.expect()
+			for _, r := range []*replica{p.a, p.b} {
+				forget := dit.Forgetting{
+					Stable: func(changelog.CSN, uint64) bool { return true }, Stored: r.seen, Newest: changelog.CSN{Time: epoch + p.at},
+					Tombstones: 30 * 24 * time.Hour, Records: tc.records,
+				}
+				for wait := range int64(4) {
+					forget.Before.Time = epoch + p.at + 1 + 2*wait*day
+					for more, err := true, error(nil); more; {
+						if more, err = r.state().Forget(forget, 100); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+			}
+			c := &changelog.Change{Op: changelog.OpModify, ID: testID("g"), Undelete: true}
+			p.a.stamp(c, p.at+10*day)
+			p.changes = []*changelog.Change{c}
+			p.meet()
+			p.expect(tc.want...)
+		})
+	}
 }
 
 func TestNoDanglingReferenceWhereNothingWasConcurrent(t *testing.T) {
