@@ -51,7 +51,6 @@ func (s *server) Apply(ctx context.Context, writes []directory.Write) ([]changel
 		}
 	}
 	clear(nd.watched.batch)
-	nd.watched.attempted(made)
 	csns, err := s.server.Apply(ctx, made)
 	for _, w := range made {
 		nd.w.traceWrite(nd, w)

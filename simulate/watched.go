@@ -6,7 +6,6 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dit"
-	"ldapsync/dn"
 	"ldapsync/store"
 )
 
@@ -24,10 +23,6 @@ type watched struct {
 	otherwise map[changelog.ID]snapshot
 	// doubted are the states that the intents were to leave which otherwise is about.
 	doubted map[changelog.ID]snapshot
-	// below holds the superiors' names of entries that the replica added or moved,
-	// or may have. Names can change hands meanwhile: until the directory has told
-	// of it, such a write cannot always be told from a client's move.
-	below map[changelog.ID]string
 	// batch holds what the entries of the last batch were before it and after.
 	batch map[changelog.ID]turn
 	// denied are the entries of which the replica has seen what clients did
@@ -63,7 +58,7 @@ func (p *pending) last() snapshot { return p.writes[p.known-1].state }
 func newWatched(nd *node) watched {
 	return watched{
 		nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{},
-		doubted: map[changelog.ID]snapshot{}, below: map[changelog.ID]string{}, batch: map[changelog.ID]turn{}, denied: map[changelog.ID]bool{},
+		doubted: map[changelog.ID]snapshot{}, batch: map[changelog.ID]turn{}, denied: map[changelog.ID]bool{},
 	}
 }
 
@@ -227,36 +222,7 @@ func (v *watched) leads(id changelog.ID, p *pending, changes []*changelog.Change
 		v.nd.w.stats.Ambiguous++
 		return "" // up to there clients changed only stamps, see onlyStamped
 	}
-	if d != "" && v.placedByName(id) {
-		moved := after(p.base)
-		moved.parent = p.last().parent
-		if moved.differs(p.last()) == "" {
-			v.nd.w.stats.Ambiguous++
-			return ""
-		}
-	}
 	return d
-}
-
-// attempted notes what the replica is about to write.
-func (v *watched) attempted(writes []directory.Write) {
-	for _, w := range writes {
-		name, err := dn.Parse(w.NewSuperior)
-		if w.Op == directory.Add {
-			name, err = dn.Parse(w.DN)
-			name = name.Parent()
-		}
-		if err == nil && len(name) > 0 { // else the directory refuses it
-			v.below[w.ID] = name.Key(standard)
-		}
-	}
-}
-
-// placedByName reports whether an entry stands below a name that the replica may
-// have moved it below.
-func (v *watched) placedByName(id changelog.ID) bool {
-	e, name := v.nd.server.Entry(id), v.below[id]
-	return e != nil && name != "" && mustDN(e.DN).Parent().Key(standard) == name
 }
 
 func (v *watched) event(e directory.Event) {
@@ -265,8 +231,6 @@ func (v *watched) event(e directory.Event) {
 		v.reported[e.Entry.ID] = true
 		if p := v.pending[e.Entry.ID]; p != nil {
 			p.report(e.Entry.CSN)
-		} else {
-			delete(v.below, e.Entry.ID)
 		}
 	case directory.Present:
 		for _, id := range e.IDs {
@@ -370,7 +334,6 @@ func (v *watched) recordsDenied(id changelog.ID, p *pending, changes []*changelo
 // settle takes the writes reported so far as recorded.
 func (v *watched) settle(id changelog.ID, p *pending) {
 	delete(v.otherwise, id)
-	delete(v.below, id)
 	p.searched = max(p.searched-p.known, 0)
 	p.base, p.writes, p.known = p.last(), p.writes[p.known:], 0
 	if len(p.writes) == 0 {
