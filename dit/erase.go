@@ -57,7 +57,8 @@ func (s *State) every(e *entry, holds func(*stamp) bool) bool {
 
 // MakeWay forgets a deleted entry that c, which is about to be merged, adds again
 // though its author had heard of the deletion and all else about the entry: it had
-// forgotten that, which it may only when everybody has it all.
+// forgotten that, which it may only when everybody has it all. One of which the
+// creation has yet to be merged nobody has forgotten.
 func (s *State) MakeWay(c *changelog.Change) error {
 	if c.Op != changelog.OpAdd {
 		return nil
@@ -68,7 +69,7 @@ func (s *State) MakeWay(c *changelog.Change) error {
 	e := s.load(c.ID)
 	at := &stamp{csn: c.CSN, seq: c.Seq, seen: packSeen(c.Seen)}
 	knew := func(of *stamp) bool { return of == nil || of.csn != c.CSN && at.covers(of) }
-	if e != nil && e.deleted != nil && s.every(e, knew) {
+	if e != nil && e.node.created && e.deleted != nil && s.every(e, knew) {
 		s.makeWayForMoves(c.ID, Forgetting{Stable: func(csn changelog.CSN, seq uint64) bool { return knew(&stamp{csn: csn, seq: seq}) }, Before: c.CSN})
 		if e = s.load(c.ID); e != nil {
 			s.erase(e)

@@ -274,6 +274,7 @@ func makesWay(t *testing.T) {
 		"not deleted":             {suffix, first, described, again},
 		"not all of it was known": {suffix, first, described, deleted, before},
 		"in another order":        {suffix, first, described, again, deleted},
+		"not created yet":         {suffix, described, deleted, again, first},
 	} {
 		if diff := cmp.Diff(merge(false, list...), merge(true, list...)); diff != "" {
 			t.Errorf("%s: %s", name, diff)

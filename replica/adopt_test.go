@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/directory/memory"
 	"ldapsync/replica"
+	"ldapsync/roles"
 	"ldapsync/schema"
 	"ldapsync/store"
 )
@@ -228,4 +230,36 @@ func TestJoinWithWhatTheRoomDeletedIsRefused(t *testing.T) {
 		t.Errorf("b has the fault %q", b.Fault())
 	}
 	b.do(directory.Write{Op: directory.Delete, DN: "uid=ann,ou=people," + suffix})
+}
+
+// TestJoinWithWhatWasDeletedBeforeItsTime promises that an entry whose creation is kept
+// aside, since it is from the future, and that the room has deleted, does not come back
+// with a server that holds it.
+func TestJoinWithWhatWasDeletedBeforeItsTime(t *testing.T) {
+	c := newCluster(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	a.start(1)
+	a.do(base()...)
+	c.settled()
+	b.dir.Restore(a.dir.Backup())
+	b.do(person("ann"))
+	ann := b.dir.Find(mustDN("uid=ann,ou=people," + suffix))
+	made := changelog.Change{
+		Seq: 1, CSN: changelog.CSN{Time: time.Now().Add(48 * time.Hour).UnixMicro(), SID: 9}, Op: changelog.OpAdd, ID: ann, RDN: "uid=ann",
+		Superior: a.dir.Find(mustDN("ou=people," + suffix)), Mods: []changelog.Mod{{Op: changelog.ModAdd, Attr: "uid", Values: []string{"ann"}}},
+	}
+	died := changelog.Change{Seq: 1, CSN: changelog.CSN{Time: time.Now().UnixMicro(), SID: 8}, Op: changelog.OpDelete, ID: ann, Seen: changelog.Seqs{9: 1}}
+	for _, change := range []changelog.Change{made, died} {
+		got, err := a.Receive(replica.Delivery{Relay: 7, RelayRole: roles.Master, Changes: []changelog.Change{change}})
+		if err != nil || got.New != 1 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+	}
+	b.start(2)
+	c.eventually(func() string {
+		if !strings.Contains(b.Fault(), "deleted in the room") {
+			return "b was not refused: " + b.Fault()
+		}
+		return ""
+	})
 }

@@ -181,6 +181,9 @@ func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
 	if id.Joined || !id.SID.Valid() || !r.mayMatch() || !r.caughtUp() {
 		return false, nil
 	}
+	if err := r.mergeDueIfAny(); err != nil {
+		return false, err
+	}
 	switch m, err := r.matchOnce(ctx); {
 	case err == nil && r.clearMismatch():
 		known, err := r.greet()
