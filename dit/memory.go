@@ -166,11 +166,12 @@ func (m *Memory) insert(b, i int, key, value []byte) {
 }
 
 // Swap sets the value of a key, not nil, and returns the key as it stands there,
-// a copy of the given one when it is new, and its value before, nil when it is new.
-func (m *Memory) Swap(key, value []byte) (kept, old []byte) {
+// the copy that is made of it when it is new, and its value before, nil when it is
+// new.
+func (m *Memory) Swap(key, value []byte, clone func([]byte) []byte) (kept, old []byte) {
 	b, i, found := m.find(key)
 	if !found {
-		kept = bytes.Clone(key)
+		kept = clone(key)
 		m.insert(b, i, kept, value)
 		return kept, nil
 	}

@@ -165,7 +165,7 @@ func (nd *node) stepForget() {
 		return
 	}
 	w.inspect()
-	dump, copied := nd.dump(), nd.disk.Copy()
+	before, copied := nd.dump(), nd.disk.Copy()
 	for more, n := true, 0; more && n < 20; n++ {
 		var err error
 		if more, err = nd.rep.StepForget(); err != nil {
@@ -174,13 +174,13 @@ func (nd *node) stepForget() {
 		}
 	}
 	after := nd.dump()
-	if after == dump {
+	if after.equal(before) {
 		nd.reap()
 		return // the same state shows and records the same
 	}
 	w.forgot = true
 	w.stats.Forgot++
-	w.tracef("%d forgets %d of %d octets", nd.i+1, len(dump)-len(after), len(dump))
+	w.tracef("%d forgets %d of %d octets", nd.i+1, before.size()-after.size(), before.size())
 	nd.compareRemembered(copied)
 	nd.reap()
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -17,6 +18,9 @@ type Memory struct {
 	mu    sync.RWMutex
 	parts [numParts]memoryBucket
 	guard func(commit func()) error
+	// room is where keys and values are kept: most are too small for memory of
+	// their own.
+	room []byte
 	// reader is a transaction that nobody reads with at the moment, nil for none;
 	// writer is the one to write with.
 	reader atomic.Pointer[memoryTx]
@@ -105,6 +109,22 @@ func (m *Memory) update(fn func(*Tx) error) error {
 	return err
 }
 
+// roomSize is how much memory is taken at a time for what is kept.
+const roomSize = 4 << 10
+
+// keep returns a copy of an octet string, not nil.
+func (m *Memory) keep(b []byte) []byte {
+	if len(b) > roomSize/8 {
+		return bytes.Clone(b)
+	}
+	if len(b) >= cap(m.room)-len(m.room) {
+		m.room = make([]byte, 0, roomSize)
+	}
+	at := len(m.room)
+	m.room = append(m.room, b...)
+	return m.room[at:len(m.room):len(m.room)]
+}
+
 // memoryTx is a transaction on a Memory. It writes in place and remembers how
 // to undo that.
 type memoryTx struct {
@@ -175,8 +195,7 @@ func (b *memoryTxBucket) Put(key, value []byte) error {
 	if !b.t.writable {
 		return errWrite
 	}
-	value = append(make([]byte, 0, len(value)), value...)
-	kept, old := b.keys.Swap(key, value)
+	kept, old := b.keys.Swap(key, b.t.m.keep(value), b.t.m.keep)
 	b.t.undo = append(b.t.undo, undo{keys: b.keys, key: kept, value: old})
 	return nil
 }
