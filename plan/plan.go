@@ -67,7 +67,7 @@ func (u *Unit) Kind() directory.WriteOp {
 // done before: its entry stands below the name that f gives, or gets one that f sets
 // free.
 func (u *Unit) CountsOn(f *Unit) bool {
-	if (f.Write.Op == directory.ModDN || f.Write.Op == directory.Delete) && u.name != "" && u.name == f.Write.DN {
+	if frees := f.Write.Op == directory.ModDN || f.Write.Op == directory.Delete; frees && u.name != "" && u.Leaves.Parent == f.Have.Parent && u.Leaves.RDNKey == f.Have.RDNKey {
 		return true
 	}
 	if f.name == "" {

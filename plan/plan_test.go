@@ -237,6 +237,8 @@ func TestCountsOn(t *testing.T) {
 		"below an addition":   {[]entry{root}, []entry{root, people, ann}, true},
 		"besides an addition": {[]entry{root}, []entry{root, people, groups}, false},
 		"a name set free":     {[]entry{root, people, ann}, []entry{root, people, bob.named("cn=ann", ann.attrs)}, true},
+		"a name set free, spelt otherwise": {[]entry{root, people, ann},
+			[]entry{root, people, bob.named("cn=Ann", "objectClass=person cn=Ann sn=b")}, true},
 		"below what was moved": {[]entry{root, groups, rooms, ann.below(rooms)},
 			[]entry{root, groups, rooms.below(groups), ann.below(rooms).named("cn=ann", "objectClass=person cn=ann sn=z")}, true},
 	} {

@@ -209,9 +209,10 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name d
 }
 
 // confirm notes that the entryCSN of an image is that of exactly its state, and
-// that the directory has reported it.
+// that the directory has reported it. The name is its own, whatever else was thought to
+// have it: a write of ours may have gone below another entry than was meant.
 func (w *work) confirm(m *store.Image) error {
-	if m.Confirmed && !m.Unreported && m.Below == "" && m.Told == nil {
+	if m.Confirmed && !m.Unreported && m.Below == "" && m.Told == nil && w.Named(m.Parent, m.RDNKey) == m.ID {
 		return nil
 	}
 	m.Confirmed, m.Unreported, m.Below, m.Told = true, false, "", nil

@@ -2,6 +2,8 @@ package replica_test
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"testing"
 
 	"ldapsync/changelog"
@@ -79,5 +81,39 @@ func TestNamesBetweenTwoMovesOfOurs(t *testing.T) {
 				t.Errorf("not there: %q", a.dir.Dump())
 			}
 		})
+	}
+}
+
+// TestNameThatWasTakenForAnothers promises that an entry which a complete refresh shows
+// as it was known has its name, though another was thought to: what clients add below it
+// is found.
+func TestNameThatWasTakenForAnothers(t *testing.T) {
+	c := newCluster(t, 1)
+	a := c.nodes[0]
+	a.start(1)
+	a.do(base()...)
+	c.settled()
+	a.stop()
+	s, err := store.Open(a.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	people := a.dir.Find(mustDN("ou=people," + suffix))
+	err = s.Update(func(tx *store.Tx) error {
+		m, err := tx.Image(people)
+		if err != nil {
+			return err
+		}
+		m.ID = changelog.ID{99}
+		return errors.Join(tx.PutImage(m), tx.DropImage(m.ID), tx.SetCookie(nil))
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	a.do(person("ann"))
+	a.start(1)
+	c.settled()
+	if own := a.own(); !slices.ContainsFunc(own, func(ch changelog.Change) bool { return ch.DN == "uid=ann,ou=people,"+suffix }) {
+		t.Errorf("not recorded: %+v", own)
 	}
 }
