@@ -84,6 +84,9 @@ func (t *trimming) same(e *entry) bool {
 	if !t.old.node.live && !slices.EqualFunc(s.content(t.old).attributes(), s.content(e).attributes(), Attribute.Equal) {
 		return false
 	}
+	if e.created != nil && s.content(e).revives(s.content(t.old)) {
+		return false
+	}
 	left := map[recordKey]bool{}
 	for _, r := range s.records(e) {
 		left[r.key()] = true
@@ -95,6 +98,18 @@ func (t *trimming) same(e *entry) bool {
 		delete(left, r.key())
 	}
 	return len(left) == 0
+}
+
+// revives reports whether c has a value that was removed as one that stands. It may be
+// shown either way, as a class demands one, and until another is added.
+func (c *content) revives(was *content) bool {
+	return slices.ContainsFunc(c.aspects, func(a *aspect) bool {
+		before := was.aspect(a.name)
+		return before != nil && slices.ContainsFunc(a.values, func(f fate) bool {
+			i, found := before.find(f.norm)
+			return found && f.killer == nil && before.values[i].killer != nil
+		})
+	})
 }
 
 func sameFacts(a, b *entry) bool { return bytes.Equal(a.appendFacts(nil), b.appendFacts(nil)) }

@@ -76,3 +76,56 @@ func TestForgetNamesOfTheDead(t *testing.T) {
 		})
 	}
 }
+
+// TestForgetNamesOfWhatIsDemanded is about a value that a rename removed and that is
+// shown all the same, since a class demands one: when the names before the rename are
+// forgotten it does not come to stand again.
+func TestForgetNamesOfWhatIsDemanded(t *testing.T) {
+	rules := testRules(t)
+	root, id := testID("root"), testID("e")
+	at := func(sid changelog.SID, seq uint64, hour int, seen changelog.Seqs, c changelog.Change) *changelog.Change {
+		c.Seq, c.CSN, c.Seen, c.ID = seq, changelog.CSN{Time: epoch + int64(hour)*time.Hour.Microseconds(), SID: sid}, seen, id
+		return &c
+	}
+	mod := func(op changelog.ModOp, attr string, values ...string) changelog.Mod {
+		return changelog.Mod{Op: op, Attr: attr, Values: values}
+	}
+	suffix := at(1, 1, 1, nil, changelog.Change{Op: changelog.OpAdd, RDN: "dc=x", Mods: []changelog.Mod{mod(changelog.ModAdd, "objectClass", "domain"), mod(changelog.ModAdd, "dc", "x")}})
+	suffix.ID = root
+	changes := []*changelog.Change{
+		suffix,
+		at(1, 2, 2, nil, changelog.Change{Op: changelog.OpAdd, Superior: root, RDN: "cn=a", Mods: []changelog.Mod{
+			mod(changelog.ModAdd, "objectClass", "inetOrgPerson"), mod(changelog.ModAdd, "cn", "a"), mod(changelog.ModAdd, "sn", "1")}}),
+		at(3, 1, 3, changelog.Seqs{1: 2}, changelog.Change{Op: changelog.OpModDN, RDN: "cn=b"}),
+		at(3, 2, 48, changelog.Seqs{1: 2}, changelog.Change{Op: changelog.OpModDN, RDN: "cn=a"}),
+		at(1, 3, 53, changelog.Seqs{3: 1}, changelog.Change{Op: changelog.OpModDN, RDN: "employeeNumber=1", DeleteOldRDN: true}),
+		at(2, 1, 58, changelog.Seqs{1: 2, 3: 1}, changelog.Change{Op: changelog.OpModify, Mods: []changelog.Mod{mod(changelog.ModDelete, "cn", "a")}}),
+	}
+	last := at(1, 4, 200, changelog.Seqs{2: 1, 3: 2}, changelog.Change{Op: changelog.OpModDN, RDN: "cn=a", DeleteOldRDN: true})
+	s := dit.Open(dit.NewMemory(), rules)
+	merge := func(c *changelog.Change) {
+		t.Helper()
+		if _, err := s.Merge(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range changes {
+		merge(c)
+	}
+	f := dit.Forgetting{
+		Stable: func(csn changelog.CSN, seq uint64) bool { return csn.SID == 3 || csn.SID == 1 && seq < 3 },
+		Before: changelog.CSN{Time: epoch + 100*time.Hour.Microseconds()}, Newest: changelog.CSN{Time: epoch + 99*time.Hour.Microseconds()},
+		Stored: changelog.Seqs{1: 3, 2: 1, 3: 2}, Tombstones: forever, Records: time.Hour,
+	}
+	if _, err := s.Forget(f, 10); err != nil {
+		t.Fatal(err)
+	}
+	merge(last)
+	shown, err := s.View(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(naive.New(rules, append(changes, last)).Shown[id], shown); d != "" {
+		t.Errorf("shown after forgetting (-what was given +what is remembered):\n%s", d)
+	}
+}
