@@ -47,12 +47,20 @@ func (w *work) author(base, now *store.Image) error {
 }
 
 // authorDelete records that a local client deleted an entry, unless nobody ever
-// heard of it.
+// heard of it, or others may have forgotten it.
 func (w *work) authorDelete(old *store.Image) error {
-	if life, err := w.dit.Life(old.ID); err != nil {
-		return err
-	} else if life == dit.Unborn && w.r.Role().Writes() {
-		return w.dropAndSettle(old.ID)
+	if w.r.Role().Writes() {
+		life, err := w.dit.Life(old.ID)
+		nobodys := life == dit.Unborn
+		if err == nil && life == dit.Deleted {
+			nobodys, err = w.beyondRecall(old.ID, false)
+		}
+		if err != nil {
+			return err
+		}
+		if nobodys {
+			return w.dropAndSettle(old.ID)
+		}
 	}
 	c := changelog.Change{Op: changelog.OpDelete, ID: old.ID, DN: w.spell(old)}
 	if _, err := w.own(&c, &store.Image{ID: old.ID, Gone: true}, old); err != nil {
