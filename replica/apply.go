@@ -177,7 +177,7 @@ func (r *Replica) done(units []*plan.Unit, made []changelog.CSN) error {
 				continue
 			}
 			if i < len(made) && !made[i].IsZero() {
-				in.Image.CSN, in.Image.Confirmed, in.Image.Unreported = made[i], true, true
+				in.Image.Answered(made[i])
 			}
 			if err := w.settleIntent(in); err != nil {
 				return err
@@ -364,7 +364,9 @@ func (w *work) confirmRead(e *directory.Entry) error {
 	if err != nil || old == nil || old.Confirmed || !w.Same(old, now) {
 		return err
 	}
-	now.Newest, now.Told, now.Below, now.Unreported = old.Newest, old.Told, old.Below, true
+	csn := now.CSN
+	now.Newest, now.Told, now.Below, now.CSN, now.Unreported, now.Ahead = old.Newest, old.Told, old.Below, old.CSN, old.Unreported, old.Ahead
+	now.Answered(csn)
 	return w.PutImage(now)
 }
 

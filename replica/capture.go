@@ -117,7 +117,7 @@ func (c *capture) state(w *work, e *directory.Entry) error {
 	}
 	parent, ok := c.locate(w, name)
 	if !ok || c.refreshing && c.resumed {
-		if old, err := w.Image(e.ID); err != nil || !c.refreshing && old != nil && e.CSN.Compare(old.CSN) <= 0 {
+		if old, err := w.Image(e.ID); err != nil || !c.refreshing && old != nil && old.Precedes(e.CSN) {
 			return err // old news, whose superior may be gone
 		}
 		return w.Delay(len(name), e)
@@ -182,12 +182,15 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name d
 				c.horizon = old.CSN
 			}
 			return w.confirm(old)
-		case order == 0 && old.Unreported:
+		case order == 0 && old.Confirmed && old.Unreported:
 			return w.cameOut(old, now)
-		case order <= 0 && !c.refreshing && !(c.ending && !c.resumed):
+		case !c.refreshing && !c.ending && old.Precedes(e.CSN):
 			return w.tell(old, now)
-		case order < 0:
-			return w.rolledBack(old, now)
+		case order < 0 && !old.Gone:
+			w.r.log.Warn("the directory shows an older state of an entry: its clock was set back, or a backup restored", "id", now.ID, "csn", now.CSN, "known", old.CSN)
+			if !c.suspect() && !c.resumed && (c.refreshing || c.ending) {
+				return w.lostTrack(old, now)
+			}
 		}
 	}
 	if c.suspect() && old != nil && !old.Gone && !w.Same(old, now) {
@@ -249,6 +252,7 @@ func (w *work) tell(m, told *store.Image) error {
 	if m.Told == nil && m.Confirmed && !m.Unreported {
 		return nil
 	}
+	m.Unreported = m.Unreported && told.CSN != m.CSN
 	m.Told = &store.Place{Parent: told.Parent, RDNKey: told.RDNKey}
 	if !m.Gone && *m.Told == (store.Place{Parent: m.Parent, RDNKey: m.RDNKey}) {
 		m.Told = nil

@@ -40,13 +40,12 @@ func (w *work) intentOf(u *plan.Unit) *store.Intent {
 	if u.Leaves != u.Want {
 		in.Seen = u.Seen // there is more to come before it contains the rest
 	}
-	in.Image.Below = u.Below
+	in.Image.Below, in.Image.Confirmed, in.Image.Unreported = u.Below, false, false
 	if u.Have != nil {
-		in.Image.CSN = u.Have.CSN
+		in.Image.CSN, in.Image.Unreported, in.Image.Ahead = u.Have.CSN, u.Have.Unreported, u.Have.Ahead
 		if u.Below == "" {
 			in.Image.Below = u.Have.Below
 		}
 	}
-	in.Image.Confirmed, in.Image.Unreported = false, false
 	return in
 }

@@ -100,17 +100,6 @@ func (c *capture) setLimit() error {
 	return c.r.update(func(w *work) error { return w.SetLimit(c.limit) })
 }
 
-// rolledBack takes over the state of an entry that is older than what the
-// directory had before: it was restored from a backup. The view is written
-// over it again; nothing of it is a change.
-func (w *work) rolledBack(old, now *store.Image) error {
-	w.r.log.Warn("the directory went back to an older state of an entry", "id", now.ID, "csn", now.CSN, "known", old.CSN)
-	if err := w.DropIntent(now.ID); err != nil {
-		return err
-	}
-	return w.putAndSettle(now)
-}
-
 // lostTrack takes over an entry of a directory that was restored from a backup
 // older than what was known of the entry, and to which a client has written
 // since: nobody can tell what. The view is written over it.

@@ -23,9 +23,12 @@ type Image struct {
 	// own write is confirmed by the directory's answer to it, or by its report.
 	CSN       changelog.CSN
 	Confirmed bool
-	// Unreported says that the directory has not reported our last write to the
-	// entry yet, which it has answered.
+	// Unreported says that the directory has not reported the state with CSN, which
+	// it told in answer to a write of ours, or when it was read.
 	Unreported bool
+	// Ahead, when not zero, is the newest entryCSN of writes of ours before the last
+	// that are not reported either: the directory's clock was set back meanwhile.
+	Ahead changelog.CSN
 	// Below, when not empty, is the DN of the superior that a write of ours named
 	// and that the directory has not reported yet. The write may have led to
 	// another entry than Parent: one that was given this name just before.
@@ -57,7 +60,27 @@ const (
 	imageTold
 	imageUnreported
 	imageBelow
+	imageAhead
 )
+
+// Answered notes what the directory told of the entryCSN of m, our last write, before
+// reporting it.
+func (m *Image) Answered(csn changelog.CSN) {
+	if m.Unreported && csn.Before(m.CSN) && m.Ahead.Before(m.CSN) {
+		m.Ahead = m.CSN
+	}
+	m.CSN, m.Confirmed, m.Unreported = csn, true, true
+}
+
+// Precedes reports whether a state with csn that is reported now comes before that of m:
+// what writes of ours left is known before it is reported. What is older than a
+// state that was reported does not: it was written after the clock was set back.
+func (m *Image) Precedes(csn changelog.CSN) bool {
+	if csn.Before(m.CSN) {
+		return m.Gone || m.Unreported
+	}
+	return csn == m.CSN || m.Unreported && !m.Ahead.Before(csn)
+}
 
 // sizeHint is about how many octets the stored form of m takes.
 func (m *Image) sizeHint() int {
@@ -94,6 +117,9 @@ func (m *Image) encode() []byte {
 	if m.Below != "" {
 		flags |= imageBelow
 	}
+	if !m.Ahead.IsZero() {
+		flags |= imageAhead
+	}
 	b := append(append(make([]byte, 0, m.sizeHint()), 1, flags), m.Parent[:]...)
 	b = m.Newest.AppendKey(m.CSN.AppendKey(b))
 	b = octets.AppendString(octets.AppendString(b, m.RDN), m.RDNKey)
@@ -102,6 +128,9 @@ func (m *Image) encode() []byte {
 	}
 	if m.Below != "" {
 		b = octets.AppendString(b, m.Below)
+	}
+	if !m.Ahead.IsZero() {
+		b = m.Ahead.AppendKey(b)
 	}
 	b = octets.AppendUint(b, uint64(len(m.Attrs)))
 	for _, a := range m.Attrs {
@@ -142,6 +171,9 @@ func (m *Image) readHead(r *octets.Reader) {
 	}
 	if flags&imageBelow != 0 {
 		m.Below = r.String()
+	}
+	if flags&imageAhead != 0 {
+		m.Ahead = changelog.ReadCSN(r)
 	}
 }
 

@@ -27,7 +27,7 @@ type Directory struct {
 	// contents are what the schema says of sets of classes, as far as asked.
 	contents map[string]*content
 	tree     *tree
-	clock    *changelog.Clock
+	clock    clock
 	// history holds what every write reported; a cookie counts those events.
 	history []directory.Event
 	// generation counts the times the content was replaced by a backup.
@@ -48,7 +48,7 @@ type Directory struct {
 func New(suffix dn.DN, s *schema.Schema, now func() time.Time, newID func() changelog.ID) *Directory {
 	return &Directory{
 		suffix: suffix, now: now, schema: s, tree: newTree(),
-		clock: changelog.NewClock(0, now, changelog.CSN{}), newID: newID, wake: make(chan struct{}),
+		clock: clock{now: now}, newID: newID, wake: make(chan struct{}),
 	}
 }
 
@@ -88,19 +88,11 @@ func (d *Directory) Backup() Backup {
 
 // Restore replaces the content, by that of this or another directory: as
 // slapadd does, with entryUUIDs, entryCSNs and all. Searches end, and none can
-// be resumed with an older cookie. What is written afterwards is later than what it
-// holds, though its own clock may be behind the one that wrote that.
+// be resumed with an older cookie.
 func (d *Directory) Restore(b Backup) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.tree, d.history = b.tree.clone(), nil
-	var newest changelog.CSN
-	for _, e := range d.tree.entries {
-		if newest.Before(e.csn) {
-			newest = e.csn
-		}
-	}
-	d.clock.Next(time.Time{}, newest)
 	d.generation++
 	d.signal()
 }
@@ -111,7 +103,7 @@ func (d *Directory) Copy(now func() time.Time, newID func() changelog.ID) *Direc
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := New(d.suffix, d.schema, now, newID)
-	c.tree, c.clock = d.tree.clone(), d.clock.Copy(now)
+	c.tree, c.clock = d.tree.clone(), clock{now, d.clock.last, d.clock.count}
 	c.history, c.generation = slices.Clone(d.history), d.generation
 	c.presents, c.atomic = d.presents, d.atomic
 	return c

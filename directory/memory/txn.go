@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -130,7 +129,7 @@ func (t *txn) put(id changelog.ID, e entry, given []changelog.Mod) error {
 	if err := t.check(&e); err != nil {
 		return err
 	}
-	e.csn = t.d.clock.Next(time.Time{})
+	e.csn = t.d.clock.next()
 	t.stamp(&e, given, "modifiersName", "modifyTimestamp")
 	e.own = slices.Equal(t.get(&e, "modifiersName"), []string{ownName})
 	t.tree.set(id, &e)
