@@ -2,6 +2,7 @@ package replica
 
 import (
 	"ldapsync/directory"
+	"ldapsync/dn"
 	"ldapsync/store"
 )
 
@@ -40,8 +41,18 @@ func (w *work) placed(m, now *store.Image, e *directory.Entry) *store.Image {
 	}
 	here := *m
 	here.Parent = now.Parent
-	if e.Own || !here.Loose && w.Same(&here, now) {
+	if e.Own || !here.Loose && w.isBelow(e.DN, m.Below) && w.Same(&here, now) {
 		return &here
 	}
 	return m
+}
+
+// isBelow reports whether name is right below another.
+func (w *work) isBelow(name, superior string) bool {
+	n, err := dn.Parse(name)
+	if err != nil {
+		return false
+	}
+	s, err := dn.Parse(superior)
+	return err == nil && n.Parent().Key(w.rules.Schema) == s.Key(w.rules.Schema)
 }

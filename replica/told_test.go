@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -115,5 +116,68 @@ func TestNameThatWasTakenForAnothers(t *testing.T) {
 	c.settled()
 	if own := a.own(); !slices.ContainsFunc(own, func(ch changelog.Change) bool { return ch.DN == "uid=ann,ou=people,"+suffix }) {
 		t.Errorf("not recorded: %+v", own)
+	}
+}
+
+// TestClockSetBack promises that nothing of what clients write is taken for old news
+// when the clock of the directory, and so its entryCSNs, went back: after what was
+// reported, after a write of ours, and between two of ours of which nothing was reported.
+func TestClockSetBack(t *testing.T) {
+	for name, silent := range map[string]bool{"answered": false, "not answered": true} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(t, 1)
+			a, b := h.nodes[0], h.nodes[1]
+			b.silent = silent
+			box, there := "ou=box,ou=people,"+suffix, "ou=box,ou=groups,"+suffix
+			describe := func(at, value string) directory.Write {
+				return directory.Write{Op: directory.Modify, DN: at, Mods: []changelog.Mod{{Op: changelog.ModReplace, Attr: "description", Values: []string{value}}}}
+			}
+			a.must(a.dir.Do(append(base(), addEntry(box, "objectClass", "organizationalUnit"))...))
+			a.up()
+			b.up()
+			h.settle()
+			id := a.dir.Find(mustDN(box))
+			holds := func(want string) {
+				t.Helper()
+				h.settle()
+				for _, nd := range h.nodes {
+					if !slices.ContainsFunc(nd.dir.Entry(id).Attrs, func(a directory.Attribute) bool { return a.Name == "description" && a.Values[0] == want }) {
+						t.Errorf("%s does not hold %s: %v", nd.name, want, nd.dir.Entry(id))
+					}
+				}
+			}
+			back := func() { h.now = h.now.Add(-time.Minute) }
+			back()
+			a.must(a.dir.Do(describe(box, "1")))
+			holds("1")
+			back()
+			b.must(b.dir.Do(describe(box, "2")))
+			holds("2")
+			a.must(a.dir.Do(directory.Write{Op: directory.ModDN, DN: box, NewRDN: "ou=box", NewSuperior: "ou=groups," + suffix}))
+			for a.step() {
+			}
+			for range 3 { // the move, then its stamps
+				back()
+				_, unconfirmed, err := b.rep.StepApply(t.Context())
+				if b.must(err); len(unconfirmed) > 0 {
+					b.must(b.rep.StepConfirm(t.Context(), unconfirmed))
+				}
+			}
+			back()
+			b.must(b.dir.Do(describe(there, "3")))
+			holds("3")
+			made := 0
+			b.must(b.store.View(func(tx *store.Tx) error {
+				return tx.Log.After(b.rep.Identity().SID, 0, func(c *changelog.Change) bool {
+					if c.ID == id {
+						made++
+					}
+					return true
+				})
+			}))
+			if made != 2 {
+				t.Errorf("%d changes of what clients did twice", made)
+			}
+		})
 	}
 }
