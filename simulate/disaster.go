@@ -149,9 +149,9 @@ func (nd *node) beginAnew() {
 	}
 }
 
-// compareNames compares the directory with the attributes, as text, of all that
-// is shown, by name: a server that returned may know entries under other ids.
-func (nd *node) compareNames(want map[string][]string) {
+// compareNames compares the directory with the values of all that is shown, by
+// name: a server that returned may know entries under other ids.
+func (nd *node) compareNames(want map[string][]value) {
 	ids := nd.server.IDs()
 	for _, id := range ids {
 		e := nd.server.Entry(id)

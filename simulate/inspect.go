@@ -2,8 +2,10 @@ package simulate
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -158,7 +160,7 @@ func (w *world) judge() {
 func (w *world) judgeViews(states []*node) *naive.Model {
 	ids, twin := w.everyID(), naive.New(standardRules, w.merged())
 	members := w.members()
-	named := map[string][]string{}
+	named := map[string][]value{}
 	for _, of := range states {
 		of.read(func(_ *store.Tx, s *dit.State) error {
 			clear(named)
@@ -186,8 +188,8 @@ func (w *world) judgeViews(states []*node) *naive.Model {
 }
 
 // compareView compares the view of an entry with the twin, and the entry in every
-// directory with it. It returns the attributes as text.
-func (w *world) compareView(s *dit.State, twin *naive.Model, id changelog.ID) (want []string, err error) {
+// directory with it. It returns the attributes as flat does.
+func (w *world) compareView(s *dit.State, twin *naive.Model, id changelog.ID) (want []value, err error) {
 	shown, err := s.View(id)
 	if err != nil {
 		return nil, err
@@ -263,9 +265,9 @@ func (nd *node) read(fn func(*store.Tx, *dit.State) error) {
 }
 
 // compareEntry compares an entry of the directory with its view, whose
-// attributes are want as text; equal are attributes that were found to be the same
+// values are want; equal are attributes that were found to be the same
 // before. It returns those of the entry.
-func (nd *node) compareEntry(id changelog.ID, shown *dit.Shown, want []string, equal []directory.Attribute) []directory.Attribute {
+func (nd *node) compareEntry(id changelog.ID, shown *dit.Shown, want []value, equal []directory.Attribute) []directory.Attribute {
 	e := nd.server.Entry(id)
 	switch {
 	case e == nil && shown == nil:
@@ -273,7 +275,7 @@ func (nd *node) compareEntry(id changelog.ID, shown *dit.Shown, want []string, e
 	case e == nil || shown == nil:
 		fail("view", "%s: entry %s: shown %v, in the directory %v", nd.name, short(id), shown != nil, e != nil)
 	}
-	if parent := nd.server.Parent(id); parent != shown.Parent || rdnOf(e).String() != shown.RDN.String() {
+	if parent := nd.server.Parent(id); parent != shown.Parent || !bears(e, shown.RDN.String()) {
 		fail("view", "%s: entry %s is shown as %s below %s and stands in the directory as %s below %s", nd.name, short(id),
 			shown.RDN, short(shown.Parent), rdnOf(e), short(parent))
 	}
@@ -286,8 +288,21 @@ func (nd *node) compareEntry(id changelog.ID, shown *dit.Shown, want []string, e
 	return e.Attrs
 }
 
+// bears reports whether an entry has a name, as that is printed.
+func bears(e *directory.Entry, rdn string) bool {
+	rest, begins := strings.CutPrefix(e.DN, rdn)
+	return begins && (rest == "" || rest[0] == ',') || rdnOf(e).String() == rdn
+}
+
+// value is one value of an attribute with that one's canonical name.
+type value struct{ attr, text string }
+
+func (v value) compare(o value) int {
+	return cmp.Or(strings.Compare(v.attr, o.attr), strings.Compare(v.text, o.text))
+}
+
 // flatShown returns the attributes of a view as flat does.
-func flatShown(shown *dit.Shown) []string {
+func flatShown(shown *dit.Shown) []value {
 	attrs := make([]directory.Attribute, len(shown.Attrs))
 	for i, a := range shown.Attrs {
 		attrs[i] = directory.Attribute{Name: a.Name, Values: a.Values}
@@ -295,15 +310,16 @@ func flatShown(shown *dit.Shown) []string {
 	return flat(attrs)
 }
 
-// flat returns attributes as sorted text.
-func flat(attrs []directory.Attribute) []string {
-	var out []string
+// flat returns the values of attributes, sorted.
+func flat(attrs []directory.Attribute) []value {
+	out := make([]value, 0, 2*len(attrs))
 	for _, a := range attrs {
+		name := standard.Canonical(a.Name)
 		for _, v := range a.Values {
-			out = append(out, standard.Canonical(a.Name)+": "+v)
+			out = append(out, value{name, v})
 		}
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, value.compare)
 	return out
 }
 

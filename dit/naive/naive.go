@@ -29,7 +29,9 @@ type Model struct {
 
 // plain is the facts about one entry, each with the change it comes from.
 type plain struct {
-	id                          dit.ID
+	id dit.ID
+	// rdn is the last of names.
+	rdn                         dn.RDN
 	created, deleted, undeleted *changelog.Change
 	parents, names              []*changelog.Change
 	clears                      map[string]*changelog.Change            // by attribute as spelled
@@ -103,7 +105,7 @@ func (n *Model) add(c *changelog.Change) {
 		e.parents = append(e.parents, c)
 	}
 	if (c.Op == changelog.OpAdd || c.Op == changelog.OpModDN) && c.RDN != "" {
-		e.names = append(e.names, c)
+		e.names, e.rdn = append(e.names, c), rdnOf(c)
 	}
 	if c.Op == changelog.OpDelete {
 		e.deleted = c
@@ -112,7 +114,7 @@ func (n *Model) add(c *changelog.Change) {
 		e.undeleted = c
 	}
 	if c.Op == changelog.OpModDN && c.RDN != "" {
-		for _, a := range rdnOf(c) {
+		for _, a := range e.rdn {
 			set(e.adds, a.Attr, a.Value)
 		}
 	}
@@ -252,7 +254,7 @@ func (n *Model) arrived(id dit.ID) bool {
 	return true
 }
 
-func (n *Model) key(e *plain) string { return rdnOf(e.names[len(e.names)-1]).Key(n.rules.Schema) }
+func (n *Model) key(e *plain) string { return e.rdn.Key(n.rules.Schema) }
 
 // since returns when e took its name in its place.
 func (n *Model) since(e *plain) changelog.CSN {
@@ -277,9 +279,9 @@ func (n *Model) since(e *plain) changelog.CSN {
 }
 
 func (n *Model) container(e *plain) bool {
-	for _, class := range n.value(e, "objectclass").shown() {
+	for _, class := range n.value(e, "objectclass") {
 		for _, c := range n.rules.Containers {
-			if n.rules.Schema.Normalise("objectclass", c) == class.norm {
+			if class.alive && n.rules.Schema.Normalise("objectclass", c) == class.norm {
 				return true
 			}
 		}
@@ -325,7 +327,7 @@ func (n *Model) names(display dit.ID, parents []dit.ID) {
 			if i > 0 {
 				n.Records[e.id] = append(n.Records[e.id], dit.Record{
 					Kind: dit.NameConflict, Entry: e.id, Winner: first.id, Lost: dit.Side{CSN: n.since(e)},
-					Won: dit.Side{CSN: n.since(first), Value: rdnOf(e.names[len(e.names)-1]).String()},
+					Won: dit.Side{CSN: n.since(first), Value: e.rdn.String()},
 				})
 			}
 			if i > 0 && display.IsZero() {
@@ -357,7 +359,7 @@ func (n *Model) show(e *plain, display, winner dit.ID) {
 		content = n.glue(e, content)
 		content["ldapsyncglue"] = append(content["ldapsyncglue"], outcome{raw: "TRUE", name: "ldapsyncGlue", alive: true})
 		n.Records[e.id] = append(n.Records[e.id], dit.Record{Kind: dit.GlueShown, Entry: e.id,
-			Lost: dit.Side{CSN: e.deleted.CSN}, Won: dit.Side{Value: rdnOf(e.names[len(e.names)-1]).String()}})
+			Lost: dit.Side{CSN: e.deleted.CSN}, Won: dit.Side{Value: e.rdn.String()}})
 	}
 	if !winner.IsZero() {
 		out.RDN = append(slices.Clone(out.RDN), dn.AVA{Attr: "ldapsyncConflictId", Value: e.id.String()})

@@ -30,23 +30,26 @@ func (n *Model) rdn(e *plain) dn.RDN {
 	if n.parent[e.id].IsZero() && len(n.rules.Suffix) > 0 {
 		return n.rules.Suffix[0]
 	}
-	return rdnOf(e.names[len(e.names)-1])
+	return e.rdn
 }
 
 // value decides about one attribute, without regard to classes.
 func (n *Model) value(e *plain, attr string) outcomes {
 	sch := n.rules.Schema
-	byNorm := map[string]*outcome{}
+	var out outcomes
 	var clear *changelog.Change
 	for _, name := range n.spellings(e)[attr] {
 		clear = after(clear, e.clears[name])
 	}
 	at := func(raw string) *outcome {
 		norm := sch.Normalise(attr, raw)
-		if byNorm[norm] == nil {
-			byNorm[norm] = &outcome{norm: norm}
+		for i := range out {
+			if out[i].norm == norm {
+				return &out[i]
+			}
 		}
-		return byNorm[norm]
+		out = append(out, outcome{norm: norm})
+		return &out[len(out)-1]
 	}
 	register := sch.SingleValue(attr) || !sch.HasEquality(attr)
 	var newest *changelog.Change
@@ -68,11 +71,9 @@ func (n *Model) value(e *plain, attr string) outcomes {
 	if register {
 		clear = after(clear, newest)
 	}
-	var out outcomes
-	for _, v := range byNorm {
-		if v.add == nil {
-			continue
-		}
+	out = slices.DeleteFunc(out, func(v outcome) bool { return v.add == nil })
+	for i := range out {
+		v := &out[i]
 		for _, c := range []*changelog.Change{clear, v.del, n.renamedAway(e, attr, v.norm)} {
 			if before(v.add, c) {
 				if v.died == nil || before(c, v.died) {
@@ -82,7 +83,6 @@ func (n *Model) value(e *plain, attr string) outcomes {
 			}
 		}
 		v.alive = v.killer == nil
-		out = append(out, *v)
 	}
 	for _, a := range n.rdn(e) {
 		if sch.Canonical(a.Attr) != attr {
@@ -200,15 +200,17 @@ func (n *Model) decide(e *plain) map[string]outcomes {
 
 func classesOf(content map[string]outcomes) []string {
 	var classes []string
-	for _, v := range content["objectclass"].shown() {
-		classes = append(classes, v.raw)
+	for _, v := range content["objectclass"] {
+		if v.alive {
+			classes = append(classes, v.raw)
+		}
 	}
 	return classes
 }
 
 // repair revives the value that died last where none is alive.
 func repair(values outcomes) {
-	if len(values.shown()) > 0 {
+	if slices.ContainsFunc(values, func(v outcome) bool { return v.alive }) {
 		return
 	}
 	last := -1
