@@ -385,6 +385,9 @@ func (w *work) restoreDenied(key string) (string, error) {
 		return "", &RequestError{Text: "the change alters no entry"}
 	}
 	c := *d.Change
+	if err := w.isKnown(&c); err != nil {
+		return "", err
+	}
 	if err := w.assert(&c); err != nil {
 		return "", err
 	}
@@ -405,4 +408,38 @@ func (w *work) denied(key string) (found store.DeniedChange, err error) {
 		err = &RequestError{Text: "no conflict denied:" + key, HintText: "ldapsync conflicts list shows them"}
 	}
 	return found, err
+}
+
+// isKnown refuses a change of an entry, or below one, that is not known, or that others
+// may have forgotten: they would wait for ever to understand it.
+func (w *work) isKnown(c *changelog.Change) error {
+	var needed []changelog.ID
+	if c.Op != changelog.OpAdd {
+		needed = append(needed, c.ID)
+	}
+	if c.Op == changelog.OpAdd || c.Moved {
+		needed = append(needed, c.Superior)
+	}
+	for _, id := range needed {
+		if id.IsZero() {
+			continue
+		}
+		life, err := w.dit.Life(id)
+		if err != nil {
+			return err
+		}
+		gone := false
+		if life == dit.Deleted {
+			gone, err = w.forgottenByOthers(id, true)
+		}
+		switch {
+		case err != nil:
+			return err
+		case life == dit.Unborn:
+			return &RequestError{Text: "nothing is known of " + id.String() + ", which the change needs", HintText: "if it was denied, too, restore its addition first"}
+		case gone:
+			return &RequestError{Text: id.String() + ", which the change needs, was deleted so long ago that other servers may have forgotten it"}
+		}
+	}
+	return nil
 }
