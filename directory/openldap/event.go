@@ -19,11 +19,11 @@ func (w *watch) handle(ctx context.Context, m *syncMessage) error {
 	came := parseCookie(m.cookie)
 	switch {
 	case m.entry != nil:
-		return w.handleEntry(ctx, m.entry, came)
+		return w.handleEntry(ctx, m.entry)
 	case m.set != nil && !m.set.deletes:
 		return w.tell(directory.Event{Kind: directory.Present, IDs: m.set.ids})
 	case m.set != nil:
-		return w.tellAt(directory.Event{Kind: directory.Gone, IDs: m.set.ids}, came)
+		return w.tellAt(directory.Event{Kind: directory.Gone, IDs: m.set.ids}, changelog.CSN{})
 	case m.end != nil:
 		return w.handleEnd(ctx, m.end, came)
 	}
@@ -58,7 +58,7 @@ func (w *watch) handleEnd(ctx context.Context, end *syncPhaseEnd, came cookie) e
 	return w.tell(directory.Event{Kind: directory.RefreshEnd, Complete: true, Cookie: w.at.bytes()})
 }
 
-func (w *watch) handleEntry(ctx context.Context, e *syncEntry, came cookie) error {
+func (w *watch) handleEntry(ctx context.Context, e *syncEntry) error {
 	if e.state == statePresent {
 		return w.tell(directory.Event{Kind: directory.Present, IDs: []changelog.ID{e.id}})
 	}
@@ -75,7 +75,7 @@ func (w *watch) handleEntry(ctx context.Context, e *syncEntry, came cookie) erro
 	if err != nil || !passes {
 		return err
 	}
-	return w.tellAt(event, came)
+	return w.tellAt(event, csn)
 }
 
 // stateEvent reports entry; one in an excluded subtree is not there.
@@ -86,10 +86,15 @@ func (w *watch) stateEvent(entry *directory.Entry) directory.Event {
 	return directory.Event{Kind: directory.State, Entry: entry}
 }
 
-// tellAt reports e, with what to resume with unless a refresh is under way.
-func (w *watch) tellAt(e directory.Event, came cookie) error {
+// tellAt reports e, with what to resume with unless a refresh is under way: the CSN of
+// the last state, even if it is older than those before. Slapd's clock was set back
+// then, and it would not report what it writes from now on to a search that goes on
+// from the newest CSN.
+func (w *watch) tellAt(e directory.Event, csn changelog.CSN) error {
 	if w.over {
-		w.advance(came)
+		if w.advance(nil); !csn.IsZero() {
+			w.at[csn.SID] = csn
+		}
 		e.Cookie = w.at.bytes()
 	}
 	return w.tell(e)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -192,6 +193,41 @@ func TestCookieKeepsEveryServer(t *testing.T) {
 	}
 	if got := refresh(t, d, cookie).String(); got != "resumed true, 0 states, 10 present, 0 gone" {
 		t.Error(got)
+	}
+}
+
+// TestClockSetBack promises that what clients write after slapd's clock was set back is
+// reported, as it happens, and by a search that goes on after it.
+func TestClockSetBack(t *testing.T) {
+	srv := start(t, testenv.Options{SID: 1, NoSync: true, Clock: true})
+	load(t, srv, 5, 0)
+	d := connect(t, srv, nil)
+	var states []directory.Event
+	err := d.Watch(t.Context(), nil, func(e directory.Event) error {
+		switch {
+		case e.Kind == directory.RefreshEnd:
+			clientModify(t, srv, 1, "before")
+		case e.Kind == directory.State && e.Cookie != nil:
+			if states = append(states, e); len(states) == 2 {
+				return errEnough
+			}
+			if err := srv.TurnClock(-10 * time.Minute); err != nil {
+				return err
+			}
+			clientModify(t, srv, 1, "after")
+		}
+		return nil
+	})
+	if !errors.Is(err, errEnough) {
+		t.Fatal(err)
+	}
+	if before, after := states[0].Entry.CSN, states[1].Entry.CSN; !after.Before(before) {
+		t.Errorf("its clock was not set back: %s, then %s", before, after)
+	}
+	clientModify(t, srv, 2, "while nobody watched")
+	r := refresh(t, d, states[1].Cookie)
+	if !slices.ContainsFunc(r.states, func(e *directory.Entry) bool { return e.DN == testenv.SamplePerson(srv.Suffix, 2) }) {
+		t.Errorf("not reported: %s", r)
 	}
 }
 

@@ -19,13 +19,15 @@ type process struct {
 	done chan struct{} // closed when the child has ended
 }
 
-// startProcess runs bin with its output appended to the file log.
-func startProcess(log, bin string, args ...string) (*process, error) {
+// startProcess runs bin, with env added to the environment and its output appended to
+// the file log.
+func startProcess(log string, env []string, bin string, args ...string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(bin, args...)
+	cmd.Env = append(cmd.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = dieWithParent()
 	p := &process{cmd: cmd, log: log, done: make(chan struct{})}

@@ -57,6 +57,8 @@ type Options struct {
 	// Debug is slapd's -d, whose output goes to slapd.log; "" means none, which
 	// logs errors alone.
 	Debug string
+	// Clock gives the server a clock of its own, for TurnClock.
+	Clock bool
 }
 
 // Server is one slapd.
@@ -260,7 +262,11 @@ func (s *Server) run(args ...string) error {
 	if !s.opts.StaticConfig {
 		args = append(args, "-F", s.path("slapd.d"))
 	}
-	p, err := startProcess(s.path("slapd.log"), bin, args...)
+	env, err := s.clock()
+	if err != nil {
+		return err
+	}
+	p, err := startProcess(s.path("slapd.log"), env, bin, args...)
 	if err != nil {
 		return fmt.Errorf("start slapd: %w", err)
 	}
