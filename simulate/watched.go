@@ -267,7 +267,7 @@ func (p *pending) report(csn changelog.CSN) {
 // record checks the changes of one entry.
 func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 	p := v.pending[id]
-	if (p == nil || p.known == 0) && v.recordsDenied(id, p, changes) {
+	if v.recordsDenied(id, p, changes) {
 		delete(v.denied, id)
 		return
 	}
