@@ -173,8 +173,9 @@ func (nd *node) time() time.Time {
 // sid returns the number that nd has now, or had when it was last up.
 func (nd *node) sid() changelog.SID {
 	if nd.rep != nil {
-		nd.number = nd.rep.Identity().SID
-		nd.numbers[nd.number] = true
+		if now := nd.rep.Identity().SID; now != nd.number || len(nd.numbers) == 0 {
+			nd.number, nd.numbers[now] = now, true
+		}
 	}
 	return nd.number
 }

@@ -3,9 +3,17 @@ package memory
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"ldapsync/schema"
 )
+
+// contents are what one schema says of sets of classes, as far as asked. Copies of
+// a directory share them; who uses them holds mu.
+type contents struct {
+	mu    sync.Mutex
+	known map[string]*content
+}
 
 // content is what the schema says of the entries of some classes.
 type content struct {
@@ -28,15 +36,15 @@ const (
 const maxContents = 1000
 
 // content returns that of some classes, which the schema knows.
-func (d *Directory) content(classes []string) *content {
+func (k *contents) content(s *schema.Schema, classes []string) *content {
 	key := strings.Join(classes, "\x00")
-	c := d.contents[key]
+	c := k.known[key]
 	if c == nil {
-		c = &content{classes: slices.Clone(classes), must: d.schema.Must(classes), verdicts: map[string]verdict{}}
-		if d.contents == nil || len(d.contents) >= maxContents {
-			d.contents = map[string]*content{}
+		c = &content{classes: slices.Clone(classes), must: s.Must(classes), verdicts: map[string]verdict{}}
+		if k.known == nil || len(k.known) >= maxContents {
+			k.known = map[string]*content{}
 		}
-		d.contents[key] = c
+		k.known[key] = c
 	}
 	return c
 }

@@ -22,10 +22,9 @@ type Directory struct {
 	suffix dn.DN
 	now    func() time.Time
 
-	mu     sync.Mutex
-	schema *schema.Schema
-	// contents are what the schema says of sets of classes, as far as asked.
-	contents map[string]*content
+	mu       sync.Mutex
+	schema   *schema.Schema
+	contents *contents
 	tree     *tree
 	clock    clock
 	// history holds what every write reported; a cookie counts those events.
@@ -47,7 +46,7 @@ type Directory struct {
 // clients add get their entryUUID from newID.
 func New(suffix dn.DN, s *schema.Schema, now func() time.Time, newID func() changelog.ID) *Directory {
 	return &Directory{
-		suffix: suffix, now: now, schema: s, tree: newTree(),
+		suffix: suffix, now: now, schema: s, contents: new(contents), tree: newTree(),
 		clock: clock{now: now}, newID: newID, wake: make(chan struct{}),
 	}
 }
@@ -56,7 +55,7 @@ func New(suffix dn.DN, s *schema.Schema, now func() time.Time, newID func() chan
 func (d *Directory) SetSchema(s *schema.Schema) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.schema, d.contents = s, nil
+	d.schema, d.contents = s, new(contents)
 	renamed := newTree()
 	renamed.serial = d.tree.serial
 	for id, old := range d.tree.entries {
@@ -103,6 +102,7 @@ func (d *Directory) Copy(now func() time.Time, newID func() changelog.ID) *Direc
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := New(d.suffix, d.schema, now, newID)
+	c.contents = d.contents
 	c.tree, c.clock = d.tree.clone(), clock{now, d.clock.last, d.clock.count}
 	c.history, c.generation = slices.Clone(d.history), d.generation
 	c.presents, c.atomic = d.presents, d.atomic

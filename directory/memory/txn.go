@@ -317,7 +317,9 @@ func (t *txn) check(e *entry) error {
 			return refused(21, "objectClass %s is unknown", c)
 		}
 	}
-	c := t.d.content(classes)
+	t.d.contents.mu.Lock()
+	defer t.d.contents.mu.Unlock()
+	c := t.d.contents.content(s, classes)
 	for _, a := range e.attrs {
 		switch c.verdict(s, a.key) {
 		case undefined:
