@@ -22,12 +22,12 @@ type memo struct {
 	// classes of that list.
 	objectClass atomic.Pointer[string]
 	containers  atomic.Pointer[forms]
-	rdns        lookup.Recent[*rdnForm]
+	rdns        *lookup.Recent[*rdnForm]
 	known       knowing
 }
 
 func newMemo(r Rules) *memo {
-	return &memo{schema: r.Schema, suffix: r.Suffix, attrs: new(shelf[*attrRule]), classes: new(shelf[*classRule])}
+	return &memo{schema: r.Schema, suffix: r.Suffix, attrs: new(shelf[*attrRule]), classes: new(shelf[*classRule]), rdns: new(lookup.Recent[*rdnForm])}
 }
 
 // fits reports whether m is for these rules.
@@ -38,11 +38,11 @@ func (m *memo) fits(r Rules) bool {
 // Apart returns the same rules, to be used for other entries: States share what
 // they remember of entries as far as their rules are copies of one another.
 func (r Rules) Apart() Rules {
-	m := newMemo(r)
-	if r.memo != nil && r.memo.fits(r) {
-		m.attrs, m.classes = r.memo.attrs, r.memo.classes
+	if m := r.memo; m != nil && m.fits(r) {
+		r.memo = &memo{schema: m.schema, suffix: m.suffix, attrs: m.attrs, classes: m.classes, rdns: m.rdns}
+	} else {
+		r.memo = newMemo(r)
 	}
-	r.memo = m
 	return r
 }
 

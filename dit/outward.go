@@ -57,10 +57,12 @@ func (s *State) eachAdded(c *changelog.Change, fn func(attr, raw string)) {
 			fn(m.Attr, v)
 		}
 	}
-	if rdn, _ := nameOf(c); c.Op == changelog.OpModDN {
-		for _, a := range rdn {
-			fn(a.Attr, a.Value)
-		}
+	if c.Op != changelog.OpModDN {
+		return
+	}
+	rdn, _ := nameOf(c)
+	for _, a := range rdn {
+		fn(a.Attr, a.Value)
 	}
 }
 
