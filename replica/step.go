@@ -39,15 +39,23 @@ func (r *Replica) BeginCapture() (c *Capture, cookie []byte, err error) {
 	if cookie, err = r.cookie(); err != nil {
 		return nil, nil, &storeError{err}
 	}
-	var limit changelog.CSN
+	c = &Capture{r: r, c: capture{r: r}}
 	err = r.cfg.Store.View(func(t *store.Tx) (err error) {
-		limit, err = t.Limit()
+		known := false
+		if len(t.Cookie()) == 0 { // not even the first refresh came to its end
+			images, err := t.Images(changelog.ID{}, 1)
+			if known = len(images) > 0; err != nil {
+				return err
+			}
+		}
+		c.c.limit, err = t.Limit()
+		c.c.given = len(cookie) > 0 || known || !c.c.limit.IsZero()
 		return err
 	})
 	if err != nil {
 		return nil, nil, &storeError{err}
 	}
-	return &Capture{r: r, c: capture{r: r, given: len(cookie) > 0 || !limit.IsZero(), limit: limit}}, cookie, nil
+	return c, cookie, nil
 }
 
 // Step captures the next reports of the directory, those between a refresh's
