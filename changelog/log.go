@@ -265,30 +265,6 @@ func (l *Log) Marks(sid SID, fn func(Mark) bool) error {
 	return err
 }
 
-// Since calls fn with every change that a copy reaching as far as have lacks,
-// per server in order, until fn returns false. It returns ErrGap when the log
-// no longer reaches back far enough for some server.
-func (l *Log) Since(have Seqs, fn func(*Change) bool) error {
-	v, err := l.Vector()
-	if err != nil {
-		return err
-	}
-	more := true
-	for _, sid := range v.SIDs() {
-		if !more || have[sid] >= v[sid].Seq {
-			continue
-		}
-		if first := l.First(sid); first == 0 || first > have[sid]+1 {
-			return fmt.Errorf("%w: log of server %s begins at %d", ErrGap, sid, first)
-		}
-		err := l.After(sid, have[sid], func(c *Change) bool { more = fn(c); return more })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Trim removes the changes of sid up to and including seq, at most max of
 // them, and returns how many it removed. The vector stays.
 func (l *Log) Trim(sid SID, seq uint64, max int) (int, error) {

@@ -237,7 +237,7 @@ func logSinceAndTrim(t *testing.T, db *store.Store) {
 	inLog(t, db, func(l *changelog.Log) {
 		got := changelog.Vector{}
 		n := 0
-		err := l.Since(changelog.Seqs{1: 4, 2: 3, 3: 5}, func(c *changelog.Change) bool {
+		err := l.Since(changelog.Seqs{1: 4, 2: 3, 3: 5}, nil, func(c *changelog.Change) bool {
 			n++
 			got[c.SID()] = changelog.Mark{Seq: c.Seq}
 			return true
@@ -245,7 +245,7 @@ func logSinceAndTrim(t *testing.T, db *store.Store) {
 		if err != nil || n != 3 || got.String() != "1:5,2:5" {
 			t.Errorf("got %d changes up to %s, %v", n, got, err)
 		}
-		if err := l.Since(changelog.Seqs{1: 5, 2: 2}, func(*changelog.Change) bool { return true }); !errors.Is(err, changelog.ErrGap) {
+		if err := l.Since(changelog.Seqs{1: 5, 2: 2}, nil, func(*changelog.Change) bool { return true }); !errors.Is(err, changelog.ErrGap) {
 			t.Errorf("log that was trimmed too far: %v", err)
 		}
 		if c, err := l.Get(2, 3); c != nil || err != nil {
@@ -305,7 +305,7 @@ func logBeginsInTheMiddle(t *testing.T, db *store.Store) {
 			t.Errorf("begin behind stored changes: %v", err)
 		}
 		count := func(have changelog.Seqs) (n int, err error) {
-			return n, l.Since(have, func(*changelog.Change) bool { n++; return true })
+			return n, l.Since(have, nil, func(*changelog.Change) bool { n++; return true })
 		}
 		for _, older := range []changelog.Seqs{nil, {2: 9}, {2: 1, 5: 1}} {
 			if _, err := count(older); !errors.Is(err, changelog.ErrGap) {
@@ -314,6 +314,38 @@ func logBeginsInTheMiddle(t *testing.T, db *store.Store) {
 		}
 		if n, err := count(changelog.Seqs{2: 10}); n != 2 || err != nil {
 			t.Errorf("since the beginning: %d %v", n, err)
+		}
+	})
+}
+
+func TestSinceIsCausal(t *testing.T) { onEach(t, sinceIsCausal) }
+
+// sinceIsCausal promises that changes come by ascending CSN, however many there are of a
+// server, and none beyond what is asked for.
+func sinceIsCausal(t *testing.T, db *store.Store) {
+	const each = 100
+	inLog(t, db, func(l *changelog.Log) {
+		for sid := changelog.SID(1); sid <= 3; sid++ {
+			for seq := uint64(1); seq <= each; seq++ {
+				if err := l.Append(change(sid, seq)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+	inLog(t, db, func(l *changelog.Log) {
+		var last changelog.CSN
+		got := changelog.Seqs{}
+		err := l.Since(changelog.Seqs{1: 40}, changelog.Seqs{2: 50}, func(c *changelog.Change) bool {
+			if !last.Before(c.CSN) {
+				t.Errorf("%s after %s", c.CSN, last)
+			}
+			last = c.CSN
+			got[c.SID()]++
+			return true
+		})
+		if err != nil || got[1] != each-40 || got[2] != 50 || got[3] != each {
+			t.Errorf("got %v, %v", got, err)
 		}
 	})
 }

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"math"
 	"slices"
 
 	"ldapsync/changelog"
@@ -98,34 +96,19 @@ func (r *Replica) mayPublish(changes []changelog.Change) bool {
 }
 
 // Serve returns a page of the changes that a copy reaching as far as have
-// lacks, of about limit octets before compression; more says that there are
+// lacks, by ascending CSN, of about limit octets before compression; more says that there are
 // further ones. Of our own there are only such as were published. It returns an error
 // that wraps ErrTrimmed when the log no longer reaches back far enough.
 func (r *Replica) Serve(have changelog.Seqs, limit int) (changes []changelog.Change, more bool, err error) {
 	page := page{limit: limit}
 	self := r.sid()
-	err = r.cfg.Store.View(func(t *store.Tx) error { return since(t, self, have, page.add) })
+	err = r.cfg.Store.View(func(t *store.Tx) error {
+		return t.Log.Since(have, changelog.Seqs{self: t.Published()}, page.add)
+	})
 	if errors.Is(err, changelog.ErrGap) {
 		err = fmt.Errorf("%w: %w", ErrTrimmed, err)
 	}
 	return page.changes, page.full, err
-}
-
-// since is Log.Since without what self has made and not published.
-func since(t *store.Tx, self changelog.SID, have changelog.Seqs, fn func(*changelog.Change) bool) error {
-	of, upTo := have[self], t.Published()
-	others := changelog.Seqs{}
-	maps.Copy(others, have)
-	others[self] = math.MaxUint64
-	more := true
-	err := t.Log.Since(others, func(c *changelog.Change) bool { more = fn(c); return more })
-	if err != nil || !more || of >= upTo {
-		return err
-	}
-	if first := t.Log.First(self); first == 0 || first > of+1 {
-		return fmt.Errorf("%w: log of server %s begins at %d", changelog.ErrGap, self, first)
-	}
-	return t.Log.After(self, of, func(c *changelog.Change) bool { return c.Seq <= upTo && fn(c) })
 }
 
 // page collects changes up to the bounds.
