@@ -15,9 +15,14 @@ type backup struct {
 }
 
 // wipe loses the state file of a server; its directory remains, or is restored
-// from a backup.
+// from a backup. Where months pass, an entry that only its directory holds is written
+// down when it returns, not added again: what others have put below it would be withheld
+// for ever.
 func (nd *node) wipe() {
 	if nd.gone || nd.twin != nil || !nd.w.everybodySettled() {
+		return
+	}
+	if nd.w.cfg.Profile == Ages && nd.w.isNeeded(nd) {
 		return
 	}
 	nd.kill()
