@@ -226,7 +226,7 @@ func (w *world) judgeNode(nd *node) {
 		fail("fault", "%s does not take part: %s", nd.name, w.unfinished())
 	}
 	for id, p := range nd.watched.pending {
-		if nd.watched.mayNeverHaveBeen(id) || p.base.differs(p.writes[len(p.writes)-1].state) == "" {
+		if nd.watched.mayNeverHaveBeen(id) || nd.watched.neverWas(id) || p.base.differs(p.writes[len(p.writes)-1].state) == "" {
 			continue
 		}
 		if p.known == len(p.writes) && (p.onlyStamped() || nd.watched.nothingToRecord(id, p) || nd.watched.leads(id, p, nil) == "") {

@@ -196,6 +196,26 @@ func (v *watched) mayNeverHaveBeen(id changelog.ID) bool {
 	return p != nil && v.otherwise[id].gone && p.writes[len(p.writes)-1].state.gone
 }
 
+// neverWas reports whether clients deleted an entry that they had not been allowed to
+// add, and the replica knows: it may have died when it had stored that, of which there
+// is no change, and is not told again.
+func (v *watched) neverWas(id changelog.ID) (gone bool) {
+	p := v.pending[id]
+	if !v.denied[id] || !p.writes[len(p.writes)-1].state.gone {
+		return false
+	}
+	v.nd.read(func(t *store.Tx, s *dit.State) error {
+		life, err := s.Life(id)
+		if err != nil {
+			return err
+		}
+		m, err := t.Image(id)
+		gone = life == dit.Unborn && (m == nil || m.Gone)
+		return err
+	})
+	return gone
+}
+
 // onlyStamped reports whether clients changed no more than who wrote last and
 // when, which is not recorded while the replica's own rename is unstamped.
 func (p *pending) onlyStamped() bool {
