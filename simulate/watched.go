@@ -291,6 +291,10 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 		delete(v.denied, id)
 		return
 	}
+	if (p == nil || p.known == 0) && v.ledElsewhere(id, changes) {
+		v.nd.w.stats.Ambiguous++
+		return
+	}
 	if p == nil || p.known == 0 {
 		fail("invented", "%s made a change though no client did anything: %s", v.nd.name, showChange(changes[0]))
 	}
@@ -302,6 +306,14 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 		fail("recorded", "%s: the changes lead elsewhere than the client did (changes and directory): %s%s", v.nd.name, d, list)
 	}
 	v.settle(id, p)
+}
+
+// ledElsewhere reports whether changes say no more than where an entry is which a write
+// of the replica's, without an answer, has put below another's name than it meant.
+func (v *watched) ledElsewhere(id changelog.ID, changes []*changelog.Change) bool {
+	_, doubt := v.otherwise[id]
+	wanted := v.doubted[id]
+	return doubt && !wanted.gone && len(changes) == 1 && changes[0].Moved && wanted.after(changes[0]).differs(v.nd.snapshot(id)) == ""
 }
 
 // reach is leads, with the writes known up to which the changes lead: if the replica
