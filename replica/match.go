@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -42,8 +41,6 @@ type matching struct {
 	// batch is read and not compared yet.
 	batch []*directory.Entry
 	dead  string
-	// newest is the latest entryCSN.
-	newest changelog.CSN
 	// ret is what the earlier installs had, nil for a first join.
 	ret *store.Return
 }
@@ -103,9 +100,6 @@ func (m *matching) compareBatch() error {
 
 func (m *matching) compare(w *work, e *directory.Entry) error {
 	m.Entries++
-	if m.newest.Before(e.CSN) {
-		m.newest = e.CSN
-	}
 	if err := w.SeeEntry(e.ID); err != nil {
 		return err
 	}
@@ -290,11 +284,7 @@ const fewMissing = 10
 // not be in that of a server that joins for the first time, since that deletes
 // nothing. Of one that returns much must not be missing, unless all is.
 func (m *matching) verdict() error {
-	now := m.r.cfg.Now()
 	switch {
-	case m.ret == nil && m.newest.When().After(now):
-		return fmt.Errorf("%w: an entry was written at %s, and the clock here says %s, so what clients write would look older than what they change; "+
-			"set the clock, or wait: it is looked at again every half minute", errMismatch, m.newest.When().UTC().Format(time.DateTime), now.UTC().Format(time.DateTime))
 	case m.ret == nil && m.Deleted > 0:
 		return fmt.Errorf("%w: %d of its %d entries were deleted in the room (%s), and joining never deletes; "+
 			"delete them here, or load a newer copy; it is looked at again every half minute", errMismatch, m.Deleted, m.Entries, m.dead)

@@ -94,7 +94,7 @@ func (w *world) join() {
 	w.tracef("%d comes", nd.i+1)
 	if w.oneIn(3) {
 		nd.bring()
-	} else if old := w.oldTree(); old != nil && w.oneIn(2) && w.tells() {
+	} else if old := w.oldTree(); old != nil && w.oneIn(2) {
 		nd.lost = true
 		nd.server.Restore(*old)
 		for _, id := range nd.server.IDs() {
@@ -105,8 +105,7 @@ func (w *world) join() {
 	nd.start()
 }
 
-// tells reports whether answers to writes tell of entryCSNs. Where they do not, and the
-// directory's clock is behind what it was loaded with, its reports look like old news.
+// tells reports whether answers to writes tell of entryCSNs.
 func (w *world) tells() bool { return w.cfg.Seed%8 != 7 }
 
 // oldTree returns an old copy of the directory of some member, nil when there is

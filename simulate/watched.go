@@ -287,25 +287,27 @@ func (p *pending) report(csn changelog.CSN) {
 // record checks the changes of one entry.
 func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 	p := v.pending[id]
-	if v.recordsDenied(id, p, changes) {
+	told, d := p != nil && p.known > 0, ""
+	if told {
+		if d = v.reach(id, p, changes); d == "" {
+			v.settle(id, p)
+			return
+		}
+	}
+	switch {
+	case v.recordsDenied(id, p, changes):
 		delete(v.denied, id)
-		return
-	}
-	if (p == nil || p.known == 0) && v.ledElsewhere(id, changes) {
+	case !told && v.ledElsewhere(id, changes):
 		v.nd.w.stats.Ambiguous++
-		return
-	}
-	if p == nil || p.known == 0 {
+	case !told:
 		fail("invented", "%s made a change though no client did anything: %s", v.nd.name, showChange(changes[0]))
-	}
-	if d := v.reach(id, p, changes); d != "" {
+	default:
 		list := ""
 		for _, c := range changes {
 			list += "\n  " + showChange(c)
 		}
 		fail("recorded", "%s: the changes lead elsewhere than the client did (changes and directory): %s%s", v.nd.name, d, list)
 	}
-	v.settle(id, p)
 }
 
 // ledElsewhere reports whether changes say no more than where an entry is which a write
