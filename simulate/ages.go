@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"ldapsync/changelog"
@@ -101,11 +102,12 @@ func some(step func() bool) {
 	}
 }
 
-// forgetGone removes servers that have left from the members.
+// forgetGone removes servers that have left from the members, but none of which only a
+// newcomer that has yet to make itself known has changes: in years nobody would.
 func (nd *node) forgetGone() {
 	w := nd.w
 	for _, o := range w.nodes {
-		if !o.gone || o.number == 0 || nd.rep == nil || nd.dead || !nd.joined || !w.oneIn(2) || w.takes(o.number) {
+		if !o.gone || o.number == 0 || nd.rep == nil || nd.dead || !nd.joined || !w.oneIn(2) || w.takes(o.number) || w.onlyNew(o.number, nd) {
 			continue
 		}
 		err := nd.rep.ForgetPeer(o.number, false)
@@ -116,6 +118,14 @@ func (nd *node) forgetGone() {
 		nd.check("removal", err)
 		nd.reap()
 	}
+}
+
+// onlyNew reports whether one that is about to join has changes of a number that nd has
+// not.
+func (w *world) onlyNew(number changelog.SID, nd *node) bool {
+	return slices.ContainsFunc(w.nodes, func(o *node) bool {
+		return !o.gone && !o.settled && o.vector[number].Seq > nd.vector[number].Seq
+	})
 }
 
 // takes reports whether a member has a number.

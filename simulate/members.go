@@ -55,12 +55,20 @@ func (w *world) leave(nd *node) {
 	if w.somebodyUnsure() { // of whom it is not known yet what it has
 		return
 	}
+	if w.cfg.Profile == Ages && w.isCut() { // in years one half would forget the other, and nobody know of both
+		return
+	}
 	nd.kill()
 	w.inspect()
 	nd.gone = true
 	w.unsay(nd, nil)
 	w.stats.Left++
 	w.tracef("%d leaves", nd.i+1)
+}
+
+// isCut reports whether some link carries nothing.
+func (w *world) isCut() bool {
+	return slices.ContainsFunc(w.cut, func(to []bool) bool { return slices.Contains(to, true) })
 }
 
 // isNeeded reports whether only nd has the addition of an entry that is changed, or
