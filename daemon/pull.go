@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"mellium.im/xmpp/jid"
@@ -50,6 +52,7 @@ func (l *link) Pull(ctx context.Context, peer string, have changelog.Seqs) ([]ch
 			}
 		}
 		if len(changes) > 0 || ask.From == nil {
+			slices.SortStableFunc(changes, func(a, b changelog.Change) int { return a.CSN.Compare(b.CSN) })
 			return changes, page.More, nil
 		}
 	}
@@ -99,12 +102,28 @@ func (l *link) serve(iq *element.Element, ask protocol.Pull) (*element.Element, 
 	if err != nil {
 		return nil, err
 	}
-	page, err := l.page(ask, changes)
+	page, err := l.fill(ask, changes)
 	if err != nil {
 		return nil, err
 	}
 	page.More = page.More || more
 	return page.Element(), nil
+}
+
+// fill packs as many of changes, which come by ascending CSN, as one page takes. Those
+// of one server are packed together, which takes less; so a page that holds not all of
+// them would lack some that come before others: then it is made of fewer.
+func (l *link) fill(ask protocol.Pull, changes []changelog.Change) (protocol.Pulled, error) {
+	for less := false; ; less = true {
+		byAuthor := slices.Clone(changes)
+		slices.SortStableFunc(byAuthor, func(a, b changelog.Change) int { return cmp.Compare(a.SID(), b.SID()) })
+		page, err := l.page(ask, byAuthor)
+		if err != nil || !page.More || byAuthor[0].SID() == byAuthor[len(byAuthor)-1].SID() {
+			page.More = page.More || less
+			return page, err
+		}
+		changes = changes[:len(changes)/2]
+	}
 }
 
 // page packs changes, of which those of one server follow each other, until

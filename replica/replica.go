@@ -38,9 +38,9 @@ type Network interface {
 	// server has of us, whoever published it: Seq 0 for none, a zero CSN where only
 	// its number can be told.
 	LastPublished(ctx context.Context) (changelog.Mark, error)
-	// Pull asks a peer, by its full JID, for a page of changes beyond have;
-	// more says that the peer holds further ones. The error wraps ErrTrimmed when
-	// its log no longer reaches back to have.
+	// Pull asks a peer, by its full JID, for a page of changes beyond have, by
+	// ascending CSN; more says that the peer holds further ones, none of them older.
+	// The error wraps ErrTrimmed when its log no longer reaches back to have.
 	Pull(ctx context.Context, peer string, have changelog.Seqs) (changes []changelog.Change, more bool, err error)
 	// Snapshot asks a peer for the page of its state behind a mark, nil for the
 	// first; see Replica.ServeSnapshot.

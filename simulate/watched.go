@@ -236,6 +236,10 @@ func (v *watched) leads(id changelog.ID, p *pending, changes []*changelog.Change
 		v.nd.w.stats.Ambiguous++
 		return ""
 	}
+	if _, doubt := v.otherwise[id]; doubt && d != "" && after(v.doubted[id]).unstamped().differs(p.last().unstamped()) == "" {
+		v.nd.w.stats.Ambiguous++
+		return "" // it stands where a write without an answer was to put it, and had led elsewhere
+	}
 	if d != "" && slices.ContainsFunc(p.writes[:p.known-1], func(wr write) bool {
 		return p.base.unstamped().differs(wr.state.unstamped()) == "" && after(wr.state).differs(p.last()) == ""
 	}) {

@@ -258,7 +258,7 @@ func (t *Tx) DropImage(id changelog.ID) error {
 }
 
 // unname takes an entry's names out of the indexes, unless another entry has
-// taken them meanwhile, or the key kept is to stay.
+// taken them meanwhile, or the key kept is to stay. See inherit for who has them then.
 func (t *Tx) unname(id changelog.ID, kept []byte) error {
 	raw := t.bucket(bucketImages).Get(id[:])
 	if raw == nil {
@@ -274,10 +274,19 @@ func (t *Tx) unname(id changelog.ID, kept []byte) error {
 		}
 	}
 	key := t.nameAt(old.Parent, old.RDNKey)
-	if old.Gone || bytes.Equal(key, kept) || !bytes.HasPrefix(t.bucket(bucketNames).Get(key), id[:]) {
+	if old.Gone || bytes.Equal(key, kept) {
 		return nil
 	}
-	return t.bucket(bucketNames).Delete(key)
+	if !bytes.HasPrefix(t.bucket(bucketNames).Get(key), id[:]) {
+		if shared := sharedKey(old); bytes.Equal(t.bucket(bucketTold).Get(shared), id[:]) {
+			return t.bucket(bucketTold).Delete(shared)
+		}
+		return nil
+	}
+	if err := t.bucket(bucketNames).Delete(key); err != nil {
+		return err
+	}
+	return t.inherit(old)
 }
 
 // Named returns the entry that has a name in the directory, the zero ID when

@@ -11,8 +11,9 @@ import (
 // A name in a report is to be read as names were when it was made: the images'
 // indexes say how they are, and this one where that differs.
 const (
-	toldEntry = 'e' // id: an entry whose image has a Told
-	toldName  = 'n' // parent, normal RDN: the entry the reports know there
+	toldEntry  = 'e' // id: an entry whose image has a Told
+	toldName   = 'n' // parent, normal RDN: the entry the reports know there
+	toldShared = 's' // parent, normal RDN: the entry the reports knew there when another was given the name
 )
 
 func toldNameKey(p *Place) []byte { return append([]byte{toldName}, nameKey(p.Parent, p.RDNKey)...) }
@@ -105,7 +106,7 @@ func (t *Tx) TellAll(max int) (int, error) {
 }
 
 // tellOne notes that the reports know where m is. The name of one that is not
-// there any more stays with the other that has it.
+// there any more stays with the other that has it, unless that turns out to be elsewhere.
 func (t *Tx) tellOne(m *Image) error {
 	if m.Told == nil || m.Gone || *m.Told != (Place{m.Parent, m.RDNKey}) {
 		m.Told = nil
@@ -115,5 +116,35 @@ func (t *Tx) tellOne(m *Image) error {
 		return err
 	}
 	m.Told = nil
+	if t.Named(m.Parent, m.RDNKey) != m.ID {
+		if err := t.bucket(bucketTold).Put(sharedKey(m), m.ID[:]); err != nil {
+			return err
+		}
+	}
 	return t.bucket(bucketImages).Put(m.ID[:], m.encode())
+}
+
+func sharedKey(m *Image) []byte {
+	return append([]byte{toldShared}, nameKey(m.Parent, m.RDNKey)...)
+}
+
+// inherit gives the name that left has had to the entry from which a write of ours was
+// to take it, if that is still there: the write has led elsewhere.
+func (t *Tx) inherit(left *Image) error {
+	shared := sharedKey(left)
+	for _, key := range [][]byte{shared, toldNameKey(&Place{left.Parent, left.RDNKey})} {
+		v := t.bucket(bucketTold).Get(key)
+		if v == nil || toID(v) == left.ID {
+			continue
+		}
+		m, err := t.Image(toID(v))
+		if err != nil {
+			return err
+		}
+		if m != nil && !m.Gone && m.Parent == left.Parent && m.RDNKey == left.RDNKey {
+			m.Told = nil
+			return errors.Join(t.bucket(bucketTold).Delete(shared), t.PutImage(m))
+		}
+	}
+	return nil
 }
