@@ -313,6 +313,11 @@ func (w *work) dropAndSettle(id changelog.ID) error {
 func (c *capture) endRefresh(ctx context.Context, end directory.Event) error {
 	c.refreshing, c.ending = false, true
 	defer func() { c.ending = false }()
+	if c.resumed {
+		if err := c.r.update(func(w *work) error { return w.Regain() }); err != nil {
+			return err
+		}
+	}
 	for more := true; more; {
 		err := c.r.update(func(w *work) error {
 			before := w.DelayedCount()

@@ -39,3 +39,41 @@ func TestMoveBelowATakenName(t *testing.T) {
 		}
 	}
 }
+
+// TestNameOfAWriteThatLedElsewhere promises that an entry keeps its name where a write of
+// ours was to take it and went below another superior, which had been given that name:
+// what clients put below the entry is found there after the reports were interrupted, too.
+func TestNameOfAWriteThatLedElsewhere(t *testing.T) {
+	h := newHistory(t, 1)
+	a, b := h.nodes[0], h.nodes[1]
+	box, moved, deep := "ou=box,"+suffix, "ou=moved,"+suffix, "ou=c,ou=b,ou=a,"+suffix
+	unit := func(name string) directory.Write { return addEntry(name, "objectClass", "organizationalUnit") }
+	person := func(name string) directory.Write {
+		return addEntry(name, "objectClass", "inetOrgPerson", "cn", "Ann", "sn", "Ann")
+	}
+	a.must(a.dir.Do(append(base(), unit(box), unit("ou=a,"+suffix), unit("ou=b,ou=a,"+suffix), unit(deep))...))
+	a.up()
+	b.up()
+	h.settle()
+	a.must(a.dir.Do(person("uid=ann,"+box), person("uid=bob,uid=ann,"+box)))
+	for a.step() {
+	}
+	b.must(b.dir.Do(directory.Write{Op: directory.ModDN, DN: box, NewRDN: "ou=moved"}, unit(box), person("uid=ann,"+moved), person("uid=bob,uid=ann,"+moved)))
+	bob := b.dir.Find(mustDN("uid=bob,uid=ann," + moved))
+	if _, _, err := b.rep.StepApply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	events, err := b.search.Next(4) // what the clients did, not what came of the write
+	b.must(err)
+	b.must(b.capture.Step(t.Context(), events))
+	b.capture.End(directory.ErrUnavailable)
+	b.capture, b.search = nil, nil
+	b.must(b.dir.Do(directory.Write{Op: directory.ModDN, DN: box, NewRDN: "ou=box", NewSuperior: deep}, unit("ou=below,uid=bob,uid=ann,"+moved)))
+	id := b.dir.Find(mustDN("ou=below,uid=bob,uid=ann," + moved))
+	h.settle()
+	for _, nd := range h.nodes {
+		if e := nd.dir.Entry(id); e == nil || nd.dir.Find(mustDN(e.DN).Parent()) != bob {
+			t.Errorf("%s: not where the client put it: %q", nd.name, nd.dir.Dump())
+		}
+	}
+}

@@ -128,11 +128,38 @@ func sharedKey(m *Image) []byte {
 	return append([]byte{toldShared}, nameKey(m.Parent, m.RDNKey)...)
 }
 
+// Regain gives the entries from which writes of ours were to take their names, and that
+// the directory has not reported since, these back: the writes have led elsewhere.
+func (t *Tx) Regain() error {
+	var lost []changelog.ID
+	t.bucket(bucketTold).Scan([]byte{toldShared}, nil, func(_, v []byte) bool {
+		if id := toID(v); !t.IsDelayed(id) {
+			lost = append(lost, id)
+		}
+		return true
+	})
+	for _, id := range lost {
+		m, err := t.Image(id)
+		if err == nil && m != nil && !m.Gone {
+			err = t.regain(m)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// regain gives m the name back at which it is.
+func (t *Tx) regain(m *Image) error {
+	m.Told = nil
+	return errors.Join(t.bucket(bucketTold).Delete(sharedKey(m)), t.bucket(bucketNames).Delete(nameKey(m.Parent, m.RDNKey)), t.PutImage(m))
+}
+
 // inherit gives the name that left has had to the entry from which a write of ours was
 // to take it, if that is still there: the write has led elsewhere.
 func (t *Tx) inherit(left *Image) error {
-	shared := sharedKey(left)
-	for _, key := range [][]byte{shared, toldNameKey(&Place{left.Parent, left.RDNKey})} {
+	for _, key := range [][]byte{sharedKey(left), toldNameKey(&Place{left.Parent, left.RDNKey})} {
 		v := t.bucket(bucketTold).Get(key)
 		if v == nil || toID(v) == left.ID {
 			continue
@@ -142,8 +169,7 @@ func (t *Tx) inherit(left *Image) error {
 			return err
 		}
 		if m != nil && !m.Gone && m.Parent == left.Parent && m.RDNKey == left.RDNKey {
-			m.Told = nil
-			return errors.Join(t.bucket(bucketTold).Delete(shared), t.PutImage(m))
+			return t.regain(m)
 		}
 	}
 	return nil
