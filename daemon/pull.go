@@ -102,7 +102,7 @@ func (l *link) serve(iq *element.Element, ask protocol.Pull) (*element.Element, 
 	if err != nil {
 		return nil, err
 	}
-	page, err := l.fill(ask, changes)
+	page, err := fill(ask, l.replica.Identity().Epoch, changes)
 	if err != nil {
 		return nil, err
 	}
@@ -113,11 +113,11 @@ func (l *link) serve(iq *element.Element, ask protocol.Pull) (*element.Element, 
 // fill packs as many of changes, which come by ascending CSN, as one page takes. Those
 // of one server are packed together, which takes less; so a page that holds not all of
 // them would lack some that come before others: then it is made of fewer.
-func (l *link) fill(ask protocol.Pull, changes []changelog.Change) (protocol.Pulled, error) {
+func fill(ask protocol.Pull, epoch uint64, changes []changelog.Change) (protocol.Pulled, error) {
 	for less := false; ; less = true {
 		byAuthor := slices.Clone(changes)
 		slices.SortStableFunc(byAuthor, func(a, b changelog.Change) int { return cmp.Compare(a.SID(), b.SID()) })
-		page, err := l.page(ask, byAuthor)
+		page, err := pack(ask, epoch, byAuthor)
 		if err != nil || !page.More || byAuthor[0].SID() == byAuthor[len(byAuthor)-1].SID() {
 			page.More = page.More || less
 			return page, err
@@ -126,17 +126,17 @@ func (l *link) fill(ask protocol.Pull, changes []changelog.Change) (protocol.Pul
 	}
 }
 
-// page packs changes, of which those of one server follow each other, until
+// pack packs changes, of which those of one server follow each other, until
 // the size asked for is reached; at least one item.
-func (l *link) page(ask protocol.Pull, changes []changelog.Change) (protocol.Pulled, error) {
-	page := protocol.Pulled{Suffix: l.suffix}
+func pack(ask protocol.Pull, epoch uint64, changes []changelog.Change) (protocol.Pulled, error) {
+	page := protocol.Pulled{Suffix: ask.Suffix}
 	size := 0
 	for len(changes) > 0 {
 		n := 1
 		for n < len(changes) && changes[n].SID() == changes[0].SID() {
 			n++
 		}
-		items, _, err := protocol.Pack(l.suffix, changes[0].SID(), l.replica.Identity().Epoch, changes[:n], ask.Page())
+		items, _, err := protocol.Pack(ask.Suffix, changes[0].SID(), epoch, changes[:n], ask.Page())
 		if err != nil && len(items) == 0 && len(page.Payloads) == 0 {
 			return page, err
 		}
