@@ -175,7 +175,7 @@ func (r *Replica) StepPull(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("pull from %s: %w", peer.JID, err)
 	}
-	got, err := r.Receive(Delivery{Relay: peer.SID, RelayRole: peer.Role, Changes: changes})
+	got, err := r.Receive(Delivery{Relay: peer.SID, RelayRole: peer.Role, Pulled: true, Changes: changes})
 	if err != nil {
 		return false, err
 	}

@@ -3,9 +3,11 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ldapsync/changelog"
+	"ldapsync/dit"
 	"ldapsync/roles"
 )
 
@@ -19,7 +21,9 @@ type Delivery struct {
 	// RelayRole its role in the room.
 	Relay     changelog.SID
 	RelayRole roles.Role
-	Changes   []changelog.Change
+	// Pulled says that they were asked for, so that they come by ascending CSN.
+	Pulled  bool
+	Changes []changelog.Change
 }
 
 // Receipt says what became of a delivery.
@@ -95,6 +99,10 @@ func (w *work) receive(c *changelog.Change, d Delivery, got *Receipt) (fault str
 		if err == nil {
 			err = w.deny(c, got)
 		}
+		return "", err
+	}
+	if early, err := w.isEarly(c, d); err != nil || early {
+		got.Gap = got.Gap || early
 		return "", err
 	}
 	future := c.CSN.When().After(w.r.cfg.Now().Add(maxAhead))
@@ -213,6 +221,36 @@ func (w *work) deny(c *changelog.Change, got *Receipt) error {
 
 // maxDenied bounds what servers without the right to write can make us keep.
 const maxDenied = 100_000
+
+// isEarly reports whether a change of an entry that is deleted here, or below one, came
+// before something that its author had seen, and can be pulled with that: if the entry
+// was added again by who had forgotten its deletion, that has to be merged first.
+func (w *work) isEarly(c *changelog.Change, d Delivery) (bool, error) {
+	if d.Pulled || !c.Op.Alters() {
+		return false, nil
+	}
+	life, err := w.dit.Life(c.ID)
+	if err == nil && life != dit.Deleted && !c.Superior.IsZero() {
+		life, err = w.dit.Life(c.Superior)
+	}
+	if err != nil || life != dit.Deleted {
+		return false, err
+	}
+	have, err := w.Log.Seqs()
+	if err != nil || have[c.SID()]+1 != c.Seq {
+		return false, err
+	}
+	lacks := false
+	for sid, seq := range c.Seen {
+		lacks = lacks || have[sid] < seq
+	}
+	return lacks && w.r.isOffered(c), nil
+}
+
+// isOffered reports whether some server of the room shows that it has a change.
+func (r *Replica) isOffered(c *changelog.Change) bool {
+	return slices.ContainsFunc(r.Peers(), func(p Peer) bool { return !p.outside() && p.Vector[c.SID()].Seq >= c.Seq })
+}
 
 // mergeDue merges the postponed changes whose time has come near.
 func (r *Replica) mergeDue() error {

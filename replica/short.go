@@ -149,7 +149,7 @@ func (r *Replica) askOthers(ctx context.Context, v changelog.Vector) (got bool, 
 		if err != nil && !errors.Is(err, ErrTrimmed) {
 			return false, fmt.Errorf("pull from %s: %w", p.JID, err)
 		}
-		receipt, err := r.Receive(Delivery{Relay: p.SID, RelayRole: p.Role, Changes: changes})
+		receipt, err := r.Receive(Delivery{Relay: p.SID, RelayRole: p.Role, Pulled: true, Changes: changes})
 		if err != nil || receipt.New > 0 {
 			return true, err
 		}

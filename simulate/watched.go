@@ -225,6 +225,10 @@ func (p *pending) onlyStamped() bool {
 // nothingToRecord reports whether the replica need not make a change of what
 // clients did to an entry.
 func (v *watched) nothingToRecord(id changelog.ID, p *pending) bool {
+	if other, doubt := v.otherwise[id]; doubt && other.differs(p.last()) == "" {
+		v.nd.w.stats.Ambiguous++
+		return true // to the second what a write without an answer was to leave
+	}
 	return p.base.differs(p.last()) == "" || v.nd.denied(id, p.last()) || p.last().gone && (v.denied[id] || v.nd.isDead(id))
 }
 
