@@ -14,7 +14,7 @@ import (
 // leave. That we wrote last is certain where the entry says so, and where it is
 // there without having been; else by the signs.
 func (w *work) base(old, now *store.Image, e *directory.Entry) (*store.Image, error) {
-	old = w.placed(old, now, e)
+	old = w.placed(old, now, e, old != nil && !old.Confirmed)
 	in, err := w.Intent(now.ID)
 	if err != nil || in == nil {
 		return old, err
@@ -25,7 +25,7 @@ func (w *work) base(old, now *store.Image, e *directory.Entry) (*store.Image, er
 	if in.Image.Gone {
 		return old, nil
 	}
-	wrote := w.placed(&in.Image, now, e)
+	wrote := w.placed(&in.Image, now, e, false)
 	if !w.WasMade(old, wrote, now, e.Own) {
 		return old, nil
 	}
@@ -35,15 +35,15 @@ func (w *work) base(old, now *store.Image, e *directory.Entry) (*store.Image, er
 // placed returns what we wrote, m, as it stands below the entry that now is
 // below, if it certainly was our write that led there and not a client: a write
 // cannot be made to depend on whose name the superior's is. It was if we wrote last, or
-// if the superior has the name that we wrote, and all else is as intended to the last
-// stamp.
-func (w *work) placed(m, now *store.Image, e *directory.Entry) *store.Image {
+// if the superior has the name that we wrote, or the write is known to be made, and all
+// else is as intended to the last stamp.
+func (w *work) placed(m, now *store.Image, e *directory.Entry, made bool) *store.Image {
 	if m == nil || m.Gone || m.Below == "" || m.Parent == now.Parent {
 		return m
 	}
 	here := *m
 	here.Parent = now.Parent
-	if e.Own || !here.Loose && w.Same(&here, now) && w.isBelow(e.DN, m.Below) {
+	if e.Own || !here.Loose && w.Same(&here, now) && (made || w.isBelow(e.DN, m.Below)) {
 		return &here
 	}
 	return m
