@@ -242,7 +242,7 @@ func (w *work) isEarly(c *changelog.Change, d Delivery) (bool, error) {
 	}
 	lacks := false
 	for sid, seq := range c.Seen {
-		lacks = lacks || have[sid] < seq
+		lacks = lacks || !have.Covers(sid, seq)
 	}
 	return lacks && w.r.isOffered(c), nil
 }

@@ -16,7 +16,6 @@ func (w *watch) handle(ctx context.Context, m *syncMessage) error {
 			return err
 		}
 	}
-	came := parseCookie(m.cookie)
 	switch {
 	case m.entry != nil:
 		return w.handleEntry(ctx, m.entry)
@@ -25,9 +24,9 @@ func (w *watch) handle(ctx context.Context, m *syncMessage) error {
 	case m.set != nil:
 		return w.tellAt(directory.Event{Kind: directory.Gone, IDs: m.set.ids}, changelog.CSN{})
 	case m.end != nil:
-		return w.handleEnd(ctx, m.end, came)
+		return w.handleEnd(ctx, m.end, parseCookie(m.cookie))
 	}
-	w.advance(came)
+	w.advance(parseCookie(m.cookie))
 	return nil
 }
 
