@@ -137,10 +137,7 @@ func Anew(s *store.Store, now time.Time) (store.Identity, error) {
 			if v[id.SID].Seq > 0 {
 				next.Spoken = append(next.Spoken, id.SID)
 			}
-			next.Return = &store.Return{}
-			if id.Return != nil {
-				*next.Return = *id.Return
-			}
+			next.Return = id.Return.Clone()
 			return nil
 		}
 		next.Return = &store.Return{Selves: []changelog.SID{id.SID}, Applied: applied, Own: true, Heard: v[id.SID].CSN.When()}

@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -23,14 +22,7 @@ import (
 // account, nil when there were none.
 func (w *work) earlier() (*store.Return, error) {
 	id := w.r.Identity()
-	ret := &store.Return{Applied: changelog.Seqs{}}
-	if id.Return != nil {
-		again := *id.Return
-		if again.Applied = maps.Clone(again.Applied); again.Applied == nil {
-			again.Applied = changelog.Seqs{}
-		}
-		ret = &again
-	}
+	ret := id.Return.Clone()
 	if len(ret.Made) > 0 {
 		reach, err := w.shared(ret.Made)
 		if err != nil {

@@ -83,6 +83,19 @@ type Return struct {
 	GivenUp []changelog.ID `json:"given_up,omitempty"`
 }
 
+// Clone returns a copy that may be changed; of nil, one that says nothing.
+func (r *Return) Clone() *Return {
+	if r == nil {
+		return &Return{Applied: changelog.Seqs{}}
+	}
+	c := *r
+	c.Selves, c.Made, c.GivenUp = slices.Clone(r.Selves), slices.Clone(r.Made), slices.Clone(r.GivenUp)
+	if c.Applied = maps.Clone(r.Applied); c.Applied == nil {
+		c.Applied = changelog.Seqs{}
+	}
+	return &c
+}
+
 // LetDiffer notes that an administrator let entries differ.
 func (r *Return) LetDiffer(ids []changelog.ID) {
 	list := slices.Concat(r.GivenUp, ids)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -341,4 +342,29 @@ func aliasSwapsUntilTheEntryGoes(t *testing.T, s *store.Store) {
 		swapped(tx, own, room, other)
 		return err
 	})
+}
+
+// TestReturnIsCloned promises that a copy can be changed without the original, which
+// the pumps of a replica share.
+func TestReturnIsCloned(t *testing.T) {
+	made := func() *store.Return {
+		return &store.Return{
+			Selves: []changelog.SID{9, 3}, Applied: changelog.Seqs{1: 5}, Own: true,
+			Made: []changelog.Mark{{Seq: 7}, {Seq: 6}}, GivenUp: []changelog.ID{{1}, {2}},
+		}
+	}
+	r := made()
+	c := r.Clone()
+	if diff := cmp.Diff(r, c); diff != "" {
+		t.Error(diff)
+	}
+	slices.Sort(c.Selves)
+	slices.Reverse(c.Made)
+	slices.Reverse(c.GivenUp)
+	c.Applied[1], c.Own = 9, false
+	if diff := cmp.Diff(made(), r); diff != "" {
+		t.Error(diff)
+	}
+	none := (*store.Return)(nil).Clone()
+	none.Applied[1] = 1
 }
