@@ -225,7 +225,7 @@ func (p *pending) onlyStamped() bool {
 // nothingToRecord reports whether the replica need not make a change of what
 // clients did to an entry.
 func (v *watched) nothingToRecord(id changelog.ID, p *pending) bool {
-	if other, doubt := v.otherwise[id]; doubt && other.differs(p.last()) == "" {
+	if other, doubt := v.otherwise[id]; doubt && other.differs(p.last()) == "" && v.nd.knows(id, p.last()) {
 		v.nd.w.stats.Ambiguous++
 		return true // to the second what a write without an answer was to leave
 	}
@@ -421,10 +421,12 @@ func (v *watched) deniedOf(id changelog.ID, p *pending) int {
 
 // denied reports whether the replica has seen that clients left an entry like
 // this, and will put it back, as the server may not write.
-func (nd *node) denied(id changelog.ID, last snapshot) (seen bool) {
-	if !nd.denies() {
-		return false
-	}
+func (nd *node) denied(id changelog.ID, last snapshot) bool {
+	return nd.denies() && nd.knows(id, last)
+}
+
+// knows reports whether the replica has seen that an entry is like this.
+func (nd *node) knows(id changelog.ID, last snapshot) (seen bool) {
 	nd.read(func(t *store.Tx, _ *dit.State) error {
 		image, err := t.Image(id)
 		if err != nil {
