@@ -165,6 +165,7 @@ func (w *work) superior(name dn.DN, named func(changelog.ID, string) changelog.I
 	return id, above >= 0
 }
 
+// place takes over the report of an entry whose superior is known.
 func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name dn.DN) error {
 	rdn := name[0]
 	now := &store.Image{
@@ -175,30 +176,17 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name d
 	if err != nil {
 		return err
 	}
-	if old != nil && !old.CSN.IsZero() {
-		switch order := e.CSN.Compare(old.CSN); {
-		case order == 0 && !old.Loose && w.Same(old, now):
-			if old.Confirmed && c.horizon.Before(old.CSN) && !c.limit.Before(old.CSN) {
-				c.horizon = old.CSN
+	if old != nil {
+		if done, err := c.settled(w, old, now); done || err != nil {
+			return err
+		}
+		if c.suspect() && !old.Gone && !w.Same(old, now) {
+			if c.refreshing {
+				return w.Delay(len(name), e) // until the horizon is known
 			}
-			return w.confirm(old)
-		case order == 0 && old.Confirmed && old.Unreported:
-			return w.cameOut(old, now)
-		case !c.refreshing && !c.ending && old.Precedes(e.CSN):
-			return w.tell(old, now)
-		case order < 0 && !old.Gone:
-			w.r.log.Warn("the directory shows an older state of an entry: its clock was set back, or a backup restored", "id", now.ID, "csn", now.CSN, "known", old.CSN)
-			if !c.suspect() && !c.resumed && (c.refreshing || c.ending) {
+			if c.horizon.Before(old.CSN) {
 				return w.lostTrack(old, now)
 			}
-		}
-	}
-	if c.suspect() && old != nil && !old.Gone && !w.Same(old, now) {
-		if c.refreshing {
-			return w.Delay(len(name), e) // until the horizon is known
-		}
-		if c.horizon.Before(old.CSN) {
-			return w.lostTrack(old, now)
 		}
 	}
 	base, err := w.base(old, now, e)
@@ -209,6 +197,32 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name d
 		return w.author(nil, now)
 	}
 	return w.takeOver(base, now, e.Own)
+}
+
+// settled deals with a report whose entryCSN says how it is to be taken: it shows what
+// is known, or what our own last write left, or is older than one of ours that is on its
+// way, or the directory has been set back. It reports whether that was all.
+func (c *capture) settled(w *work, old, now *store.Image) (done bool, err error) {
+	if old.CSN.IsZero() {
+		return false, nil
+	}
+	switch order := now.CSN.Compare(old.CSN); {
+	case order == 0 && !old.Loose && w.Same(old, now):
+		if old.Confirmed && c.horizon.Before(old.CSN) && !c.limit.Before(old.CSN) {
+			c.horizon = old.CSN
+		}
+		return true, w.confirm(old)
+	case order == 0 && old.Confirmed && old.Unreported:
+		return true, w.cameOut(old, now)
+	case !c.refreshing && !c.ending && old.Precedes(now.CSN):
+		return true, w.tell(old, now)
+	case order < 0 && !old.Gone:
+		w.r.log.Warn("the directory shows an older state of an entry: its clock was set back, or a backup restored", "id", now.ID, "csn", now.CSN, "known", old.CSN)
+		if !c.suspect() && !c.resumed && (c.refreshing || c.ending) {
+			return true, w.lostTrack(old, now)
+		}
+	}
+	return false, nil
 }
 
 // confirm notes that the entryCSN of an image is that of exactly its state, and

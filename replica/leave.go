@@ -89,10 +89,11 @@ func (w *work) laterSelf() (changelog.SID, error) {
 		return 0, err
 	}
 	for _, sid := range others {
-		if later, err := w.isLater(sid, v); err != nil || !later {
-			if err != nil {
-				return 0, err
-			}
+		later, err := w.isLater(sid, v)
+		if err != nil {
+			return 0, err
+		}
+		if !later {
 			continue
 		}
 		if _, removed, err := w.Roster().Removed(sid); err != nil || !removed {

@@ -135,12 +135,16 @@ func (m *matching) compare(w *work, e *directory.Entry) error {
 			return err
 		}
 	}
-	died, err := w.diedUnborn(e.ID)
-	if err != nil {
-		return err
+	dead := life == dit.Deleted
+	if !found && !dead { // its creation may have yet to be merged
+		died, err := w.dit.Death(e.ID)
+		if err != nil {
+			return err
+		}
+		dead = !died.IsZero()
 	}
 	switch {
-	case life == dit.Deleted, died && !found:
+	case dead:
 		m.Deleted++
 		m.dead = e.DN
 	case found:
@@ -148,17 +152,6 @@ func (m *matching) compare(w *work, e *directory.Entry) error {
 		return w.SetAlias(e.ID, id)
 	}
 	return nil
-}
-
-// diedUnborn reports whether an entry was deleted of which the creation has yet to be
-// merged.
-func (w *work) diedUnborn(id changelog.ID) (bool, error) {
-	life, err := w.dit.Life(id)
-	if err != nil || life != dit.Unborn {
-		return false, err
-	}
-	died, err := w.dit.Death(id)
-	return !died.IsZero(), err
 }
 
 // marked returns the entry of the room, which shows it, that an entry is by the mark
