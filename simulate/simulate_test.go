@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,7 +26,7 @@ var (
 
 // TestMain lets more garbage lie: a history holds little and leaves much.
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(6400)
+	series.LetGarbageLie()
 	os.Exit(m.Run())
 }
 

@@ -15,11 +15,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 	"time"
 
 	"ldapsync/simulate"
+	"ldapsync/simulate/series"
 )
 
 func main() {
@@ -27,9 +27,6 @@ func main() {
 	defer stop()
 	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
-
-// garbage is the percentage of GOGC: histories hold little and leave much.
-const garbage = 6400
 
 // command returns the exit code: 1 for a history that failed, 2 for everything
 // else that went wrong, 130 when it was interrupted.
@@ -50,7 +47,7 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "soak: there must be at least one history, and no further arguments")
 		return 2
 	}
-	debug.SetGCPercent(garbage)
+	series.LetGarbageLie()
 	s.file = filepath.Join(*dir, "soak.json")
 	err := s.identify()
 	if err == nil {
