@@ -217,3 +217,22 @@ func TestFindBelowMerged(t *testing.T) {
 		}
 	}
 }
+
+// TestFindAgain looks for names in one state one after the other, where what is below
+// the suffix entry is older than that.
+func TestFindAgain(t *testing.T) {
+	w := &world{rng: rand.New(rand.NewPCG(1, 1))}
+	a := &author{world: w, ids: map[string]dit.ID{}}
+	a.add(1, 1, "p", "root", "ou=p", "objectClass", unit)
+	a.add(2, 10, "root", "", "ou=t", "objectClass", unit)
+	r := newReplica(99, testRules(t))
+	for _, c := range w.changes {
+		r.merge(t, c)
+	}
+	s := r.state()
+	for range 2 {
+		if id, found, err := s.Find(parseDN(t, "ou=p,ou=t,dc=x")); err != nil || !found || id != a.id("p") {
+			t.Errorf("it is %s, %v %v", id, found, err)
+		}
+	}
+}
