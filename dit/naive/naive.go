@@ -5,6 +5,7 @@ package naive
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,8 +24,9 @@ type Model struct {
 	rules   dit.Rules
 	entries map[dit.ID]*plain
 	parent  map[dit.ID]dit.ID
-	skipped map[dit.ID]map[changelog.CSN]bool
-	settled map[string]bool // ids of records
+	below   map[dit.ID][]*plain    // right below each, in no order
+	skipped map[changelog.CSN]bool // by the CSNs of moves
+	settled map[string]bool        // ids of records
 }
 
 // plain is the facts about one entry, each with the change it comes from.
@@ -34,12 +36,28 @@ type plain struct {
 	rdn                         dn.RDN
 	created, deleted, undeleted *changelog.Change
 	parents, names              []*changelog.Change
-	clears                      map[string]*changelog.Change            // by attribute as spelled
-	adds, dels                  map[string]map[string]*changelog.Change // by attribute and value as spelled
-	// spelt and content are found out once: the spellings of each attribute, and
-	// what became of its values.
-	spelt   map[string][]string
+	clears, adds, dels          []fact
+	// content is what became of the values, found out once.
 	content map[string]outcomes
+}
+
+// fact is what was said last of an attribute, or of a value of one, in one spelling.
+type fact struct {
+	attr      string // canonical
+	name, raw string // as spelled
+	by        *changelog.Change
+}
+
+// with returns facts and what c says, in place of what was said before in that
+// spelling.
+func (n *Model) with(facts []fact, name, raw string, c *changelog.Change) []fact {
+	for i, f := range facts {
+		if f.name == name && f.raw == raw {
+			facts[i].by = c
+			return facts
+		}
+	}
+	return append(facts, fact{n.rules.Schema.Canonical(name), name, raw, c})
 }
 
 var registers = []string{"createTimestamp", "creatorsName", "modifiersName", "modifyTimestamp"}
@@ -51,8 +69,8 @@ func isRegister(attr string) bool {
 // New computes the model of some changes, in any order and repeated or not.
 func New(rules dit.Rules, changes []*changelog.Change) *Model {
 	n := &Model{
-		rules: rules, entries: map[dit.ID]*plain{}, parent: map[dit.ID]dit.ID{},
-		skipped: map[dit.ID]map[changelog.CSN]bool{}, settled: map[string]bool{}, Shown: map[dit.ID]*dit.Shown{}, Records: map[dit.ID][]dit.Record{},
+		rules: rules, entries: map[dit.ID]*plain{}, parent: map[dit.ID]dit.ID{}, below: map[dit.ID][]*plain{},
+		skipped: map[changelog.CSN]bool{}, settled: map[string]bool{}, Shown: map[dit.ID]*dit.Shown{}, Records: map[dit.ID][]dit.Record{},
 	}
 	ordered := slices.Clone(changes)
 	slices.SortFunc(ordered, func(a, b *changelog.Change) int { return a.CSN.Compare(b.CSN) })
@@ -81,7 +99,7 @@ func (n *Model) add(c *changelog.Change) {
 	}
 	e := n.entries[c.ID]
 	if e == nil {
-		e = &plain{id: c.ID, clears: map[string]*changelog.Change{}, adds: map[string]map[string]*changelog.Change{}, dels: map[string]map[string]*changelog.Change{}}
+		e = &plain{id: c.ID}
 	}
 	if c.Op == changelog.OpSettle {
 		for _, r := range c.Records {
@@ -91,12 +109,8 @@ func (n *Model) add(c *changelog.Change) {
 		return
 	}
 	facts := c.Op != changelog.OpModify || c.Undelete
-	set := func(to map[string]map[string]*changelog.Change, attr, value string) {
-		if to[attr] == nil {
-			to[attr] = map[string]*changelog.Change{}
-		}
-		to[attr][value] = c
-		facts = true
+	set := func(to *[]fact, attr, value string) {
+		*to, facts = n.with(*to, attr, value, c), true
 	}
 	if c.Op == changelog.OpAdd && e.created == nil {
 		e.created = c
@@ -115,7 +129,7 @@ func (n *Model) add(c *changelog.Change) {
 	}
 	if c.Op == changelog.OpModDN && c.RDN != "" {
 		for _, a := range e.rdn {
-			set(e.adds, a.Attr, a.Value)
+			set(&e.adds, a.Attr, a.Value)
 		}
 	}
 	for _, m := range c.Mods {
@@ -125,24 +139,24 @@ func (n *Model) add(c *changelog.Change) {
 		attr := m.Attr
 		if isRegister(attr) {
 			attr = registers[slices.IndexFunc(registers, func(r string) bool { return strings.EqualFold(r, attr) })]
-			if e.clears[attr] != c {
-				e.adds[attr] = nil
+			if !slices.ContainsFunc(e.clears, func(f fact) bool { return f.name == attr && f.by == c }) {
+				e.adds = slices.DeleteFunc(e.adds, func(f fact) bool { return f.name == attr })
 			}
-			e.clears[attr], facts = c, true
+			set(&e.clears, attr, "")
 			if m.Op == changelog.ModDelete {
 				continue
 			}
 		}
 		if m.Op == changelog.ModReplace {
-			e.clears[attr], facts = c, true
+			set(&e.clears, attr, "")
 		}
 		for _, v := range m.Values {
 			switch {
 			case strings.EqualFold(attr, "objectClass") && strings.EqualFold(v, "ldapsyncConflict"):
 			case m.Op == changelog.ModDelete:
-				set(e.dels, attr, v)
+				set(&e.dels, attr, v)
 			default:
-				set(e.adds, attr, v)
+				set(&e.adds, attr, v)
 			}
 		}
 	}
@@ -187,7 +201,6 @@ func (n *Model) tree() {
 	}
 	var moves []move
 	for id, e := range n.entries {
-		n.skipped[id] = map[changelog.CSN]bool{}
 		for i, c := range e.parents {
 			if i == 0 {
 				n.parent[id] = c.Superior
@@ -199,16 +212,19 @@ func (n *Model) tree() {
 	slices.SortFunc(moves, func(a, b move) int { return a.c.CSN.Compare(b.c.CSN) })
 	for _, m := range moves {
 		if n.isAbove(m.e.id, m.c.Superior) {
-			n.skipped[m.e.id][m.c.CSN] = true
+			n.skipped[m.c.CSN] = true
 		} else {
 			n.parent[m.e.id] = m.c.Superior
 		}
+	}
+	for id, up := range n.parent {
+		n.below[up] = append(n.below[up], n.entries[id])
 	}
 }
 
 // Skipped reports whether c is a move that was left out, as it would have closed a
 // circle.
-func (n *Model) Skipped(c *changelog.Change) bool { return n.skipped[c.ID][c.CSN] }
+func (n *Model) Skipped(c *changelog.Change) bool { return n.skipped[c.CSN] }
 
 // isAbove reports whether the way up from id meets top.
 func (n *Model) isAbove(top, id dit.ID) bool {
@@ -226,21 +242,17 @@ func (n *Model) isAbove(top, id dit.ID) bool {
 	return false
 }
 
-// wanted reports whether e is to be shown for itself or for what is below it.
-func (n *Model) wanted(e *plain, seen map[dit.ID]bool) bool {
-	if e.created == nil || seen[e.id] {
+// wanted reports whether e, which is below some others, is to be shown for itself or
+// for what is below it.
+func (n *Model) wanted(e *plain, above []*plain) bool {
+	if e.created == nil || slices.Contains(above, e) {
 		return false
 	}
 	if e.live() {
 		return true
 	}
-	seen[e.id] = true
-	for id, child := range n.entries {
-		if up, known := n.parent[id]; known && up == e.id && n.wanted(child, seen) {
-			return true
-		}
-	}
-	return false
+	above = append(above, e)
+	return slices.ContainsFunc(n.below[e.id], func(child *plain) bool { return n.wanted(child, above) })
 }
 
 // arrived reports whether e and all above it were created.
@@ -268,7 +280,7 @@ func (n *Model) since(e *plain) changelog.CSN {
 	up := e.parents[0].Superior
 	moved := e.parents[0].CSN
 	for _, c := range e.parents[1:] {
-		if !n.skipped[e.id][c.CSN] && c.Superior != up {
+		if !n.skipped[c.CSN] && c.Superior != up {
 			up, moved = c.Superior, c.CSN
 		}
 	}
@@ -293,16 +305,17 @@ func (n *Model) container(e *plain) bool {
 // first, which is shown itself as display.
 func (n *Model) names(display dit.ID, parents []dit.ID) {
 	groups := map[string][]*plain{}
-	for id, e := range n.entries {
-		up, known := n.parent[id]
-		if !known || !slices.Contains(parents, up) || !n.wanted(e, map[dit.ID]bool{}) {
-			continue
+	for _, up := range parents {
+		for _, e := range n.below[up] {
+			if !n.wanted(e, nil) {
+				continue
+			}
+			key := ""
+			if !display.IsZero() {
+				key = n.key(e)
+			}
+			groups[key] = append(groups[key], e)
 		}
-		key := n.key(e)
-		if display.IsZero() {
-			key = ""
-		}
-		groups[key] = append(groups[key], e)
 	}
 	for _, g := range groups {
 		slices.SortFunc(g, func(a, b *plain) int {
@@ -317,11 +330,11 @@ func (n *Model) names(display dit.ID, parents []dit.ID) {
 		first := g[0]
 		merged := []dit.ID{first.id}
 		for i, e := range g {
-			together := display.IsZero() || n.container(e) && n.container(first)
-			if i > 0 && together {
+			together := i > 0 && (display.IsZero() || n.container(e) && n.container(first))
+			if together {
 				merged = append(merged, e.id)
 			}
-			if i > 0 && together && !e.live() {
+			if together && !e.live() {
 				continue
 			}
 			if i > 0 {
@@ -348,7 +361,7 @@ func (n *Model) names(display dit.ID, parents []dit.ID) {
 
 func (n *Model) show(e *plain, display, winner dit.ID) {
 	out := &dit.Shown{ID: e.id, Parent: display, RDN: n.rdn(e), ConflictOf: winner, Glue: !e.live()}
-	content := n.content(e)
+	content := maps.Clone(n.content(e))
 	classes := classesOf(content)
 	for name := range content {
 		if n.hidden(e, classes, name) {
@@ -400,7 +413,7 @@ func (n *Model) Withheld() int {
 			count++
 			continue
 		}
-		if !n.wanted(e, map[dit.ID]bool{}) || n.arrived(id) {
+		if !n.wanted(e, nil) || n.arrived(id) {
 			continue
 		}
 		// Those that only hang in a circle wait for nothing.

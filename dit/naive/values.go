@@ -1,7 +1,6 @@
 package naive
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -38,8 +37,10 @@ func (n *Model) value(e *plain, attr string) outcomes {
 	sch := n.rules.Schema
 	var out outcomes
 	var clear *changelog.Change
-	for _, name := range n.spellings(e)[attr] {
-		clear = after(clear, e.clears[name])
+	for _, f := range e.clears {
+		if f.attr == attr {
+			clear = after(clear, f.by)
+		}
 	}
 	at := func(raw string) *outcome {
 		norm := sch.Normalise(attr, raw)
@@ -53,19 +54,20 @@ func (n *Model) value(e *plain, attr string) outcomes {
 	}
 	register := sch.SingleValue(attr) || !sch.HasEquality(attr)
 	var newest *changelog.Change
-	for _, name := range n.spellings(e)[attr] {
-		for raw, c := range e.adds[name] {
-			v := at(raw)
-			newest = after(newest, c)
-			if v.add == nil || before(v.add, c) || v.add == c && (v.raw < raw || v.raw == raw && v.name < name) {
-				v.add, v.raw, v.name = c, raw, name
-			}
+	for _, f := range e.adds {
+		if f.attr != attr {
+			continue
+		}
+		v := at(f.raw)
+		newest = after(newest, f.by)
+		if v.add == nil || before(v.add, f.by) || v.add == f.by && (v.raw < f.raw || v.raw == f.raw && v.name < f.name) {
+			v.add, v.raw, v.name = f.by, f.raw, f.name
 		}
 	}
-	for _, name := range n.spellings(e)[attr] {
-		for raw, c := range e.dels[name] {
-			v := at(raw)
-			v.del = after(v.del, c)
+	for _, f := range e.dels {
+		if f.attr == attr {
+			v := at(f.raw)
+			v.del = after(v.del, f.by)
 		}
 	}
 	if register {
@@ -116,29 +118,6 @@ func (n *Model) value(e *plain, attr string) outcomes {
 	return out
 }
 
-// spellings returns how the facts about e spell each attribute.
-func (n *Model) spellings(e *plain) map[string][]string {
-	if e.spelt != nil {
-		return e.spelt
-	}
-	all := map[string]bool{}
-	for name := range e.clears {
-		all[name] = true
-	}
-	for name := range e.adds {
-		all[name] = true
-	}
-	for name := range e.dels {
-		all[name] = true
-	}
-	e.spelt = map[string][]string{}
-	for name := range all {
-		attr := n.rules.Schema.Canonical(name)
-		e.spelt[attr] = append(e.spelt[attr], name)
-	}
-	return e.spelt
-}
-
 // renamedAway returns the newest rename that left a value of an older name behind.
 func (n *Model) renamedAway(e *plain, attr, norm string) *changelog.Change {
 	in := func(c *changelog.Change) bool {
@@ -169,20 +148,19 @@ func (n *Model) renamedAway(e *plain, attr, norm string) *changelog.Change {
 	return last
 }
 
-// content decides about all attributes. The map is the caller's, what is in it
-// is not.
+// content decides about all attributes. The map is not to be changed.
 func (n *Model) content(e *plain) map[string]outcomes {
 	if e.content == nil {
 		e.content = n.decide(e)
 	}
-	return maps.Clone(e.content)
+	return e.content
 }
 
 func (n *Model) decide(e *plain) map[string]outcomes {
 	sch := n.rules.Schema
 	names := map[string]bool{"objectclass": true}
-	for name := range e.adds {
-		names[sch.Canonical(name)] = true
+	for _, f := range e.adds {
+		names[f.attr] = true
 	}
 	for _, a := range n.rdn(e) {
 		names[sch.Canonical(a.Attr)] = true
@@ -314,14 +292,14 @@ func (n *Model) ownRecords(e *plain) []dit.Record {
 	}
 	won := e.parents[0]
 	for _, c := range e.parents {
-		if !n.skipped[e.id][c.CSN] {
+		if !n.skipped[c.CSN] {
 			won = c
 		}
 	}
 	for _, c := range e.parents {
 		r := dit.Record{Lost: dit.Side{CSN: c.CSN, Parent: c.Superior}, Won: dit.Side{CSN: won.CSN, Parent: won.Superior}}
 		switch {
-		case n.skipped[e.id][c.CSN]:
+		case n.skipped[c.CSN]:
 			r.Kind = dit.MoveSkipped
 		case before(c, won) && c.Superior != won.Superior && !knew(won, c):
 			r.Kind = dit.MoveSuperseded
@@ -350,18 +328,9 @@ func (n *Model) lifeRecords(e *plain) []dit.Record {
 	if e.undeleted != nil {
 		facts = append(facts, e.undeleted)
 	}
-	for name, c := range e.clears {
-		if !isRegister(name) {
-			facts = append(facts, c)
-		}
-	}
-	for _, sets := range []map[string]map[string]*changelog.Change{e.adds, e.dels} {
-		for name, values := range sets {
-			for _, c := range values {
-				if !isRegister(name) {
-					facts = append(facts, c)
-				}
-			}
+	for _, f := range slices.Concat(e.clears, e.adds, e.dels) {
+		if !isRegister(f.name) {
+			facts = append(facts, f.by)
 		}
 	}
 	lost := map[changelog.CSN]bool{}
