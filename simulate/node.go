@@ -153,9 +153,11 @@ func (nd *node) own(disk *store.Memory, server *memory.Directory) {
 	nd.disk.SetGuard(nd.guard)
 }
 
+// newID returns an id for an entry that a client adds. It differs from others within
+// the first octets, as real ones do: that is what stores in memory go by.
 func (nd *node) newID() changelog.ID {
 	nd.newIDs++
-	return changelog.ID{0: byte(nd.i + 1), 14: byte(nd.newIDs >> 8), 15: byte(nd.newIDs)}
+	return changelog.ID{0: byte(nd.i + 1), 1: byte(nd.newIDs >> 8), 2: byte(nd.newIDs)}
 }
 
 // time is what the clock of nd shows. Servers that choose their number themselves

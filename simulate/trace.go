@@ -36,7 +36,7 @@ func showMods(mods []changelog.Mod) string {
 
 // short prints the ids of the simulation, which say who made an entry, and which
 // of its entries that is.
-func short(id changelog.ID) string { return fmt.Sprintf("%d.%d", id[0], id[15]) }
+func short(id changelog.ID) string { return fmt.Sprintf("%d.%d", id[0], id[2]) }
 
 func showChange(c *changelog.Change) string {
 	s := fmt.Sprintf("%d/%d %s %s %s", c.SID(), c.Seq, c.CSN, c.Op, short(c.ID))
