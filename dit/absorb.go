@@ -74,11 +74,11 @@ func (s *State) shapes(f *entry) bool {
 // pointMerged is point for the facts of f, which e has just been given.
 func (s *State) pointMerged(e, f *entry, before tomb) (others []ID) {
 	others = s.bury(e, before)
-	s.eachEverAdded(f, func(attr, raw string) { s.pointValue(e, attr, raw) })
+	s.eachEverAdded(f, func(r *attrRule, raw string) { s.pointValue(e, r, raw) })
 	others = append(others, s.referrers(e)...)
 	unique := entry{id: e.id}
 	for _, a := range e.attrs {
-		if s.unique(a.name) {
+		if s.unique(s.attrRule(a)) {
 			unique.attrs = append(unique.attrs, a)
 		}
 	}

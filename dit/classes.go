@@ -7,7 +7,6 @@ import (
 
 // classRule is what a set of object classes means for the attributes.
 type classRule struct {
-	memo *memo
 	must []string
 	// known says that the schema has all the classes; of entries with others
 	// nothing can be said.
@@ -33,7 +32,7 @@ func (s *State) ruleOf(classes []string) *classRule {
 const extensibleObject = "1.3.6.1.4.1.1466.101.120.111"
 
 func (m *memo) ruleOf(classes []string) *classRule {
-	r := &classRule{memo: m, must: m.schema.Must(classes), known: len(classes) > 0, allowed: map[string]bool{}}
+	r := &classRule{must: m.schema.Must(classes), known: len(classes) > 0, allowed: map[string]bool{}}
 	for _, name := range classes {
 		c := m.schema.Class(name)
 		if c == nil {
@@ -50,17 +49,13 @@ func (m *memo) ruleOf(classes []string) *classRule {
 
 // forbids reports whether the attribute is one that no class allows. Unknown and
 // operational attributes are not forbidden.
-func (r *classRule) forbids(canonical string) bool {
-	if !r.known || r.any {
-		return false
-	}
-	a := r.memo.attr(canonical)
-	return !a.free && !r.allowed[a.base]
+func (r *classRule) forbids(a *attrRule) bool {
+	return r.known && !r.any && !a.free && !r.allowed[a.base]
 }
 
 // isContainer reports whether the facts make e a container.
 func (s *State) isContainer(e *entry) bool {
-	g := attributeGroup{name: s.objectClass, naming: true}
+	g := attributeGroup{rule: s.memo.attr(s.objectClass), naming: true}
 	for _, a := range e.attrs {
 		if s.attrRule(a).name == s.objectClass {
 			g.spelt = append(g.spelt, a)

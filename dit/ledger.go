@@ -111,6 +111,9 @@ func (s *State) unlist(id ID, prefix []byte, k recordKey) {
 // list makes the records under a prefix those given, without what is settled. A
 // record stands under one prefix only.
 func (s *State) list(e *entry, prefix []byte, records []Record) {
+	if len(records) == 0 && !s.any(prefix) {
+		return
+	}
 	want := make(map[recordKey]Record, len(records))
 	for _, r := range records {
 		if k := r.key(); !e.isSettled(k) {
@@ -148,10 +151,7 @@ func (s *State) list(e *entry, prefix []byte, records []Record) {
 // values, which are kept as those change.
 func (s *State) review(e *entry) {
 	if s.uneventful(e) {
-		prefix, out := ownPrefix(e.id), s.outward(e)
-		if len(out) > 0 || s.any(prefix) {
-			s.list(e, prefix, out)
-		}
+		s.list(e, ownPrefix(e.id), s.outward(e))
 		return
 	}
 	if rest := s.apart(e); rest != nil {

@@ -13,12 +13,15 @@ import (
 
 // unique reports whether values of the attribute are to be unique. Options do
 // not matter.
-func (s *State) unique(attr string) bool {
+func (s *State) unique(r *attrRule) bool {
 	if len(s.rules.Unique) == 0 {
 		return false
 	}
-	return slices.Contains(s.memo.canonicals(s.rules.Unique), s.memo.attr(attr).base)
+	return slices.Contains(s.memo.canonicals(s.rules.Unique), r.base)
 }
+
+// pointing reports whether the values of the attribute stand in an index.
+func (s *State) pointing(r *attrRule) bool { return r.reference || s.unique(r) }
 
 func (s *State) uniqueKey(canonical, norm string) []byte {
 	return appendKeyText(appendKeyText([]byte{keyUnique}, canonical), norm)
@@ -29,11 +32,11 @@ func (s *State) uniqueKey(canonical, norm string) []byte {
 // on that.
 func (s *State) point(e *entry, c *changelog.Change, before tomb) (others []ID) {
 	others = s.bury(e, before)
-	s.eachAdded(c, func(attr, raw string) { s.pointValue(e, attr, raw) })
+	s.eachAdded(c, func(r *attrRule, raw string) { s.pointValue(e, r, raw) })
 	if s.alters(c) {
 		others = append(others, s.referrers(e)...)
 	}
-	if len(s.rules.Unique) > 0 && (s.alters(c) || slices.ContainsFunc(c.Mods, func(m changelog.Mod) bool { return s.unique(m.Attr) })) {
+	if len(s.rules.Unique) > 0 && (s.alters(c) || slices.ContainsFunc(c.Mods, func(m changelog.Mod) bool { return s.unique(s.memo.attr(m.Attr)) })) {
 		others = append(others, s.rivals(e)...)
 	}
 	return others
@@ -44,17 +47,20 @@ func (s *State) pointAll(e *entry) {
 	if e.deleted != nil {
 		s.bury(e, tomb{})
 	}
-	s.eachEverAdded(e, func(attr, raw string) { s.pointValue(e, attr, raw) })
+	s.eachEverAdded(e, func(r *attrRule, raw string) { s.pointValue(e, r, raw) })
 }
 
-// eachAdded calls fn with the values that a change adds.
-func (s *State) eachAdded(c *changelog.Change, fn func(attr, raw string)) {
+// eachAdded calls fn with the values that a change adds, of attributes that stand in
+// an index; those of a name may be of others.
+func (s *State) eachAdded(c *changelog.Change, fn func(r *attrRule, raw string)) {
 	for _, m := range c.Mods {
-		if m.Op == changelog.ModDelete || isMark(m.Attr) || !s.memo.attr(m.Attr).reference && !s.unique(m.Attr) {
+		if m.Op == changelog.ModDelete || isMark(m.Attr) {
 			continue
 		}
-		for _, v := range m.Values {
-			fn(m.Attr, v)
+		if r := s.memo.attr(m.Attr); s.pointing(r) {
+			for _, v := range m.Values {
+				fn(r, v)
+			}
 		}
 	}
 	if c.Op != changelog.OpModDN {
@@ -62,20 +68,22 @@ func (s *State) eachAdded(c *changelog.Change, fn func(attr, raw string)) {
 	}
 	rdn, _ := nameOf(c)
 	for _, a := range rdn {
-		fn(a.Attr, a.Value)
+		fn(s.memo.attr(a.Attr), a.Value)
 	}
 }
 
-// eachEverAdded calls fn with the values that e was ever given.
-func (s *State) eachEverAdded(e *entry, fn func(attr, raw string)) {
+// eachEverAdded calls fn with the values that e was ever given of attributes that
+// stand in an index.
+func (s *State) eachEverAdded(e *entry, fn func(r *attrRule, raw string)) {
 	for _, a := range e.attrs {
-		if !s.attrRule(a).reference && !s.unique(a.name) {
+		r := s.attrRule(a)
+		if !s.pointing(r) {
 			continue
 		}
 		given := func(values []value) {
 			for _, v := range values {
 				if v.add != nil {
-					fn(a.name, v.raw)
+					fn(r, v.raw)
 				}
 			}
 		}
@@ -87,8 +95,8 @@ func (s *State) eachEverAdded(e *entry, fn func(attr, raw string)) {
 }
 
 // pointValue adds a value of e to the indexes it belongs to.
-func (s *State) pointValue(e *entry, attr, raw string) {
-	for _, k := range s.pointers(e, attr, raw) {
+func (s *State) pointValue(e *entry, r *attrRule, raw string) {
+	for _, k := range s.pointers(e, r, raw) {
 		if s.setKey(k, true) {
 			s.pair(e.id, k, true)
 		}
@@ -96,14 +104,16 @@ func (s *State) pointValue(e *entry, attr, raw string) {
 }
 
 // pointers returns the keys of the indexes that lead from a value to e.
-func (s *State) pointers(e *entry, attr, raw string) (keys [][]byte) {
-	rule := s.memo.attr(attr)
-	norm := s.rules.Schema.Normalise(rule.name, raw)
-	if rule.reference {
+func (s *State) pointers(e *entry, r *attrRule, raw string) (keys [][]byte) {
+	if !s.pointing(r) {
+		return nil
+	}
+	norm := r.normalise(raw)
+	if r.reference {
 		keys = append(keys, digestKey(keyRefer, digestOfName(norm), e.id))
 	}
-	if s.unique(attr) {
-		keys = append(keys, append(s.uniqueKey(rule.name, norm), e.id[:]...))
+	if s.unique(r) {
+		keys = append(keys, append(s.uniqueKey(r.name, norm), e.id[:]...))
 	}
 	return keys
 }
@@ -123,12 +133,11 @@ func (s *State) pair(id ID, pointer []byte, stand bool) {
 // rivals returns the other entries that were ever given a value of e that is to
 // be unique.
 func (s *State) rivals(e *entry) (others []ID) {
-	s.eachEverAdded(e, func(attr, raw string) {
-		if !s.unique(attr) {
+	s.eachEverAdded(e, func(r *attrRule, raw string) {
+		if !s.unique(r) {
 			return
 		}
-		name := s.canonical(attr)
-		for _, id := range s.idsAt(s.uniqueKey(name, s.rules.Schema.Normalise(name, raw))) {
+		for _, id := range s.idsAt(s.uniqueKey(r.name, r.normalise(raw))) {
 			if id != e.id {
 				others = append(others, id)
 			}
@@ -159,8 +168,9 @@ func (s *State) outward(e *entry) (out []Record) {
 	}
 	references, unique := false, false
 	for _, a := range e.attrs {
-		references = references || s.attrRule(a).reference
-		unique = unique || s.unique(a.name)
+		r := s.attrRule(a)
+		references = references || r.reference
+		unique = unique || s.unique(r)
 	}
 	x := &exhibit{state: s, entry: e}
 	if references {
@@ -196,7 +206,7 @@ func (s *State) dangling(out []Record, x *exhibit) []Record {
 }
 
 func (s *State) violations(out []Record, x *exhibit) []Record {
-	for _, attr := range x.names(func(r *attrRule) bool { return s.unique(r.name) }) {
+	for _, attr := range x.names(s.unique) {
 		for _, norm := range x.norms(attr) {
 			ids := s.idsAt(s.uniqueKey(attr, norm))
 			if len(ids) < 2 {
@@ -257,7 +267,7 @@ func (x *exhibit) open() {
 // names returns the canonical names of the attributes for which which holds.
 func (x *exhibit) names(which func(*attrRule) bool) (out []string) {
 	for _, a := range x.entry.attrs {
-		if r := x.state.memo.attr(a.name); which(r) {
+		if r := x.state.attrRule(a); which(r) {
 			out = append(out, r.name)
 		}
 	}
@@ -267,9 +277,9 @@ func (x *exhibit) names(which func(*attrRule) bool) (out []string) {
 
 // norms returns the normal forms of the values that the attribute was ever given.
 func (x *exhibit) norms(canonical string) (out []string) {
-	x.state.eachEverAdded(x.entry, func(attr, raw string) {
-		if x.state.canonical(attr) == canonical {
-			out = append(out, x.state.rules.Schema.Normalise(canonical, raw))
+	x.state.eachEverAdded(x.entry, func(r *attrRule, raw string) {
+		if r.name == canonical {
+			out = append(out, r.normalise(raw))
 		}
 	})
 	slices.Sort(out)
@@ -287,25 +297,25 @@ func (x *exhibit) value(canonical, norm string) (fate, bool) {
 		return a.values[i], a.values[i].shown
 	}
 	for _, a := range x.entry.attrs {
-		if a.spill != nil && x.state.canonical(a.name) == canonical {
-			f, added := x.group(a, canonical, norm)
+		if a.spill != nil && x.state.attrRule(a).name == canonical {
+			f, added := x.group(a, norm)
 			return f, added && f.shown
 		}
 	}
 	return fate{}, false
 }
 
-func (x *exhibit) group(a *attribute, canonical, norm string) (fate, bool) {
-	if x.state.memo.attr(canonical).register {
-		return x.register(a, canonical, norm)
+func (x *exhibit) group(a *attribute, norm string) (fate, bool) {
+	if x.state.attrRule(a).register {
+		return x.register(a, norm)
 	}
 	return fateOf(a, x.state.groupOf(x.entry.id, a.name, norm))
 }
 
 // register returns what became of a value of an attribute whose values change
 // together, by reading it.
-func (x *exhibit) register(a *attribute, canonical, norm string) (fate, bool) {
-	all := x.state.aspect(x.entry, attributeGroup{name: canonical, spelt: []*attribute{a}}, &names{})
+func (x *exhibit) register(a *attribute, norm string) (fate, bool) {
+	all := x.state.aspect(x.entry, attributeGroup{rule: x.state.attrRule(a), spelt: []*attribute{a}}, &names{})
 	i, found := all.find(norm)
 	if !found {
 		return fate{}, false

@@ -276,7 +276,7 @@ func (h *hindsight) attributes(p *Past, now Held, local bool) {
 		delete(held, a.name)
 		mods := h.rules.Diff([]Attribute{was}, []Attribute{is})
 		switch {
-		case !a.naming && classes.forbids(a.name):
+		case !a.naming && classes.forbids(a.rule):
 			was = is // the classes that it has there do not let it show
 		case len(mods) > 0 && mods[0].Op == changelog.ModReplace && news:
 			p.Lost, was = true, is

@@ -19,6 +19,7 @@ type names struct {
 
 // namingValue is one attribute value of an RDN.
 type namingValue struct {
+	rule                   *attrRule
 	attr, spelt, norm, raw string // attr is canonical
 	// at is, of a value left behind, the newest rename that removed it.
 	at *stamp
@@ -94,7 +95,7 @@ func (s *State) namingValues(rdn dn.RDN) []namingValue {
 	out := make([]namingValue, len(rdn))
 	for i, a := range rdn {
 		rule := s.memo.attr(a.Attr)
-		out[i] = namingValue{attr: rule.name, spelt: a.Attr, norm: rule.normalise(a.Value), raw: a.Value}
+		out[i] = namingValue{rule: rule, attr: rule.name, spelt: a.Attr, norm: rule.normalise(a.Value), raw: a.Value}
 	}
 	return out
 }

@@ -30,7 +30,7 @@ func (s *State) uneventful(e *entry) bool {
 	}
 	rule := s.ruleOf(classes)
 	for _, a := range e.attrs {
-		if rule.forbids(s.attrRule(a).name) {
+		if rule.forbids(s.attrRule(a)) {
 			return false
 		}
 	}
@@ -51,7 +51,7 @@ func (s *State) decisions(e *entry) []Record {
 	}
 	c := s.content(e)
 	for _, a := range c.aspects {
-		if !a.operational {
+		if !a.rule.operational {
 			out = a.records(out, e.node.live)
 		}
 	}

@@ -97,7 +97,7 @@ func tallyOf(a *attribute, g valueGroup) tally {
 
 // recount returns the tally of an attribute by reading it, and what was lost.
 func (s *State) recount(e *entry, a *attribute, canonical string) (t tally, lost []Record) {
-	decided := s.aspect(e, attributeGroup{name: canonical, spelt: []*attribute{a}}, &names{})
+	decided := s.aspect(e, attributeGroup{rule: s.attrRule(a), spelt: []*attribute{a}}, &names{})
 	for _, f := range decided.values {
 		t.shown += bit(f.shown)
 		if f.lost() {
@@ -138,13 +138,13 @@ func (s *State) apart(e *entry) *entry {
 	rest := *e
 	rest.attrs = nil
 	type counted struct {
-		name string
+		*attrRule
 		tally
 	}
 	var spilled []counted
 	for _, a := range e.attrs {
-		if name := s.attrRule(a).name; a.spill != nil && s.tallied(e, name) {
-			spilled = append(spilled, counted{name, s.tally(e, a)})
+		if r := s.attrRule(a); a.spill != nil && s.tallied(e, r.name) {
+			spilled = append(spilled, counted{r, s.tally(e, a)})
 		} else {
 			rest.attrs = append(rest.attrs, a)
 		}
@@ -157,7 +157,7 @@ func (s *State) apart(e *entry) *entry {
 	}
 	rule := s.ruleOf(s.content(&rest).classes)
 	for _, c := range spilled {
-		if c.shown > 0 && rule.forbids(c.name) ||
+		if c.shown > 0 && rule.forbids(c.attrRule) ||
 			c.shown == 0 && slices.ContainsFunc(rule.must, func(m string) bool { return strings.EqualFold(m, c.name) }) {
 			return nil
 		}

@@ -193,13 +193,12 @@ func (t *trimming) note(left []namingValue) {
 func (t *trimming) values() {
 	s, e := t.state, t.now
 	for _, a := range s.content(e).aspects {
-		rule := s.memo.attr(a.name)
-		if rule.operational {
+		if a.rule.operational {
 			continue
 		}
 		var spelt []*attribute
 		for _, b := range e.attrs {
-			if s.canonical(b.name) == a.name {
+			if s.attrRule(b).name == a.name {
 				spelt = append(spelt, b)
 			}
 		}
@@ -310,7 +309,7 @@ func (t *trimming) unseen(e *entry) *entry {
 		}
 	})
 	for _, a := range c.attrs {
-		if s.attrRule(a).reference || s.unique(a.name) {
+		if s.pointing(s.attrRule(a)) {
 			for _, v := range a.values {
 				bare[v.add] = v.add
 			}
@@ -345,8 +344,8 @@ func (e *entry) replaceStamps(by func(*stamp) *stamp) {
 // pointed returns the keys of the indexes that lead from values to e.
 func (s *State) pointed(e *entry) map[string]bool {
 	keys := map[string]bool{}
-	s.eachEverAdded(e, func(attr, raw string) {
-		for _, k := range s.pointers(e, attr, raw) {
+	s.eachEverAdded(e, func(r *attrRule, raw string) {
+		for _, k := range s.pointers(e, r, raw) {
 			keys[string(k)] = true
 		}
 	})

@@ -18,14 +18,13 @@ type content struct {
 // aspect is one attribute, however its description was spelled.
 type aspect struct {
 	name   string // canonical
+	rule   *attrRule
 	values []fate // every value that was ever added or stands in the name, by normal form
 	// hidden says that no class of the entry allows the attribute any more.
 	hidden bool
 	// repaired says that a removed value is shown because a class demands one.
 	repaired bool
 	naming   bool
-	// operational is that of the attribute's rule.
-	operational bool
 }
 
 // fate is what became of one value.
@@ -115,14 +114,14 @@ func (s *State) evaluate(e *entry) *content {
 		s.repair(c, must)
 	}
 	for _, a := range c.aspects {
-		a.hidden = !a.naming && rule.forbids(a.name)
+		a.hidden = !a.naming && rule.forbids(a.rule)
 	}
 	return c
 }
 
 // attributeGroup is the facts about one attribute under all its spellings.
 type attributeGroup struct {
-	name   string
+	rule   *attrRule
 	spelt  []*attribute
 	naming bool
 }
@@ -132,15 +131,15 @@ type attributeGroup struct {
 func (s *State) groups(e *entry, n *names) []attributeGroup {
 	groups := make([]attributeGroup, 0, len(e.attrs)+len(n.values))
 	for i, a := range e.attrs {
-		groups = append(groups, attributeGroup{name: s.attrRule(a).name, spelt: e.attrs[i : i+1 : i+1]})
+		groups = append(groups, attributeGroup{rule: s.attrRule(a), spelt: e.attrs[i : i+1 : i+1]})
 	}
 	for _, v := range n.values {
-		groups = append(groups, attributeGroup{name: v.attr, naming: true})
+		groups = append(groups, attributeGroup{rule: v.rule, naming: true})
 	}
-	slices.SortStableFunc(groups, func(a, b attributeGroup) int { return strings.Compare(a.name, b.name) })
+	slices.SortStableFunc(groups, func(a, b attributeGroup) int { return strings.Compare(a.rule.name, b.rule.name) })
 	joined := groups[:0]
 	for _, g := range groups {
-		if last := len(joined) - 1; last >= 0 && joined[last].name == g.name {
+		if last := len(joined) - 1; last >= 0 && joined[last].rule.name == g.rule.name {
 			joined[last].spelt = append(joined[last].spelt, g.spelt...)
 			joined[last].naming = joined[last].naming || g.naming
 			continue
@@ -160,9 +159,8 @@ func (s *State) aspect(e *entry, g attributeGroup, n *names) *aspect {
 // decide fills in an aspect. Its values are appended to fates, which is
 // returned.
 func (s *State) decide(a *aspect, fates []fate, e *entry, g attributeGroup, n *names) []fate {
-	a.name, a.naming = g.name, g.naming
-	rule := s.memo.attr(g.name)
-	a.operational = rule.operational
+	rule := g.rule
+	a.name, a.rule, a.naming = rule.name, rule, g.naming
 	var clear *stamp
 	all := s.spare[:0]
 	plain := rule.operational && !g.naming && len(n.left) == 0
@@ -185,7 +183,7 @@ func (s *State) decide(a *aspect, fates []fate, e *entry, g attributeGroup, n *n
 		f := fate{norm: v.norm, raw: v.raw, name: v.name, add: v.add}
 		f.kill(clear)
 		f.kill(v.del)
-		f.kill(n.killer(g.name, v.norm))
+		f.kill(n.killer(rule.name, v.norm))
 		f.shown = f.killer == nil
 		fates = append(fates, f)
 	}
