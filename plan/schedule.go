@@ -27,6 +27,7 @@ const maxDepth = 1000
 // images, with what has changed on top.
 type layout struct {
 	Base
+	// places are those that were asked for or changed.
 	places map[changelog.ID]place
 	// names overlays the index of names: the zero ID is a name set free.
 	names map[string]changelog.ID
@@ -42,14 +43,15 @@ func newLayout(b Base) *layout {
 }
 
 func (l *layout) placeOf(id changelog.ID) place {
-	if p, ok := l.places[id]; ok {
+	p, known := l.places[id]
+	if known {
 		return p
 	}
-	m, err := l.ImageHead(id)
-	if err != nil || m == nil || m.Gone {
-		return place{}
+	if m, err := l.ImageHead(id); err == nil && m != nil && !m.Gone {
+		p = placeIn(m)
 	}
-	return placeIn(m)
+	l.places[id] = p
+	return p
 }
 
 // placeIn returns where an image stands.
