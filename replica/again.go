@@ -87,7 +87,7 @@ func (r *Replica) setAside(why string) {
 // join with its directory as it is pulls like others. One that may not write is
 // believed only as long as we have said nothing: then to take another number costs
 // nothing.
-func (r *Replica) compareSelf(p Peer) error {
+func (r *Replica) compareSelf(p *Peer) error {
 	self := r.sid()
 	theirs := p.Vector[self]
 	if theirs.Seq == 0 || p.SID == self {

@@ -11,7 +11,7 @@ import (
 // clash deals with a server that shows our number. One of the two has to give way:
 // see keepsNumber. A server that has not joined and has chosen its number by itself
 // then takes another; one whose number was asked for refuses to go on.
-func (r *Replica) clash(p Peer) error {
+func (r *Replica) clash(p *Peer) error {
 	if p.SID != r.sid() || !p.SID.Valid() {
 		return nil
 	}
@@ -37,7 +37,7 @@ func (r *Replica) clash(p Peer) error {
 // that its word stands for what the others may have stored. Where neither has, the
 // smaller install id keeps it. Where both have, neither does: some of the others
 // may have stored the one hello, some the other.
-func keepsNumber(id store.Identity, spoke bool, p Peer) bool {
+func keepsNumber(id store.Identity, spoke bool, p *Peer) bool {
 	theirs := p.Vector[p.SID].Seq > 0
 	switch {
 	case id.Joined:

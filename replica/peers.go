@@ -22,13 +22,14 @@ func (r *Replica) SetPeers(peers []Peer) error {
 	r.mu.Lock()
 	r.peers = next
 	r.mu.Unlock()
-	for _, p := range peers {
-		if err := r.clash(p); err != nil {
+	for i := range peers {
+		if err := r.clash(&peers[i]); err != nil {
 			return err
 		}
 	}
-	for _, p := range peers {
-		if _, trusted := r.peer(p.JID); !trusted && p.State != stateRefused {
+	for i := range peers {
+		p := &peers[i]
+		if peerIn(next, p.JID) == nil && p.State != stateRefused {
 			continue
 		}
 		if err := r.compareSelf(p); err != nil {

@@ -199,23 +199,25 @@ func (r *Replica) setCatching(on bool) {
 // take from it, one that is not busy first.
 func (r *Replica) bestPeer(v changelog.Vector) (best Peer, ok bool) {
 	var most uint64
-	for _, p := range r.Peers() {
+	peers := r.Peers()
+	for i := range peers {
+		p := &peers[i]
 		gain := r.gain(v, p)
-		if gain == 0 || p.outside() || r.isShort(p, v) || r.shutsOut(p) {
+		if gain == 0 || p.outside() || r.isShort(*p, v) || r.shutsOut(*p) {
 			continue
 		}
 		if p.State != stateBusy {
 			gain += 1 << 62
 		}
 		if gain > most || gain == most && p.JID < best.JID {
-			best, most, ok = p, gain, true
+			best, most, ok = *p, gain, true
 		}
 	}
 	return best, ok
 }
 
 // gain counts the changes that v lacks and p may hand over.
-func (r *Replica) gain(v changelog.Vector, p Peer) (n uint64) {
+func (r *Replica) gain(v changelog.Vector, p *Peer) (n uint64) {
 	if !r.hasMore(p, v) {
 		return 0
 	}

@@ -59,7 +59,7 @@ func (r *Replica) trimmed(ctx context.Context, peer Peer) (bool, error) {
 	}
 	id := r.Identity()
 	if !id.Joined {
-		if g, ok := r.giver(&store.Snapshot{}); !ok || !r.hasMore(g, v) {
+		if g, ok := r.giver(&store.Snapshot{}); !ok || !r.hasMore(&g, v) {
 			return false, nil // who has more is not ready yet
 		}
 		return true, r.beginSnapshot()
@@ -82,7 +82,7 @@ func (r *Replica) trimmed(ctx context.Context, peer Peer) (bool, error) {
 }
 
 // hasMore reports whether a server has something of others that v lacks.
-func (r *Replica) hasMore(p Peer, v changelog.Vector) bool {
+func (r *Replica) hasMore(p *Peer, v changelog.Vector) bool {
 	self := r.sid()
 	for sid, m := range p.Vector {
 		if sid != self && m.Seq > v[sid].Seq {
@@ -161,8 +161,14 @@ func (r *Replica) askOthers(ctx context.Context, v changelog.Vector) (got bool, 
 // some have more, and whether one of them has all of v, see hasAll; false when some
 // other may do.
 func (r *Replica) shortFor(v changelog.Vector) (waited time.Duration, all, short bool) {
+	r.mu.Lock()
+	none := len(r.short) == 0
+	r.mu.Unlock()
+	if none {
+		return 0, false, false
+	}
 	for _, p := range r.Peers() {
-		if r.isShort(p, v) && r.gain(v, p) > 0 {
+		if r.isShort(p, v) && r.gain(v, &p) > 0 {
 			short, all = true, all || r.hasAll(p, v)
 		}
 	}
