@@ -27,8 +27,9 @@ func (r *Replica) apply(ctx context.Context) (progress bool, unconfirmed []chang
 		return false, nil, err
 	}
 	var p *plan.Plan
+	var units []*intended
 	err = r.update(func(w *work) (err error) {
-		p, err = w.intend(r.heldEntries())
+		p, units, err = w.intend(r.heldEntries())
 		if err != nil || len(p.Unconfirmed) > 0 {
 			return err
 		}
@@ -37,10 +38,10 @@ func (r *Replica) apply(ctx context.Context) (progress bool, unconfirmed []chang
 	if err != nil {
 		return false, nil, fmt.Errorf("plan writes: %w", err)
 	}
-	if len(p.Units) == 0 {
+	if len(units) == 0 {
 		return false, p.Unconfirmed, nil
 	}
-	if err := r.send(ctx, p.Units); err != nil {
+	if err := r.send(ctx, units); err != nil {
 		r.live.Store(false) // a refresh is to tell what was made
 		r.doubt.raise()
 		return false, nil, err
@@ -86,7 +87,7 @@ func (r *Replica) releaseHeld() {
 // send writes units, one after the other; what the directory will not take is
 // set aside. After another error the intents that are left tell what may have
 // been made.
-func (r *Replica) send(ctx context.Context, units []*plan.Unit) error {
+func (r *Replica) send(ctx context.Context, units []*intended) error {
 	for len(units) > 0 {
 		writes := make([]directory.Write, len(units))
 		for i, u := range units {
@@ -106,7 +107,7 @@ func (r *Replica) send(ctx context.Context, units []*plan.Unit) error {
 				return err
 			}
 		}
-		if err := r.giveUp(units[at], err); err != nil {
+		if err := r.giveUp(units[at].Unit, err); err != nil {
 			return err
 		}
 		rest := units[at+1:]
@@ -124,13 +125,13 @@ func (r *Replica) send(ctx context.Context, units []*plan.Unit) error {
 // entry having got its new name, below which they would write to whichever entry
 // has it, or on the old one having become free, which another than we may have
 // freed it for.
-func (r *Replica) without(units []*plan.Unit, failed *plan.Unit) (rest []*plan.Unit, err error) {
-	gone := []*plan.Unit{failed}
+func (r *Replica) without(units []*intended, failed *intended) (rest []*intended, err error) {
+	gone := []*intended{failed}
 	for i := 0; i < len(gone); i++ {
 		f := gone[i]
 		rest = nil
 		for _, u := range units {
-			if u.CountsOn(f) {
+			if u.CountsOn(f.Unit) {
 				gone = append(gone, u)
 			} else {
 				rest = append(rest, u)
@@ -166,20 +167,16 @@ func (r *Replica) giveUp(u *plan.Unit, why error) error {
 
 // done stores the outcome of writes that the directory has made, with the
 // entryCSNs that they gave their entries.
-func (r *Replica) done(units []*plan.Unit, made []changelog.CSN) error {
+func (r *Replica) done(units []*intended, made []changelog.CSN) error {
 	err := r.update(func(w *work) error {
 		for i, u := range units {
-			in, err := w.Intent(u.ID)
-			if err != nil {
-				return err
-			}
-			if in == nil {
+			if !w.Intended(u.ID) {
 				continue
 			}
 			if i < len(made) && !made[i].IsZero() {
-				in.Image.Answered(made[i])
+				u.intent.Image.Answered(made[i])
 			}
-			if err := w.settleIntent(in); err != nil {
+			if err := w.settleIntent(u.intent); err != nil {
 				return err
 			}
 		}

@@ -11,24 +11,32 @@ func (w *work) planning() plan.Base {
 	return plan.Base{Tx: w.Tx, Terms: w.Terms, Suffix: w.rules.Suffix, Wanted: w.wanted}
 }
 
+// intended is a unit of a plan with the intent that is stored for it.
+type intended struct {
+	*plan.Unit
+	intent *store.Intent
+}
+
 // intend plans the oldest marks, clears those that have nothing to write, and stores
 // the intents of the rest. Held entries are left out.
-func (w *work) intend(held map[changelog.ID]bool) (*plan.Plan, error) {
+func (w *work) intend(held map[changelog.ID]bool) (*plan.Plan, []*intended, error) {
 	p, err := w.planning().Make(held)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, id := range p.Done {
 		if err := w.ClearDirty(id); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	for _, u := range p.Units {
-		if err := w.PutIntent(w.intentOf(u)); err != nil {
-			return nil, err
+	units := make([]*intended, len(p.Units))
+	for i, u := range p.Units {
+		units[i] = &intended{u, w.intentOf(u)}
+		if err := w.PutIntent(units[i].intent); err != nil {
+			return nil, nil, err
 		}
 	}
-	return p, nil
+	return p, units, nil
 }
 
 // intentOf returns what a unit is about to make of its entry.

@@ -150,6 +150,9 @@ func (t *Tx) Intent(id changelog.ID) (*Intent, error) {
 	return decodeIntent(id, raw)
 }
 
+// Intended reports whether there is an intent for an entry.
+func (t *Tx) Intended(id changelog.ID) bool { return t.bucket(bucketIntents).Get(id[:]) != nil }
+
 func decodeIntent(id changelog.ID, raw []byte) (*Intent, error) {
 	r := octets.NewReader(raw)
 	in := &Intent{Gen: r.Uint(), Seen: changelog.ReadSeqs(r)}
