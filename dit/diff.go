@@ -15,22 +15,55 @@ import (
 // old one and is spelled otherwise was added. What the view itself puts into
 // entries (ldapsync...) does not count. The order is that of canonical names.
 func (r Rules) Diff(old, new []Attribute) []changelog.Mod {
-	before, after := r.byName(old), r.byName(new)
-	names := make([]string, 0, len(before)+len(after))
-	for name := range before {
-		names = append(names, name)
-	}
-	for name := range after {
-		if _, both := before[name]; !both {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
+	before, after := r.sorted(old), r.sorted(new)
 	var mods []changelog.Mod
-	for _, name := range names {
-		mods = append(mods, r.diff(name, before[name], after[name])...)
+	for len(before)+len(after) > 0 {
+		name := first(before, after)
+		var was, is []canonicalAttribute
+		was, before = take(before, name)
+		is, after = take(after, name)
+		if len(was) == 1 && len(is) == 1 && slices.Equal(was[0].Values, is[0].Values) {
+			continue
+		}
+		mods = append(mods, r.diff(name, r.stateOf(was), r.stateOf(is))...)
 	}
 	return mods
+}
+
+// canonicalAttribute is an attribute with its canonical name.
+type canonicalAttribute struct {
+	name string
+	Attribute
+}
+
+// sorted returns attributes by ascending canonical name, without the view's marks;
+// those of one name in the order in which they are given.
+func (r *Rules) sorted(attrs []Attribute) []canonicalAttribute {
+	out := make([]canonicalAttribute, 0, len(attrs))
+	for _, a := range attrs {
+		if !isMark(a.Name) {
+			out = append(out, canonicalAttribute{r.Schema.Canonical(a.Name), a})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b canonicalAttribute) int { return strings.Compare(a.name, b.name) })
+	return out
+}
+
+// first returns the first name in two lists, of which one is not empty.
+func first(a, b []canonicalAttribute) string {
+	if len(b) == 0 || len(a) > 0 && a[0].name < b[0].name {
+		return a[0].name
+	}
+	return b[0].name
+}
+
+// take splits off the attributes of a name at the beginning of a list.
+func take(list []canonicalAttribute, name string) (taken, rest []canonicalAttribute) {
+	n := 0
+	for n < len(list) && list[n].name == name {
+		n++
+	}
+	return list[:n], list[n:]
 }
 
 // state is the values of one attribute by ascending normal form, each once, and
@@ -45,29 +78,33 @@ type spelling struct{ norm, raw string }
 // byName returns attributes by canonical name, without the view's marks.
 func (r *Rules) byName(attrs []Attribute) map[string]*state {
 	out := make(map[string]*state, len(attrs))
+	for rest := r.sorted(attrs); len(rest) > 0; {
+		name := rest[0].name
+		var same []canonicalAttribute
+		same, rest = take(rest, name)
+		out[name] = r.stateOf(same)
+	}
+	return out
+}
+
+// stateOf returns the state of attributes of one canonical name, nil where there are none.
+func (r *Rules) stateOf(attrs []canonicalAttribute) *state {
+	if len(attrs) == 0 {
+		return nil
+	}
+	st := &state{spelt: attrs[0].Name}
 	for _, a := range attrs {
-		if isMark(a.Name) {
-			continue
-		}
-		name := r.Schema.Canonical(a.Name)
-		st := out[name]
-		if st == nil {
-			st = &state{spelt: a.Name}
-			out[name] = st
-		}
 		for _, v := range a.Values {
 			if !isMarkClass(a.Name, v) {
-				st.values = append(st.values, spelling{r.Schema.Normalise(name, v), v})
+				st.values = append(st.values, spelling{r.Schema.Normalise(a.name, v), v})
 			}
 		}
 	}
-	for _, st := range out {
-		slices.SortFunc(st.values, func(a, b spelling) int {
-			return cmp.Or(strings.Compare(a.norm, b.norm), strings.Compare(a.raw, b.raw))
-		})
-		st.values = slices.CompactFunc(st.values, func(a, b spelling) bool { return a.norm == b.norm })
-	}
-	return out
+	slices.SortFunc(st.values, func(a, b spelling) int {
+		return cmp.Or(strings.Compare(a.norm, b.norm), strings.Compare(a.raw, b.raw))
+	})
+	st.values = slices.CompactFunc(st.values, func(a, b spelling) bool { return a.norm == b.norm })
+	return st
 }
 
 func (r *Rules) diff(name string, old, new *state) []changelog.Mod {
