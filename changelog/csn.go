@@ -15,14 +15,15 @@ import (
 )
 
 // SID is the number of a server within the servers of one suffix, 1 to 4095,
-// as OpenLDAP's serverID.
-type SID uint16
+// as OpenLDAP's serverID. It is wider than it need be: what is found by numbers of
+// 32 bits is found without hashing them.
+type SID uint32
 
 // MaxSID is the largest server number that fits in a CSN.
 const MaxSID SID = 0xfff
 
 // String prints the three hexadecimal digits that a CSN shows.
-func (s SID) String() string { return fmt.Sprintf("%03x", uint16(s)) }
+func (s SID) String() string { return fmt.Sprintf("%03x", uint32(s)) }
 
 // Valid reports whether s may be a server's number.
 func (s SID) Valid() bool { return s >= 1 && s <= MaxSID }

@@ -163,7 +163,7 @@ func (r *reader) finish(children ...string) error {
 	return r.err
 }
 
-func decimal[T ~uint64 | ~uint16 | ~int](n T) string { return fmt.Sprintf("%d", n) }
+func decimal[T ~uint64 | ~uint32 | ~int](n T) string { return fmt.Sprintf("%d", n) }
 
 func flag(b bool) string {
 	if b {
