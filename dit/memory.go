@@ -12,10 +12,12 @@ const blockSize = 128
 // spare is for how many more keys a copied block has room.
 const spare = 8
 
-// Memory is a KV in memory. It is not safe for concurrent use.
+// Memory is a KV in memory; its zero value is empty. It is not safe for concurrent
+// use.
 type Memory struct {
 	blocks []*block
-	// owner marks the blocks that this Memory alone holds and may change.
+	// owner marks the blocks that this Memory alone holds and may change; nil while
+	// there are none.
 	owner *int
 	size  int
 }
@@ -83,14 +85,22 @@ func below(heads []uint64, h uint64) int {
 }
 
 // NewMemory returns an empty store.
-func NewMemory() *Memory { return &Memory{owner: new(int)} }
+func NewMemory() *Memory { return new(Memory) }
 
 // Clone returns a copy that shares nothing with m as far as anyone can tell. It
 // costs about one allocation per hundred keys, and one more for every hundred
 // keys later written to.
 func (m *Memory) Clone() *Memory {
-	m.owner = new(int)
-	return &Memory{blocks: append([]*block(nil), m.blocks...), owner: new(int), size: m.size}
+	m.owner = nil
+	return &Memory{blocks: append([]*block(nil), m.blocks...), size: m.size}
+}
+
+// self returns the owner of the blocks that m makes.
+func (m *Memory) self() *int {
+	if m.owner == nil {
+		m.owner = new(int)
+	}
+	return m.owner
 }
 
 // Len returns the number of keys.
@@ -119,7 +129,7 @@ func (m *Memory) find(key []byte) (b, i int, found bool) {
 func (m *Memory) own(b int) *block {
 	if old := m.blocks[b]; old.owner != m.owner {
 		m.blocks[b] = &block{
-			owner: m.owner,
+			owner: m.self(),
 			heads: append(make([]uint64, 0, len(old.heads)+spare), old.heads...),
 			items: append(make([]item, 0, len(old.items)+spare), old.items...),
 		}
@@ -154,7 +164,7 @@ func (m *Memory) Put(key, value []byte) error {
 func (m *Memory) insert(b, i int, key, value []byte) {
 	m.size++
 	if len(m.blocks) == 0 {
-		m.blocks = []*block{{owner: m.owner, heads: []uint64{head(key)}, items: []item{{key, value}}}}
+		m.blocks = []*block{{owner: m.self(), heads: []uint64{head(key)}, items: []item{{key, value}}}}
 		return
 	}
 	block := m.own(b)

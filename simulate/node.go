@@ -130,10 +130,15 @@ var (
 
 // newNode returns a server with an empty disk and directory, to be started.
 func newNode(w *world, i int) *node {
-	nd := &node{w: w, i: i, name: fmt.Sprintf("n%d@x/ldapsync", i+1), role: roles.Master, wants: changelog.SID(i + 1), rules: w.rules,
-		vector: changelog.Vector{}, numbers: map[changelog.SID]bool{}}
+	nd := newServer(w, i)
 	nd.own(store.NewMemory(), memory.New(suffix, standard, nd.time, nd.newID))
 	return nd
+}
+
+// newServer returns a server that has neither yet.
+func newServer(w *world, i int) *node {
+	return &node{w: w, i: i, name: fmt.Sprintf("n%d@x/ldapsync", i+1), role: roles.Master, wants: changelog.SID(i + 1), rules: w.rules,
+		vector: changelog.Vector{}, numbers: map[changelog.SID]bool{}}
 }
 
 // own gives nd its disk and its directory.

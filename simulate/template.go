@@ -96,7 +96,7 @@ func (w *world) copy(t *template) {
 		w.made[key] = &own
 	}
 	for i, from := range t.nodes {
-		nd := newNode(w, i)
+		nd := newServer(w, i)
 		nd.own(from.disk.Copy(), from.server.Copy(nd.time, nd.newID))
 		nd.vector, nd.newIDs = maps.Clone(from.vector), from.newIDs
 		w.nodes = append(w.nodes, nd)

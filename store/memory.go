@@ -30,9 +30,6 @@ type Memory struct {
 // NewMemory returns what an empty file is.
 func NewMemory() *Memory {
 	m := new(Memory)
-	for p := range m.parts {
-		m.parts[p] = memoryBucket{keys: dit.NewMemory()}
-	}
 	m.writer = newMemoryTx(m, true)
 	return m
 }
@@ -44,7 +41,7 @@ func (m *Memory) Copy() *Memory {
 	defer m.mu.Unlock()
 	c := new(Memory)
 	for p := range m.parts {
-		c.parts[p] = memoryBucket{keys: m.parts[p].keys.Clone(), sequence: m.parts[p].sequence}
+		c.parts[p] = memoryBucket{keys: *m.parts[p].keys.Clone(), sequence: m.parts[p].sequence}
 	}
 	c.writer = newMemoryTx(c, true)
 	return c
@@ -61,7 +58,7 @@ func (m *Memory) SetGuard(fn func(commit func()) error) {
 
 // Open returns a store on m. The one before, if any, must not be used any more.
 func (m *Memory) Open() (*Store, error) {
-	meta := m.parts[bucketMeta].keys
+	meta := &m.parts[bucketMeta].keys
 	if v := meta.Get(keyVersion); len(v) == 8 && binary.BigEndian.Uint64(v) > Version {
 		return nil, fmt.Errorf("open store in memory: %w", ErrNewer)
 	}
@@ -179,7 +176,7 @@ func (t *memoryTx) bucket(p part) bucket { return &t.buckets[p] }
 
 // memoryBucket is a part of a Memory.
 type memoryBucket struct {
-	keys     *dit.Memory
+	keys     dit.Memory
 	sequence uint64
 }
 
@@ -196,7 +193,7 @@ func (b *memoryTxBucket) Put(key, value []byte) error {
 		return errWrite
 	}
 	kept, old := b.keys.Swap(key, b.t.m.keep(value), b.t.m.keep)
-	b.t.undo = append(b.t.undo, undo{keys: b.keys, key: kept, value: old})
+	b.t.undo = append(b.t.undo, undo{keys: &b.keys, key: kept, value: old})
 	return nil
 }
 
@@ -205,7 +202,7 @@ func (b *memoryTxBucket) Delete(key []byte) error {
 		return errWrite
 	}
 	if kept, old := b.keys.Take(key); kept != nil {
-		b.t.undo = append(b.t.undo, undo{keys: b.keys, key: kept, value: old})
+		b.t.undo = append(b.t.undo, undo{keys: &b.keys, key: kept, value: old})
 	}
 	return nil
 }
