@@ -183,14 +183,13 @@ func (nd *node) stepForget() {
 			break
 		}
 	}
-	after := nd.dump()
-	if after.equal(before) {
+	if nd.holds(before) {
 		nd.reap()
 		return // the same state shows and records the same
 	}
 	w.forgot = true
 	w.stats.Forgot++
-	w.tracef("%d forgets %d of %d octets", nd.i+1, before.size()-after.size(), before.size())
+	w.tracef("%d forgets %d of %d octets", nd.i+1, before.size()-nd.dump().size(), before.size())
 	nd.compareRemembered(copied)
 	nd.reap()
 }

@@ -41,7 +41,10 @@ func (nd *node) checkRemovals(c *changelog.Change) {
 	}
 	if c.Op == changelog.OpDelete && !nd.past.entries[c.ID] {
 		aliases := 0
-		nd.readStore(func(t *store.Tx) { aliases = t.AliasCount() })
+		nd.readStore(func(t *store.Tx) error {
+			aliases = t.AliasCount()
+			return nil
+		})
 		if aliases == 0 {
 			fail("invented", "%s deletes an entry that its directory never held: %s", nd.name, showChange(c))
 		}
@@ -52,12 +55,5 @@ func (nd *node) checkRemovals(c *changelog.Change) {
 				fail("invented", "%s removes a value that its directory never held: %s", nd.name, showChange(c))
 			}
 		}
-	}
-}
-
-func (nd *node) readStore(fn func(*store.Tx)) {
-	err := nd.store.View(func(t *store.Tx) error { fn(t); return nil })
-	if err != nil {
-		fail("store", "%s: %v", nd.name, err)
 	}
 }

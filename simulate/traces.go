@@ -7,7 +7,6 @@ import (
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
-	"ldapsync/dit"
 	"ldapsync/store"
 )
 
@@ -121,7 +120,7 @@ func (nd *node) noted(token string) bool {
 			return true
 		})
 	})
-	nd.read(func(t *store.Tx, _ *dit.State) error { // what a read-only server puts back it keeps
+	nd.readStore(func(t *store.Tx) error { // what a read-only server puts back it keeps
 		return t.EachDenied(func(d store.DeniedChange) bool {
 			own = own || d.Own && strings.Contains(showChange(d.Change), token)
 			return !own

@@ -49,7 +49,7 @@ func (w *world) compareJournal(twin *naive.Model, s *dit.State) error {
 func (w *world) look(nd *node) {
 	var half bool
 	var later map[changelog.CSN]bool
-	nd.read(func(t *store.Tx, _ *dit.State) error {
+	nd.readStore(func(t *store.Tx) error {
 		s, err := t.Snapshot()
 		if half = s != nil; err == nil {
 			later, err = postponed(t)
@@ -69,7 +69,12 @@ func (w *world) look(nd *node) {
 	changes = counted(changes)
 	twin := naive.New(standardRules, changes)
 	nd.read(func(_ *store.Tx, s *dit.State) error {
+		looked := map[changelog.ID]bool{}
 		for _, c := range changes {
+			if looked[c.ID] {
+				continue
+			}
+			looked[c.ID] = true
 			shown, err := s.View(c.ID)
 			if err != nil {
 				return err

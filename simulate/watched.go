@@ -157,7 +157,7 @@ func (v *watched) doubt() {
 	if v.nd.lost {
 		return
 	}
-	v.nd.read(func(t *store.Tx, _ *dit.State) error {
+	v.nd.readStore(func(t *store.Tx) error {
 		for _, id := range t.IntentsAfter(changelog.ID{}, 1000) {
 			in, err := t.Intent(id)
 			if err != nil {
@@ -427,7 +427,7 @@ func (nd *node) denied(id changelog.ID, last snapshot) bool {
 
 // knows reports whether the replica has seen that an entry is like this.
 func (nd *node) knows(id changelog.ID, last snapshot) (seen bool) {
-	nd.read(func(t *store.Tx, _ *dit.State) error {
+	nd.readStore(func(t *store.Tx) error {
 		image, err := t.Image(id)
 		if err != nil {
 			return err

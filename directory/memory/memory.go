@@ -209,7 +209,7 @@ func (d *Directory) Read(_ context.Context, ids []changelog.ID) ([]directory.Ent
 	var out []directory.Entry
 	for _, id := range ids {
 		if d.tree.entries[id] != nil {
-			out = append(out, *d.report(id))
+			out = append(out, *copyOf(d.report(id)))
 		}
 	}
 	return out, nil
@@ -232,7 +232,7 @@ func (d *Directory) IDs() []changelog.ID {
 	return d.tree.ids()
 }
 
-// Entry returns one entry, nil when there is none.
+// Entry returns one entry, nil when there is none. Its attributes must not be changed.
 func (d *Directory) Entry(id changelog.ID) *directory.Entry {
 	d.mu.Lock()
 	defer d.mu.Unlock()

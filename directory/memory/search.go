@@ -111,22 +111,22 @@ func (s *Search) Next(max int) ([]directory.Event, error) {
 	s.queue = s.queue[n:]
 	for ; len(out) < max && len(s.queue) == 0 && s.next < len(d.history); s.next++ {
 		e := d.history[s.next]
-		if e.Entry != nil {
-			e.Entry = copyOf(e.Entry)
-		}
 		e.IDs = slices.Clone(e.IDs)
 		e.Cookie = d.cookie(s.next + 1)
 		out = append(out, e)
 	}
+	for i, e := range out {
+		if e.Entry != nil {
+			out[i].Entry = copyOf(e.Entry)
+		}
+	}
 	return out, nil
 }
 
+// copyOf returns an entry whose values alone must not be changed.
 func copyOf(e *directory.Entry) *directory.Entry {
 	c := *e
 	c.Attrs = slices.Clone(e.Attrs)
-	for i, a := range c.Attrs {
-		c.Attrs[i].Values = slices.Clone(a.Values)
-	}
 	return &c
 }
 

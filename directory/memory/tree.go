@@ -15,18 +15,13 @@ type entry struct {
 	parent changelog.ID
 	rdn    dn.RDN
 	// key is the normal form of rdn.
-	key    string
-	csn    changelog.CSN
-	own    bool
-	attrs  []attribute
+	key string
+	csn changelog.CSN
+	own bool
+	// keys are the canonical names of attrs.
+	keys   []string
+	attrs  []directory.Attribute
 	serial uint64
-}
-
-// attribute is one attribute; key is its canonical name.
-type attribute struct {
-	key    string
-	name   string
-	values []string
 }
 
 // place is a name below a superior.
@@ -122,14 +117,11 @@ func (t *tree) name(id changelog.ID, suffix dn.DN) dn.DN {
 	return append(name, suffix.Parent()...)
 }
 
-// report returns an entry as its directory reports it. Its values must not be changed.
+// report returns an entry as its directory reports it. Its attributes must not be
+// changed.
 func (t *tree) report(id changelog.ID, suffix dn.DN) *directory.Entry {
 	e := t.entries[id]
-	out := &directory.Entry{ID: id, DN: t.name(id, suffix).String(), CSN: e.csn, Own: e.own, Attrs: make([]directory.Attribute, len(e.attrs))}
-	for i, a := range e.attrs {
-		out.Attrs[i] = directory.Attribute{Name: a.name, Values: slices.Clip(a.values)}
-	}
-	return out
+	return &directory.Entry{ID: id, DN: t.name(id, suffix).String(), CSN: e.csn, Own: e.own, Attrs: slices.Clip(e.attrs)}
 }
 
 // find resolves a name.

@@ -63,7 +63,7 @@ func (t *txn) write(w directory.Write) error {
 		return stale("no such object")
 	}
 	e := *t.tree.entries[id]
-	e.attrs = slices.Clone(e.attrs)
+	e.keys, e.attrs = slices.Clone(e.keys), slices.Clone(e.attrs)
 	if !w.IfCSN.IsZero() && w.IfCSN != e.csn {
 		return stale("assertion failed")
 	}
@@ -156,28 +156,25 @@ func (t *txn) stamp(e *entry, given []changelog.Mod, who, when string) {
 	}
 }
 
-func (t *txn) at(e *entry, key string) int {
-	return slices.IndexFunc(e.attrs, func(a attribute) bool { return a.key == key })
-}
-
 // set replaces the values of an attribute. An attribute that is there keeps its
-// place and spelling. E.attrs must be e's own, values are kept.
+// place and spelling. E.keys and e.attrs must be e's own, values are kept.
 func (t *txn) set(e *entry, name string, values []string) {
 	key := t.d.schema.Canonical(name)
-	i := t.at(e, key)
+	values = slices.Clip(values)
+	i := slices.Index(e.keys, key)
 	switch {
 	case i >= 0 && len(values) == 0:
-		e.attrs = slices.Delete(e.attrs, i, i+1)
+		e.keys, e.attrs = slices.Delete(e.keys, i, i+1), slices.Delete(e.attrs, i, i+1)
 	case i >= 0:
-		e.attrs[i].values = values
+		e.attrs[i].Values = values
 	case len(values) > 0:
-		e.attrs = append(e.attrs, attribute{key: key, name: name, values: values})
+		e.keys, e.attrs = append(e.keys, key), append(e.attrs, directory.Attribute{Name: name, Values: values})
 	}
 }
 
 func (t *txn) get(e *entry, name string) []string {
-	if i := t.at(e, t.d.schema.Canonical(name)); i >= 0 {
-		return e.attrs[i].values
+	if i := slices.Index(e.keys, t.d.schema.Canonical(name)); i >= 0 {
+		return e.attrs[i].Values
 	}
 	return nil
 }
@@ -320,20 +317,20 @@ func (t *txn) check(e *entry) error {
 	t.d.contents.mu.Lock()
 	defer t.d.contents.mu.Unlock()
 	c := t.d.contents.content(s, classes)
-	for _, a := range e.attrs {
-		switch c.verdict(s, a.key) {
+	for i, a := range e.attrs {
+		switch c.verdict(s, e.keys[i]) {
 		case undefined:
-			return refused(17, "%s: attribute type undefined", a.name)
+			return refused(17, "%s: attribute type undefined", a.Name)
 		case notAllowed:
-			return refused(65, "%s is not allowed", a.name)
+			return refused(65, "%s is not allowed", a.Name)
 		case single:
-			if len(a.values) > 1 {
-				return refused(19, "%s is single-valued", a.name)
+			if len(a.Values) > 1 {
+				return refused(19, "%s is single-valued", a.Name)
 			}
 		}
 	}
 	for _, must := range c.must {
-		if t.at(e, must) < 0 {
+		if !slices.Contains(e.keys, must) {
 			return refused(65, "%s is missing", must)
 		}
 	}
