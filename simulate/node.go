@@ -62,8 +62,9 @@ type node struct {
 	joined  bool
 	capture *replica.Capture
 	search  *memory.Search
-	// shown are the others as presence has shown them.
-	shown map[int]replica.Peer
+	// shown are the others as presence has shown them, each in its place among the
+	// nodes; one without a JID is not there.
+	shown []replica.Peer
 
 	// fuse is the number of commits after which the process dies, 0 for never;
 	// dead says that it has and nothing more happens to its disk.
@@ -243,7 +244,7 @@ func (nd *node) open() error {
 	if err != nil {
 		return err
 	}
-	nd.shown = map[int]replica.Peer{}
+	nd.shown = nil
 	nd.rep, err = replica.New(ctx, replica.Config{
 		Suffix: suffix, Store: nd.store, Directory: (*server)(nd), Network: (*network)(nd),
 		Rules: nd.rulesOf, Prefer: nd.prefer, Missing: nd.missing, Keep: nd.keep, Unseen: nd.unseen, KeepLog: 1, Now: nd.time, Log: nd.w.log.With("node", nd.i+1),
@@ -472,26 +473,28 @@ func (nd *node) show() {
 		nd.reap()
 		return
 	}
+	nd.shown = append(nd.shown, make([]replica.Peer, len(nd.w.nodes)-len(nd.shown))...)
 	for _, o := range nd.w.nodes {
 		switch {
 		case nd.away, o.away:
-			delete(nd.shown, o.i)
+			nd.shown[o.i] = replica.Peer{}
 		case o == nd || nd.w.cut[o.i][nd.i]:
 		case o.rep == nil:
-			delete(nd.shown, o.i)
+			nd.shown[o.i] = replica.Peer{}
 		default:
 			nd.shown[o.i] = nd.w.peer(o)
 			if o.twin != nil {
-				delete(nd.shown, o.twin.i)
+				nd.shown[o.twin.i] = replica.Peer{}
 			}
 		}
 	}
-	peers := make([]replica.Peer, 0, len(nd.shown))
-	for i := range nd.w.nodes {
-		if p, ok := nd.shown[i]; ok {
-			peers = append(peers, p)
+	peers := nd.w.peers[:0]
+	for i := range nd.shown {
+		if p := &nd.shown[i]; p.JID != "" {
+			peers = append(peers, *p)
 		}
 	}
+	nd.w.peers = peers
 	nd.check("peers", nd.rep.SetPeers(peers))
 	if !nd.dead && len(peers) > 0 && nd.rep.Identity().SID == 0 {
 		nd.check("sid", nd.rep.TakeSID(nd.wants))

@@ -9,6 +9,7 @@ import (
 	"ldapsync/directory"
 	"ldapsync/dit"
 	"ldapsync/replica"
+	"ldapsync/roles"
 	"ldapsync/schema"
 )
 
@@ -254,7 +255,11 @@ func (w *world) deliver(p packet) {
 	if nd.rep == nil || nd.away || w.cut[p.from][p.to] {
 		return
 	}
-	got, err := nd.rep.Receive(replica.Delivery{Relay: p.sid, RelayRole: nd.shown[from.i].Role, Changes: p.changes})
+	var role roles.Role
+	if from.i < len(nd.shown) {
+		role = nd.shown[from.i].Role
+	}
+	got, err := nd.rep.Receive(replica.Delivery{Relay: p.sid, RelayRole: role, Changes: p.changes})
 	nd.check("receive", err)
 	w.tracef("%d receives from %d: %+v", nd.i+1, from.i+1, got)
 	nd.reap()

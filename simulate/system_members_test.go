@@ -398,7 +398,7 @@ func logThatIsGone(t *testing.T, removed bool) {
 		a.kill()
 		a.gone = true
 		if removed {
-			delete(b.shown, a.i)
+			b.shown[a.i] = replica.Peer{}
 			if err := b.rep.ForgetPeer(2, true); err != nil {
 				t.Fatal(err)
 			}

@@ -52,6 +52,8 @@ type world struct {
 	// follows from their records alone.
 	rules dit.Rules
 	nodes []*node
+	// peers is where those are put together that a node is shown.
+	peers []replica.Peer
 	// wire holds what was published and has not arrived.
 	wire []packet
 	// last is what was published last by whom under which number.
