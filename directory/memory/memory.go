@@ -229,7 +229,7 @@ func (d *Directory) Schema(context.Context) (*schema.Schema, error) {
 func (d *Directory) IDs() []changelog.ID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.tree.ids()
+	return slices.Clone(d.tree.order)
 }
 
 // Entry returns one entry, nil when there is none. Its attributes must not be changed.

@@ -33,7 +33,7 @@ func (d *Directory) Search(cookie []byte) *Search {
 	if resumed {
 		s.resume(at)
 	} else {
-		s.read(d.tree.ids())
+		s.read(d.tree.order)
 	}
 	s.queue = append(s.queue, directory.Event{
 		Kind: directory.RefreshEnd, Complete: !resumed || d.presents, Cookie: d.cookie(s.next),
@@ -74,7 +74,7 @@ func (s *Search) resume(at int) {
 		gone = append(gone, e.IDs...)
 	}
 	var same, differ []changelog.ID
-	for _, id := range s.d.tree.ids() {
+	for _, id := range s.d.tree.order {
 		if changed[id] {
 			differ = append(differ, id)
 		} else {

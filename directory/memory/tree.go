@@ -14,10 +14,10 @@ import (
 type entry struct {
 	parent changelog.ID
 	rdn    dn.RDN
-	// key is the normal form of rdn.
-	key string
-	csn changelog.CSN
-	own bool
+	// key is the normal form of rdn, text how it is printed.
+	key, text string
+	csn       changelog.CSN
+	own       bool
 	// keys are the canonical names of attrs.
 	keys   []string
 	attrs  []directory.Attribute
@@ -33,7 +33,9 @@ type place struct {
 // tree is the content of a directory, with what is needed to undo writes.
 type tree struct {
 	entries map[changelog.ID]*entry
-	names   map[place]changelog.ID
+	// order holds the ids in the order in which the entries were added.
+	order []changelog.ID
+	names map[place]changelog.ID
 	// children counts the entries right below each.
 	children map[changelog.ID]int
 	serial   uint64
@@ -54,7 +56,7 @@ func newTree() *tree {
 
 func (t *tree) clone() *tree {
 	return &tree{
-		entries: maps.Clone(t.entries), names: maps.Clone(t.names), children: maps.Clone(t.children), serial: t.serial,
+		entries: maps.Clone(t.entries), order: slices.Clone(t.order), names: maps.Clone(t.names), children: maps.Clone(t.children), serial: t.serial,
 	}
 }
 
@@ -75,8 +77,15 @@ func (t *tree) replace(id changelog.ID, old, e *entry) {
 		}
 	}
 	if e == nil {
+		if old != nil {
+			at := t.position(old.serial)
+			t.order = slices.Delete(t.order, at, at+1)
+		}
 		delete(t.entries, id)
 		return
+	}
+	if old == nil {
+		t.order = slices.Insert(t.order, t.position(e.serial), id)
 	}
 	t.entries[id] = e
 	t.names[place{e.parent, e.key}] = id
@@ -93,35 +102,34 @@ func (t *tree) rollback() {
 
 func (t *tree) commit() { t.undo = t.undo[:0] }
 
-// ids returns the ids in the order in which the entries were added.
-func (t *tree) ids() []changelog.ID {
-	ids := make([]changelog.ID, 0, len(t.entries))
-	for id := range t.entries {
-		ids = append(ids, id)
-	}
-	t.sort(ids)
-	return ids
+// position returns where in the order the entry with a serial number is or belongs.
+func (t *tree) position(serial uint64) int {
+	at, _ := slices.BinarySearchFunc(t.order, serial, func(id changelog.ID, serial uint64) int {
+		return cmp.Compare(t.entries[id].serial, serial)
+	})
+	return at
 }
 
-func (t *tree) sort(ids []changelog.ID) {
-	slices.SortFunc(ids, func(a, b changelog.ID) int { return cmp.Compare(t.entries[a].serial, t.entries[b].serial) })
-}
-
-func (t *tree) name(id changelog.ID, suffix dn.DN) dn.DN {
-	var name dn.DN
+// name returns the DN of an entry, printed.
+func (t *tree) name(id changelog.ID, suffix dn.DN) string {
+	var room [128]byte
+	name := room[:0]
 	for !id.IsZero() {
 		e := t.entries[id]
-		name = append(name, e.rdn)
+		name = append(append(name, e.text...), ',')
 		id = e.parent
 	}
-	return append(name, suffix.Parent()...)
+	if above := suffix.Parent(); len(above) > 0 {
+		return string(append(name, above.String()...))
+	}
+	return string(name[:len(name)-1])
 }
 
 // report returns an entry as its directory reports it. Its attributes must not be
 // changed.
 func (t *tree) report(id changelog.ID, suffix dn.DN) *directory.Entry {
 	e := t.entries[id]
-	return &directory.Entry{ID: id, DN: t.name(id, suffix).String(), CSN: e.csn, Own: e.own, Attrs: slices.Clip(e.attrs)}
+	return &directory.Entry{ID: id, DN: t.name(id, suffix), CSN: e.csn, Own: e.own, Attrs: slices.Clip(e.attrs)}
 }
 
 // find resolves a name.

@@ -97,7 +97,7 @@ func (t *txn) add(w directory.Write, name dn.DN) error {
 			return stale("no such superior")
 		}
 	}
-	e := entry{parent: parent, rdn: name[0], key: name[0].Key(t.d.schema)}
+	e := entry{parent: parent, rdn: name[0], key: name[0].Key(t.d.schema), text: name[0].String()}
 	var given []changelog.Mod
 	for _, a := range w.Attrs {
 		if len(a.Values) > 0 {
@@ -269,7 +269,7 @@ func (t *txn) moddn(id changelog.ID, e *entry, w directory.Write) error {
 		return stale("entry already exists")
 	}
 	old := e.rdn
-	e.rdn, e.key = rdn, key
+	e.rdn, e.key, e.text = rdn, key, rdn.String()
 	for _, ava := range rdn {
 		t.ensure(e, ava)
 	}
