@@ -160,12 +160,3 @@ func (w *world) build() {
 	}
 	w.tracef("--- built")
 }
-
-// peer returns what presence shows of a server.
-func (w *world) peer(of *node) replica.Peer {
-	id := of.rep.Identity()
-	return replica.Peer{
-		JID: of.name, SID: id.SID, Install: id.Install, Role: of.role, State: of.rep.State(), Vector: of.vectorTold(),
-		Schema: id.SchemaDigest, LastSeen: w.now,
-	}
-}
