@@ -29,14 +29,11 @@ type sibling struct {
 
 // family returns where the children of parent are shown.
 func (s *State) family(parent ID) *family {
-	if f := s.families[parent]; f != nil {
+	if f := s.families.get(parent); f != nil {
 		return f
 	}
 	f := new(family)
-	if s.families == nil {
-		s.families = map[ID]*family{}
-	}
-	s.families[parent] = f // what leads back to parent meets a family that is not ok
+	s.families.put(parent, f) // what leads back to parent meets a family that is not ok
 	if parent.IsZero() {
 		*f = family{ok: true, members: []ID{parent}}
 		return f

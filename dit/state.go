@@ -17,8 +17,8 @@ type State struct {
 	// objectClass is its canonical name.
 	objectClass string
 	// families and entries are caches.
-	families map[ID]*family
-	entries  map[ID]*entry
+	families cache[family]
+	entries  cache[entry]
 	totals   *totals
 	// scratch is where records are put together, spare where values are.
 	scratch []byte
@@ -50,22 +50,16 @@ func (s *State) Reopen(kv KV, rules Rules) {
 func (s *State) Close() {
 	clear(s.spare[:cap(s.spare)])
 	s.look.ids, s.look.text = bounded(s.look.ids), bounded(s.look.text)
+	s.families.clear()
+	s.entries.clear()
 	*s = State{
-		families: emptied(s.families), entries: emptied(s.entries),
+		families: s.families, entries: s.entries,
 		scratch: bounded(s.scratch), spare: bounded(s.spare), look: s.look,
 	}
 }
 
 // keptSize is how many things a closed State keeps room for at most.
 const keptSize = 1 << 10
-
-func emptied[K comparable, V any](m map[K]V) map[K]V {
-	if len(m) > 32 {
-		return nil
-	}
-	clear(m)
-	return m
-}
 
 func bounded[T any](list []T) []T {
 	if cap(list) > keptSize {
@@ -106,8 +100,8 @@ func (s *State) delete(key []byte) {
 
 // forgetEntry takes the entry whose record stands under key out of the cache.
 func (s *State) forgetEntry(key []byte) {
-	if key[0] == keyEntry && len(s.entries) > 0 {
-		delete(s.entries, lastID(key))
+	if key[0] == keyEntry {
+		s.entries.drop(lastID(key))
 	}
 }
 
@@ -121,7 +115,7 @@ func (s *State) recordOf(id ID) []byte {
 
 // node returns what is derived of entry id; false when nothing is known of it.
 func (s *State) node(id ID) (node, bool) {
-	if e := s.entries[id]; e != nil {
+	if e := s.entries.get(id); e != nil {
 		return e.node, true
 	}
 	record := s.recordOf(id)
@@ -182,7 +176,7 @@ const cacheSize = 256
 // peek is load for who only reads: what it returns is shared and must not be
 // changed, and says how things are now.
 func (s *State) peek(id ID) *entry {
-	if e := s.entries[id]; e != nil {
+	if e := s.entries.get(id); e != nil {
 		return e
 	}
 	record := s.recordOf(id)
@@ -197,10 +191,10 @@ func (s *State) peek(id ID) *entry {
 		}
 		s.memo.known.add(e, record)
 	}
-	if s.entries == nil || len(s.entries) >= cacheSize {
-		s.entries = map[ID]*entry{}
+	if s.entries.len() >= cacheSize {
+		s.entries.clear()
 	}
-	s.entries[id] = e
+	s.entries.put(id, e)
 	return e
 }
 

@@ -108,7 +108,7 @@ func (m *surgery) close() {
 	}
 }
 
-func (s *State) forgetFamilies() { clear(s.families) }
+func (s *State) forgetFamilies() { s.families.clear() }
 
 // settle places an entry, or takes it from its place, as what is below it
 // demands, and so on upwards; and notes whether its creation is missing.
