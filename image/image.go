@@ -28,7 +28,7 @@ func (t Terms) Same(a, b *store.Image) bool {
 
 // SameAttrs is Same of the attributes alone.
 func (t Terms) SameAttrs(a, b *store.Image) bool {
-	if identical(a.Attrs, b.Attrs) {
+	if permuted(a.Attrs, b.Attrs) {
 		return true
 	}
 	am, bm := t.byName(a.Attrs), t.byName(b.Attrs)
@@ -39,9 +39,24 @@ func (t Terms) SameAttrs(a, b *store.Image) bool {
 	return slices.EqualFunc(am, bm, func(a, b values) bool { return a.name == b.name && slices.Equal(a.values, b.values) })
 }
 
-// identical reports whether two lists of attributes are equal as they stand.
-func identical(a, b []directory.Attribute) bool {
-	return slices.EqualFunc(a, b, directory.Attribute.Equal)
+// permuted reports whether two short lists hold the same attributes, spelled alike, in
+// whatever order.
+func permuted(a, b []directory.Attribute) bool {
+	if len(a) != len(b) || len(a) > 64 {
+		return false
+	}
+	var taken uint64
+	for i := range a {
+		n, j := 0, i // as a rule they are in one order, or nearly so
+		for n < len(b) && (taken>>j&1 == 1 || !a[i].Equal(b[j])) {
+			n, j = n+1, (j+1)%len(b)
+		}
+		if n == len(b) {
+			return false
+		}
+		taken |= 1 << j
+	}
+	return true
 }
 
 // Alike is Same without the attributes by which a directory notes who wrote an
