@@ -31,14 +31,14 @@ var (
 
 // overflows reports whether the values of a do not belong in the record.
 func (a *attribute) overflows() bool {
-	if a.spill != nil || operationalName(a.name) != "" {
+	if a.spill != nil {
 		return false
 	}
 	size := 0
 	for _, v := range a.values {
 		size += len(v.raw)
 	}
-	return len(a.values) > spillCount || size > spillSize
+	return (len(a.values) > spillCount || size > spillSize) && operationalName(a.name) == ""
 }
 
 // spillOver moves values that have become too many out of the record, and those

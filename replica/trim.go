@@ -51,6 +51,9 @@ func (r *Replica) StepTrim() (removed int, err error) {
 			return err
 		}
 		for _, sid := range v.SIDs() {
+			if upTo[sid] == 0 {
+				continue
+			}
 			n, err := w.Log.Trim(sid, upTo[sid], trimBatch-removed)
 			if err != nil {
 				return err
