@@ -17,6 +17,7 @@ type family struct {
 	display ID
 	// members are all whose children those are, display among them.
 	members []ID
+	alone   [1]ID
 }
 
 // sibling is one of the entries that claim one name.
@@ -35,7 +36,7 @@ func (s *State) family(parent ID) *family {
 	f := new(family)
 	s.families.put(parent, f) // what leads back to parent meets a family that is not ok
 	if parent.IsZero() {
-		*f = family{ok: true, members: []ID{parent}}
+		f.stand(parent)
 		return f
 	}
 	n, known := s.node(parent)
@@ -48,7 +49,7 @@ func (s *State) family(parent ID) *family {
 	}
 	first := siblings[0]
 	if !n.parent.IsZero() && (first.id == parent || !first.container || !n.container) {
-		*f = family{ok: true, display: parent, members: []ID{parent}}
+		f.stand(parent)
 	} else {
 		*f = family{ok: true, display: first.id}
 	}
@@ -64,10 +65,31 @@ func (s *State) family(parent ID) *family {
 	return f
 }
 
+// stand makes the children of an entry be shown below itself.
+func (f *family) stand(parent ID) {
+	f.ok, f.display, f.alone[0] = true, parent, parent
+	f.members = f.alone[:]
+}
+
 // siblings returns the entries that claim the name of e below the same parent as
 // shown, e among them when it is placed, the one that has the name first. There
 // are none when a superior is missing. All entries without a parent are siblings.
-func (s *State) siblings(e *entry) []sibling {
+func (s *State) siblings(e *entry) []sibling { return s.rank(s.claimants(e)) }
+
+// foremost returns the first of the siblings of e; false when there are none.
+func (s *State) foremost(e *entry) (first sibling, ok bool) {
+	ids := s.claimants(e)
+	for i, id := range ids {
+		if next := s.sibling(id, len(ids) > 1); i == 0 || next.compare(first) < 0 {
+			first = next
+		}
+	}
+	return first, len(ids) > 0
+}
+
+// claimants returns the siblings of e in no order that means anything; valid until
+// the next call of gathered.
+func (s *State) claimants(e *entry) []ID {
 	if e == nil || !e.node.edged {
 		return nil
 	}
@@ -76,9 +98,9 @@ func (s *State) siblings(e *entry) []sibling {
 		return nil
 	}
 	if e.node.parent.IsZero() {
-		return s.rank(s.gathered(s.keyAt(keyName, ID{}), false))
+		return s.gathered(s.keyAt(keyName, ID{}), false)
 	}
-	return s.rank(s.namesakes(f.members, s.rdnKey(e)))
+	return s.namesakes(f.members, s.rdnKey(e))
 }
 
 // rank sorts the entries that claim one name, the one that has it first: living
@@ -86,19 +108,27 @@ func (s *State) siblings(e *entry) []sibling {
 func (s *State) rank(ids []ID) []sibling {
 	out := make([]sibling, 0, len(ids))
 	for _, id := range ids {
-		n, _ := s.node(id)
-		sib := sibling{id: id, live: n.live, container: n.container}
-		if len(ids) > 1 {
-			if e := s.peek(id); e != nil {
-				sib.since = s.nameSince(e)
-			}
-		}
-		out = append(out, sib)
+		out = append(out, s.sibling(id, len(ids) > 1))
 	}
-	slices.SortFunc(out, func(a, b sibling) int {
-		return cmp.Or(cmp.Compare(bit(b.live), bit(a.live)), a.since.Compare(b.since), a.id.Compare(b.id))
-	})
+	slices.SortFunc(out, sibling.compare)
 	return out
+}
+
+// sibling returns what decides about the claim of an entry, among others or alone.
+func (s *State) sibling(id ID, others bool) sibling {
+	n, _ := s.node(id)
+	sib := sibling{id: id, live: n.live, container: n.container}
+	if others {
+		if e := s.peek(id); e != nil {
+			sib.since = s.nameSince(e)
+		}
+	}
+	return sib
+}
+
+// compare returns -1 where a goes before b.
+func (a sibling) compare(b sibling) int {
+	return cmp.Or(cmp.Compare(bit(b.live), bit(a.live)), a.since.Compare(b.since), a.id.Compare(b.id))
 }
 
 // rdnKey returns the normal form of e's name.

@@ -61,8 +61,9 @@ func packSeen(seen changelog.Seqs) string {
 	if len(seen) == 0 {
 		return ""
 	}
-	b := make([]byte, 0, 4*len(seen))
 	var few [16]changelog.SID
+	var room [64]byte
+	b := room[:0]
 	for _, sid := range seen.AppendSIDs(few[:0]) {
 		if seen[sid] > 0 {
 			b = binary.AppendUvarint(b, uint64(sid))

@@ -52,12 +52,11 @@ func (s *State) place(e *entry) place {
 	if !e.node.placed {
 		return place{}
 	}
-	siblings := s.siblings(e)
-	if len(siblings) == 0 {
+	first, ok := s.foremost(e)
+	if !ok {
 		return place{}
 	}
 	p := place{parent: s.family(e.node.parent).display}
-	first := siblings[0]
 	top := e.node.parent.IsZero()
 	if first.id == e.id {
 		p.shown = true
