@@ -29,7 +29,11 @@ func (r *Replica) Unpublished() ([]changelog.Change, error) {
 	sid := r.sid()
 	var page page
 	err := r.cfg.Store.View(func(t *store.Tx) error {
-		return t.Log.After(sid, t.Published(), page.add)
+		upTo := t.Published()
+		if last, err := t.Log.Mark(sid); err != nil || last.Seq <= upTo {
+			return err
+		}
+		return t.Log.After(sid, upTo, page.add)
 	})
 	if err == nil && len(page.changes) == 0 {
 		r.published.note(at)
