@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -97,7 +98,8 @@ func (m *Image) sizeHint() int {
 	return n
 }
 
-func (m *Image) encode() []byte {
+// appendTo appends the stored form of m.
+func (m *Image) appendTo(b []byte) []byte {
 	flags := byte(0)
 	if m.Confirmed {
 		flags |= imageConfirmed
@@ -120,7 +122,7 @@ func (m *Image) encode() []byte {
 	if !m.Ahead.IsZero() {
 		flags |= imageAhead
 	}
-	b := append(append(make([]byte, 0, m.sizeHint()), 1, flags), m.Parent[:]...)
+	b = append(append(slices.Grow(b, m.sizeHint()), 1, flags), m.Parent[:]...)
 	b = m.Newest.AppendKey(m.CSN.AppendKey(b))
 	b = octets.AppendString(octets.AppendString(b, m.RDN), m.RDNKey)
 	if m.Told != nil {
@@ -231,7 +233,7 @@ func (t *Tx) PutImage(m *Image) error {
 			return err
 		}
 	}
-	return t.bucket(bucketImages).Put(m.ID[:], m.encode())
+	return t.bucket(bucketImages).Put(m.ID[:], m.appendTo(nil))
 }
 
 // nameValue is what stands in the index of names: the entry, and one octet more

@@ -70,7 +70,7 @@ func (t *Tx) share(m *Image, key []byte) (*Image, bool, error) {
 		return m, false, err
 	}
 	known.Told = here
-	return m, false, errors.Join(t.putTold(known), t.bucket(bucketImages).Put(known.ID[:], known.encode()))
+	return m, false, errors.Join(t.putTold(known), t.bucket(bucketImages).Put(known.ID[:], known.appendTo(nil)))
 }
 
 // Told returns the entry that the directory's reports know under a name, the
@@ -121,7 +121,7 @@ func (t *Tx) tellOne(m *Image) error {
 			return err
 		}
 	}
-	return t.bucket(bucketImages).Put(m.ID[:], m.encode())
+	return t.bucket(bucketImages).Put(m.ID[:], m.appendTo(nil))
 }
 
 func sharedKey(m *Image) []byte {

@@ -136,9 +136,9 @@ type Intent struct {
 
 // PutIntent stores the intent for an entry.
 func (t *Tx) PutIntent(in *Intent) error {
-	b := octets.AppendUint(nil, in.Gen)
+	b := octets.AppendUint(make([]byte, 0, 16+8*len(in.Seen)+in.Image.sizeHint()), in.Gen)
 	b = changelog.AppendSeqs(b, in.Seen)
-	return t.bucket(bucketIntents).Put(in.Image.ID[:], append(b, in.Image.encode()...))
+	return t.bucket(bucketIntents).Put(in.Image.ID[:], in.Image.appendTo(b))
 }
 
 // Intent returns the intent for an entry, nil when there is none.
