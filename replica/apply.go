@@ -50,7 +50,7 @@ func (r *Replica) apply(ctx context.Context) (progress bool, unconfirmed []chang
 }
 
 func (r *Replica) nothingDirty() (idle bool, err error) {
-	at := asOf(r.cfg.Store)
+	at := asOfParts(r.cfg.Store, store.Marked)
 	if r.clean.holds(at) {
 		return true, nil
 	}

@@ -256,7 +256,7 @@ func (r *Replica) allowedGain(v, theirs changelog.Vector, d Delivery) (n uint64,
 
 // Vector returns how far our copy reaches. It is shared and must not be changed.
 func (r *Replica) Vector() (changelog.Vector, error) {
-	at := r.cfg.Store.Updates()
+	at := r.cfg.Store.Version(store.Reached)
 	if read := r.reached.Load(); read != nil && read.at == at {
 		return read.vector, nil
 	}
@@ -271,7 +271,7 @@ func (r *Replica) Vector() (changelog.Vector, error) {
 	return read.vector, err
 }
 
-// reach is how far our copy reached when the store's Updates was at.
+// reach is how far our copy reached when the store's Version of that was at.
 type reach struct {
 	at     uint64
 	vector changelog.Vector

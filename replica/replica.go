@@ -169,6 +169,8 @@ type Replica struct {
 	logAge atomic.Pointer[age]
 	// reached is how far our copy reached.
 	reached atomic.Pointer[reach]
+	// merged is what a transaction last found to be merged.
+	merged atomic.Pointer[merged]
 	// matched is what joining has found in the directory, refills how often what
 	// came from the room was forgotten to be filled anew: see matching.refills.
 	matched *matching

@@ -23,7 +23,7 @@ func (r *Replica) StepTrim() (removed int, err error) {
 	if !r.joined() || r.Fault() != "" {
 		return 0, nil
 	}
-	at := asOf(r.cfg.Store)
+	at := asOfParts(r.cfg.Store, store.Told|store.Reached|store.Logged)
 	if r.trimmedAll.holds(at) {
 		return 0, nil
 	}

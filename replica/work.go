@@ -20,7 +20,7 @@ type work struct {
 	dit   *dit.State
 	rules dit.Rules
 	// seen is what was merged when the transaction began: what the image of an
-	// entry without a mark contains.
+	// entry without a mark contains. It is shared and must not be changed.
 	seen changelog.Seqs
 	// forked is a server of which nothing is taken in this transaction.
 	forked changelog.SID
@@ -34,7 +34,7 @@ func (r *Replica) update(fn func(*work) error) error {
 	err := r.cfg.Store.Update(func(t *store.Tx) (err error) {
 		w := r.work(t)
 		defer w.end()
-		if w.seen, err = t.MergedSeqs(); err != nil {
+		if w.seen, err = r.mergedSeqs(t); err != nil {
 			return err
 		}
 		err = fn(w)
@@ -45,6 +45,26 @@ func (r *Replica) update(fn func(*work) error) error {
 		r.counters.Captured.Add(captured)
 	}
 	return err
+}
+
+// mergedSeqs returns what is merged at the beginning of a transaction that writes.
+// It is shared and must not be changed.
+func (r *Replica) mergedSeqs(t *store.Tx) (changelog.Seqs, error) {
+	at := r.cfg.Store.Version(store.Reached | store.Postponed)
+	if read := r.merged.Load(); read != nil && read.at == at {
+		return read.seqs, nil
+	}
+	seqs, err := t.MergedSeqs()
+	if err == nil {
+		r.merged.Store(&merged{at, seqs})
+	}
+	return seqs, err
+}
+
+// merged is what was merged when the store's Version of that was at.
+type merged struct {
+	at   uint64
+	seqs changelog.Seqs
 }
 
 // view runs fn in one read-only transaction.

@@ -52,7 +52,11 @@ type bucket interface {
 }
 
 // transaction gives the parts of a store while it is open.
-type transaction interface{ bucket(p part) bucket }
+type transaction interface {
+	bucket(p part) bucket
+	// written returns which of them may have been changed.
+	written() Parts
+}
 
 // backing is what a store is kept in.
 type backing interface {

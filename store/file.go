@@ -114,17 +114,34 @@ func (f *file) path() string { return f.db.Path() }
 func (f *file) close() error { return f.db.Close() }
 
 // fileTx is a transaction on a file.
-type fileTx struct{ tx *bolt.Tx }
+type fileTx struct {
+	tx      *bolt.Tx
+	changed Parts
+}
+
+func (t *fileTx) written() Parts { return t.changed }
 
 func (t *fileTx) bucket(p part) bucket {
-	return &fileBucket{Bucket: t.tx.Bucket(partNames[p]), tx: t.tx, part: p}
+	return &fileBucket{Bucket: t.tx.Bucket(partNames[p]), t: t, part: p}
 }
 
 // fileBucket is a bucket of a file.
 type fileBucket struct {
 	*bolt.Bucket
-	tx   *bolt.Tx
+	t    *fileTx
 	part part
+}
+
+func (b *fileBucket) change() { b.t.changed |= 1 << b.part }
+
+func (b *fileBucket) Put(key, value []byte) error {
+	b.change()
+	return b.Bucket.Put(key, value)
+}
+
+func (b *fileBucket) Delete(key []byte) error {
+	b.change()
+	return b.Bucket.Delete(key)
 }
 
 func (b *fileBucket) Scan(prefix, from []byte, fn func(key, value []byte) bool) {
@@ -145,10 +162,11 @@ func (b *fileBucket) Clear() error {
 	if k, _ := b.Cursor().First(); k == nil && b.Sequence() == 0 {
 		return nil
 	}
-	if err := b.tx.DeleteBucket(partNames[b.part]); err != nil {
+	b.change()
+	if err := b.t.tx.DeleteBucket(partNames[b.part]); err != nil {
 		return err
 	}
-	again, err := b.tx.CreateBucket(partNames[b.part])
+	again, err := b.t.tx.CreateBucket(partNames[b.part])
 	b.Bucket = again
 	return err
 }

@@ -127,6 +127,7 @@ func (m *Memory) keep(b []byte) []byte {
 type memoryTx struct {
 	m         *Memory
 	writable  bool
+	changed   Parts
 	sequences [numParts]uint64
 	undo      []undo
 	buckets   [numParts]memoryTxBucket
@@ -137,7 +138,7 @@ type memoryTx struct {
 func newMemoryTx(m *Memory, writable bool) *memoryTx {
 	t := &memoryTx{m: m, writable: writable}
 	for p := range t.buckets {
-		t.buckets[p] = memoryTxBucket{memoryBucket: &m.parts[p], t: t}
+		t.buckets[p] = memoryTxBucket{memoryBucket: &m.parts[p], t: t, part: part(p)}
 	}
 	t.shown = newTx(t)
 	t.shown.roster = members.Open(t.bucket(bucketRoster))
@@ -166,6 +167,7 @@ func (t *memoryTx) rollback() {
 // empty makes t ready for the next transaction. It keeps the memory of the undo
 // list unless that has become large.
 func (t *memoryTx) empty() {
+	t.changed = 0
 	clear(t.undo)
 	if t.undo = t.undo[:0]; cap(t.undo) > 1024 {
 		t.undo = nil
@@ -173,6 +175,8 @@ func (t *memoryTx) empty() {
 }
 
 func (t *memoryTx) bucket(p part) bucket { return &t.buckets[p] }
+
+func (t *memoryTx) written() Parts { return t.changed }
 
 // memoryBucket is a part of a Memory.
 type memoryBucket struct {
@@ -183,7 +187,8 @@ type memoryBucket struct {
 // memoryTxBucket is a part within a transaction.
 type memoryTxBucket struct {
 	*memoryBucket
-	t *memoryTx
+	t    *memoryTx
+	part part
 }
 
 func (b *memoryTxBucket) Get(key []byte) []byte { return b.keys.Get(key) }
@@ -192,6 +197,7 @@ func (b *memoryTxBucket) Put(key, value []byte) error {
 	if !b.t.writable {
 		return errWrite
 	}
+	b.t.changed |= 1 << b.part
 	kept, old := b.keys.Swap(key, b.t.m.keep(value), b.t.m.keep)
 	b.t.undo = append(b.t.undo, undo{keys: &b.keys, key: kept, value: old})
 	return nil
@@ -202,6 +208,7 @@ func (b *memoryTxBucket) Delete(key []byte) error {
 		return errWrite
 	}
 	if kept, old := b.keys.Take(key); kept != nil {
+		b.t.changed |= 1 << b.part
 		b.t.undo = append(b.t.undo, undo{keys: &b.keys, key: kept, value: old})
 	}
 	return nil

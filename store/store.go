@@ -8,6 +8,7 @@ package store
 
 import (
 	"errors"
+	"math/bits"
 	"sync/atomic"
 
 	"ldapsync/changelog"
@@ -38,12 +39,47 @@ type Store struct {
 	b backing
 	// updates counts the transactions that may have written something.
 	updates atomic.Uint64
+	// versions count those that may have changed a part.
+	versions [numParts]atomic.Uint64
 }
 
 // Updates returns a number that changes whenever something in the file has
 // changed: what followed from the file alone, read after Updates was called,
 // still follows as long as it returns the same.
 func (s *Store) Updates() uint64 { return s.updates.Load() }
+
+// Parts are parts of a state file.
+type Parts uint32
+
+// Parts whose changes are told apart.
+const (
+	// Reached is what Log.Vector returns, with MergedSeqs what is Postponed, too.
+	Reached   Parts = 1 << bucketVector
+	Postponed Parts = 1 << bucketFuture
+	// Logged are the changes that are stored.
+	Logged Parts = 1 << bucketLog
+	// Marked is what DirtyAfter returns.
+	Marked Parts = 1<<bucketQueue | 1<<bucketDirty | 1<<bucketParked
+	// Told is what Roster tells.
+	Told Parts = 1 << bucketRoster
+)
+
+// Version is Updates for what follows from some parts alone. In a transaction that
+// writes it returns another number than it did in every earlier one since which
+// one of them has changed.
+func (s *Store) Version(of Parts) (sum uint64) {
+	for ; of != 0; of &= of - 1 {
+		sum += s.versions[bits.TrailingZeros32(uint32(of))].Load()
+	}
+	return sum
+}
+
+// count notes that parts are about to change or have changed.
+func (s *Store) count(changed Parts) {
+	for ; changed != 0; changed &= changed - 1 {
+		s.versions[bits.TrailingZeros32(uint32(changed))].Add(1)
+	}
+}
 
 // Close closes the file.
 func (s *Store) Close() error { return s.b.close() }
@@ -54,10 +90,17 @@ func (s *Store) Path() string { return s.b.path() }
 // Update runs fn in a transaction that is on disk when Update returns nil. An
 // error of fn undoes everything and is returned.
 func (s *Store) Update(fn func(*Tx) error) error {
-	defer s.updates.Add(1)
+	var written Parts
+	defer func() {
+		s.updates.Add(1)
+		s.count(written)
+	}()
 	return s.b.update(func(t *Tx) error {
 		s.updates.Add(1)
-		return fn(t)
+		err := fn(t)
+		written = t.tx.written()
+		s.count(written)
+		return err
 	})
 }
 
