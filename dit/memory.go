@@ -20,6 +20,8 @@ type Memory struct {
 	// there are none.
 	owner *int
 	size  int
+	// empty is a block of its own that it does not need now, nil for none.
+	empty *block
 }
 
 // block is a run of items in ascending order of their keys; never empty.
@@ -91,7 +93,7 @@ func NewMemory() *Memory { return new(Memory) }
 // costs about one allocation per hundred keys, and one more for every hundred
 // keys later written to.
 func (m *Memory) Clone() *Memory {
-	m.owner = nil
+	m.owner, m.empty = nil, nil
 	return &Memory{blocks: append([]*block(nil), m.blocks...), size: m.size}
 }
 
@@ -109,20 +111,20 @@ func (m *Memory) Len() int { return m.size }
 // find returns the block and the position in it where key is or belongs.
 func (m *Memory) find(key []byte) (b, i int, found bool) {
 	h := head(key)
-	low, high := 0, len(m.blocks)
-	for low < high {
-		mid := int(uint(low+high) >> 1)
-		if first := m.blocks[mid]; first.heads[0] > h || first.heads[0] == h && bytes.Compare(first.items[0].key, key) > 0 {
-			high = mid
-		} else {
-			low = mid + 1
-		}
-	}
-	if low == 0 {
+	high := len(m.blocks) - 1
+	if high < 0 {
 		return 0, 0, false
 	}
-	i, found = m.blocks[low-1].find(key, h)
-	return low - 1, i, found
+	for b < high {
+		mid := int(uint(b+high+1) >> 1)
+		if first := m.blocks[mid]; first.heads[0] > h || first.heads[0] == h && bytes.Compare(first.items[0].key, key) > 0 {
+			high = mid - 1
+		} else {
+			b = mid
+		}
+	}
+	i, found = m.blocks[b].find(key, h)
+	return b, i, found
 }
 
 // own returns block b, first copied when another Memory holds it too.
@@ -164,8 +166,10 @@ func (m *Memory) Put(key, value []byte) error {
 func (m *Memory) insert(b, i int, key, value []byte) {
 	m.size++
 	if len(m.blocks) == 0 {
-		m.blocks = []*block{{owner: m.self(), heads: []uint64{head(key)}, items: []item{{key, value}}}}
-		return
+		if m.empty == nil {
+			m.empty = &block{owner: m.self(), heads: make([]uint64, 0, spare), items: make([]item, 0, spare)}
+		}
+		m.blocks = append(m.blocks, m.empty)
 	}
 	block := m.own(b)
 	block.heads = slices.Insert(block.heads, i, head(key))
@@ -226,7 +230,7 @@ func (m *Memory) Take(key []byte) (kept, old []byte) {
 	block.heads = slices.Delete(block.heads, i, i+1)
 	block.items = slices.Delete(block.items, i, i+1)
 	if len(block.items) == 0 {
-		m.blocks = slices.Delete(m.blocks, b, b+1)
+		m.blocks, m.empty = slices.Delete(m.blocks, b, b+1), block
 	}
 	return kept, old
 }
