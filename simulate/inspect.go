@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"bytes"
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -300,7 +299,10 @@ func bears(e *directory.Entry, rdn string) bool {
 type value struct{ attr, text string }
 
 func (v value) compare(o value) int {
-	return cmp.Or(strings.Compare(v.attr, o.attr), strings.Compare(v.text, o.text))
+	if c := strings.Compare(v.attr, o.attr); c != 0 {
+		return c
+	}
+	return strings.Compare(v.text, o.text)
 }
 
 // flatShown returns the attributes of a view as flat does.

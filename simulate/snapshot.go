@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,7 +28,10 @@ type held struct {
 }
 
 func (h held) compare(o held) int {
-	return cmp.Or(strings.Compare(h.attr, o.attr), strings.Compare(h.norm, o.norm))
+	if c := strings.Compare(h.attr, o.attr); c != 0 {
+		return c
+	}
+	return strings.Compare(h.norm, o.norm)
 }
 
 var standard = schema.Standard()

@@ -83,6 +83,10 @@ func (t *txn) write(w directory.Write) error {
 
 func (t *txn) find(name dn.DN) (changelog.ID, bool) { return t.tree.find(name, t.d.suffix, t.d.schema) }
 
+// usual is how many attributes an entry gets that the writer does not name: those of
+// its name and the stamps.
+const usual = 6
+
 func (t *txn) add(w directory.Write, name dn.DN) error {
 	if _, taken := t.find(name); taken {
 		return stale("entry already exists")
@@ -98,7 +102,8 @@ func (t *txn) add(w directory.Write, name dn.DN) error {
 		}
 	}
 	e := entry{parent: parent, rdn: name[0], key: name[0].Key(t.d.schema), text: name[0].String()}
-	var given []changelog.Mod
+	e.keys, e.attrs = make([]string, 0, len(w.Attrs)+usual), make([]directory.Attribute, 0, len(w.Attrs)+usual)
+	given := make([]changelog.Mod, 0, len(w.Attrs))
 	for _, a := range w.Attrs {
 		if len(a.Values) > 0 {
 			t.set(&e, a.Name, slices.Clone(a.Values))
