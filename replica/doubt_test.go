@@ -77,3 +77,38 @@ func TestNameOfAWriteThatLedElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestMoveToWhereAWriteWasToLead promises that a client's move counts as one though it
+// leads to where a write of ours was to put the entry: that had gone below another, which
+// clients had given the name of the superior. An older move elsewhere yields to it.
+func TestMoveToWhereAWriteWasToLead(t *testing.T) {
+	h := newHistory(t, 1)
+	a, b := h.nodes[0], h.nodes[1]
+	one, two, three := "ou=one,"+suffix, "ou=two,"+suffix, "ou=three,"+suffix
+	unit := func(name string) directory.Write { return addEntry(name, "objectClass", "organizationalUnit") }
+	a.must(a.dir.Do(append(base(), unit(one), unit(two), unit(three))...))
+	a.up()
+	b.up()
+	h.settle()
+	a.must(a.dir.Do(unit("ou=x," + one)))
+	id := a.dir.Find(mustDN("ou=x," + one))
+	for a.step() {
+	}
+	a.must(a.dir.Do(directory.Write{Op: directory.ModDN, DN: "ou=x," + one, NewRDN: "ou=x", NewSuperior: three}))
+	b.must(b.dir.Do(
+		directory.Write{Op: directory.ModDN, DN: one, NewRDN: "ou=one", NewSuperior: two},
+		directory.Write{Op: directory.ModDN, DN: two, NewRDN: "ou=one"},
+	))
+	if _, _, err := b.rep.StepApply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.capture.End(directory.ErrUnavailable)
+	b.capture, b.search = nil, nil
+	b.must(b.dir.Do(directory.Write{Op: directory.ModDN, DN: "ou=x," + one, NewRDN: "ou=x", NewSuperior: "ou=one," + one}))
+	h.settle()
+	for _, nd := range h.nodes {
+		if got := nd.dir.Find(mustDN("ou=x,ou=one," + one)); got != id {
+			t.Errorf("%s: not where the client moved it last: %q", nd.name, nd.dir.Dump())
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dn"
 	"ldapsync/store"
@@ -32,21 +33,51 @@ func (w *work) base(old, now *store.Image, e *directory.Entry) (*store.Image, er
 	return wrote, w.SetSeen(now.ID, in.Seen)
 }
 
-// placed returns what we wrote, m, as it stands below the entry that now is
-// below, if it certainly was our write that led there and not a client: a write
-// cannot be made to depend on whose name the superior's is. It was if we wrote last, or
-// if the superior has the name that we wrote, or the write is known to be made, and all
-// else is as intended to the last stamp.
+// placed returns what we wrote, m, as it stands where that led: a write cannot be made
+// to depend on whose name the superior's is.
 func (w *work) placed(m, now *store.Image, e *directory.Entry, made bool) *store.Image {
-	if m == nil || m.Gone || m.Below == "" || m.Parent == now.Parent {
+	if m == nil || m.Gone || m.Below == "" {
 		return m
 	}
 	here := *m
-	here.Parent = now.Parent
-	if e.Own || !here.Loose && w.Same(&here, now) && (made || w.isBelow(e.DN, m.Below)) {
-		return &here
+	if m.Parent == now.Parent {
+		here.Parent = w.led(m, now, e)
+	} else if w.ledTo(m, now, e, made) {
+		here.Parent = now.Parent
 	}
-	return m
+	return &here
+}
+
+// ledTo reports whether it certainly was our write, m, that led below the entry that now
+// is below, and not a client. It was if we wrote last, or if the superior has the name
+// that we wrote, or the write is known to be made, and all else is as intended to the
+// last stamp.
+func (w *work) ledTo(m, now *store.Image, e *directory.Entry, made bool) bool {
+	here := *m
+	here.Parent = now.Parent
+	return e.Own || !here.Loose && w.Same(&here, now) && (made || w.isBelow(e.DN, m.Below))
+}
+
+// led returns the entry below which our write, m, led where now is below the one that
+// was meant. Where a client wrote since, and the name that we wrote is another's by now,
+// it may have been that one's before: then it was the client who moved the entry.
+func (w *work) led(m, now *store.Image, e *directory.Entry) changelog.ID {
+	if e.Own || !m.Confirmed && w.Same(m, now) {
+		return m.Parent
+	}
+	if other, found := w.named(m.Below); found {
+		return other
+	}
+	return m.Parent
+}
+
+// named returns the entry that has a DN in the directory, as far as that is known.
+func (w *work) named(text string) (id changelog.ID, found bool) {
+	name, err := dn.Parse(text)
+	if err != nil {
+		return id, false
+	}
+	return w.superior(append(dn.DN{nil}, name...), w.Named)
 }
 
 // isBelow reports whether name is right below another.
