@@ -5,7 +5,6 @@ package naive
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -38,7 +37,7 @@ type plain struct {
 	parents, names              []*changelog.Change
 	clears, adds, dels          []fact
 	// content is what became of the values, found out once.
-	content map[string]outcomes
+	content content
 }
 
 // fact is what was said last of an attribute, or of a value of one, in one spelling.
@@ -99,7 +98,7 @@ func (n *Model) add(c *changelog.Change) {
 	}
 	e := n.entries[c.ID]
 	if e == nil {
-		e = &plain{id: c.ID}
+		e = &plain{id: c.ID, clears: make([]fact, 0, 8), adds: make([]fact, 0, 16)} // as a rule
 	}
 	if c.Op == changelog.OpSettle {
 		for _, r := range c.Records {
@@ -361,38 +360,34 @@ func (n *Model) names(display dit.ID, parents []dit.ID) {
 
 func (n *Model) show(e *plain, display, winner dit.ID) {
 	out := &dit.Shown{ID: e.id, Parent: display, RDN: n.rdn(e), ConflictOf: winner, Glue: !e.live()}
-	content := maps.Clone(n.content(e))
+	content := slices.Clone(n.content(e))
 	classes := classesOf(content)
-	for name := range content {
-		if n.hidden(e, classes, name) {
-			delete(content, name)
-		}
-	}
+	content = slices.DeleteFunc(content, func(a attribute) bool { return n.hidden(e, classes, a.name) })
 	if out.Glue {
 		content = n.glue(e, content)
-		content["ldapsyncglue"] = append(content["ldapsyncglue"], outcome{raw: "TRUE", name: "ldapsyncGlue", alive: true})
+		content.set("ldapsyncglue", append(content.of("ldapsyncglue"), outcome{raw: "TRUE", name: "ldapsyncGlue", alive: true}))
 		n.Records[e.id] = append(n.Records[e.id], dit.Record{Kind: dit.GlueShown, Entry: e.id,
 			Lost: dit.Side{CSN: e.deleted.CSN}, Won: dit.Side{Value: e.rdn.String()}})
 	}
 	if !winner.IsZero() {
 		out.RDN = append(slices.Clone(out.RDN), dn.AVA{Attr: "ldapsyncConflictId", Value: e.id.String()})
-		content["ldapsyncconflictid"] = outcomes{{raw: e.id.String(), name: "ldapsyncConflictId", alive: true}}
-		content["ldapsyncconflictof"] = outcomes{{raw: winner.String(), name: "ldapsyncConflictOf", alive: true}}
+		content.set("ldapsyncconflictid", outcomes{{raw: e.id.String(), name: "ldapsyncConflictId", alive: true}})
+		content.set("ldapsyncconflictof", outcomes{{raw: winner.String(), name: "ldapsyncConflictOf", alive: true}})
 	}
 	if out.Glue || !winner.IsZero() {
 		class := outcome{raw: "ldapsyncConflict", norm: n.rules.Schema.Normalise("objectclass", "ldapsyncConflict"), name: "objectClass", alive: true}
-		content["objectclass"] = append(slices.Clone(content["objectclass"]), class)
-		slices.SortFunc(content["objectclass"], func(a, b outcome) int { return strings.Compare(a.norm, b.norm) })
+		classes := append(slices.Clone(content.of("objectclass")), class)
+		slices.SortFunc(classes, func(a, b outcome) int { return strings.Compare(a.norm, b.norm) })
+		content.set("objectclass", classes)
 	}
-	var names []string
-	for name := range content {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	out.Attrs = make([]dit.Attribute, 0, len(content))
+	for _, shown := range content {
 		var a dit.Attribute
 		var newest *changelog.Change
-		for _, v := range content[name].shown() {
+		for _, v := range shown.values {
+			if !v.alive {
+				continue
+			}
 			a.Values = append(a.Values, v.raw)
 			if a.Name == "" || !before(v.add, newest) && v.add != nil {
 				a.Name, newest = v.name, v.add

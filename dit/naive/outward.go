@@ -8,7 +8,8 @@ import (
 	"ldapsync/dn"
 )
 
-// held is a value that a living entry shows, as far as its own facts say.
+// held is a value that a living entry shows, as far as its own facts say. Attr is
+// canonical.
 type held struct {
 	entry *plain
 	attr  string
@@ -17,25 +18,30 @@ type held struct {
 
 // outward records what depends on several entries.
 func (n *Model) outward() {
-	var all []held
+	var unique []held // values that no two entries should have
 	for _, e := range n.entries {
 		if e.created == nil || !e.live() {
 			continue
 		}
 		content := n.content(e)
 		classes := classesOf(content)
-		for attr, values := range content {
-			if isRegister(attr) || n.hidden(e, classes, attr) {
+		for _, a := range content {
+			if isRegister(a.name) || n.hidden(e, classes, a.name) {
 				continue
 			}
-			for _, v := range values.shown() {
-				all = append(all, held{e, attr, v})
+			for _, v := range a.values {
+				if !v.alive {
+					continue
+				}
+				n.dangling(held{e, a.name, v})
+				if n.isUnique(a.name) {
+					unique = append(unique, held{e, a.name, v})
+				}
 			}
 		}
 	}
-	for _, h := range all {
-		n.dangling(h)
-		n.violation(h, all)
+	for _, h := range unique {
+		n.violation(h, unique)
 	}
 }
 
@@ -60,12 +66,14 @@ func (n *Model) dangling(h held) {
 	}
 }
 
-func (n *Model) violation(h held, all []held) {
+// isUnique reports whether no two entries should have a value of an attribute.
+func (n *Model) isUnique(attr string) bool {
 	sch := n.rules.Schema
-	base, _, _ := strings.Cut(h.attr, ";")
-	if !slices.ContainsFunc(n.rules.Unique, func(u string) bool { return sch.Canonical(u) == sch.Canonical(base) }) {
-		return
-	}
+	base, _, _ := strings.Cut(attr, ";")
+	return slices.ContainsFunc(n.rules.Unique, func(u string) bool { return sch.Canonical(u) == sch.Canonical(base) })
+}
+
+func (n *Model) violation(h held, all []held) {
 	var first *held
 	for i, o := range all {
 		if o.entry == h.entry || o.attr != h.attr || o.norm != h.norm || !before(o.add, h.add) || knew(h.add, o.add) {

@@ -21,6 +21,36 @@ type outcome struct {
 
 type outcomes []outcome
 
+// attribute is one attribute of an entry, by its canonical name.
+type attribute struct {
+	name   string
+	values outcomes
+}
+
+// content is what became of the values of an entry, sorted by name.
+type content []attribute
+
+func (c content) find(name string) (i int, found bool) {
+	return slices.BinarySearchFunc(c, name, func(a attribute, name string) int { return strings.Compare(a.name, name) })
+}
+
+// of returns the values of an attribute.
+func (c content) of(name string) outcomes {
+	if i, found := c.find(name); found {
+		return c[i].values
+	}
+	return nil
+}
+
+// set replaces the values of an attribute.
+func (c *content) set(name string, values outcomes) {
+	i, found := c.find(name)
+	if !found {
+		*c = slices.Insert(*c, i, attribute{name: name})
+	}
+	(*c)[i].values = values
+}
+
 func (o outcomes) shown() outcomes {
 	return slices.DeleteFunc(slices.Clone(o), func(v outcome) bool { return !v.alive })
 }
@@ -148,37 +178,39 @@ func (n *Model) renamedAway(e *plain, attr, norm string) *changelog.Change {
 	return last
 }
 
-// content decides about all attributes. The map is not to be changed.
-func (n *Model) content(e *plain) map[string]outcomes {
+// content decides about all attributes. It is not to be changed.
+func (n *Model) content(e *plain) content {
 	if e.content == nil {
 		e.content = n.decide(e)
 	}
 	return e.content
 }
 
-func (n *Model) decide(e *plain) map[string]outcomes {
+func (n *Model) decide(e *plain) content {
 	sch := n.rules.Schema
-	names := map[string]bool{"objectclass": true}
+	names := []string{"objectclass"}
 	for _, f := range e.adds {
-		names[f.attr] = true
+		names = append(names, f.attr)
 	}
 	for _, a := range n.rdn(e) {
-		names[sch.Canonical(a.Attr)] = true
+		names = append(names, sch.Canonical(a.Attr))
 	}
-	out := map[string]outcomes{}
-	for name := range names {
-		out[name] = n.value(e, name)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	out := make(content, len(names))
+	for i, name := range names {
+		out[i] = attribute{name, n.value(e, name)}
 	}
-	repair(out["objectclass"])
+	repair(out.of("objectclass"))
 	for _, must := range sch.Must(classesOf(out)) {
-		repair(out[must])
+		repair(out.of(must))
 	}
 	return out
 }
 
-func classesOf(content map[string]outcomes) []string {
+func classesOf(c content) []string {
 	var classes []string
-	for _, v := range content["objectclass"] {
+	for _, v := range c.of("objectclass") {
 		if v.alive {
 			classes = append(classes, v.raw)
 		}
@@ -223,22 +255,20 @@ func (n *Model) hidden(e *plain, classes []string, attr string) bool {
 }
 
 // glue leaves what a deleted entry shows.
-func (n *Model) glue(e *plain, content map[string]outcomes) map[string]outcomes {
+func (n *Model) glue(e *plain, c content) content {
 	sch := n.rules.Schema
-	out := map[string]outcomes{}
-	for _, v := range content["objectclass"].shown() {
-		if !slices.Contains(sch.Must([]string{v.raw}), "userpassword") {
-			out["objectclass"] = append(out["objectclass"], v)
-		}
+	classes := slices.DeleteFunc(c.of("objectclass").shown(), func(v outcome) bool {
+		return slices.Contains(sch.Must([]string{v.raw}), "userpassword")
+	})
+	if len(classes) == 0 {
+		classes = c.of("objectclass")
 	}
-	if len(out["objectclass"]) == 0 {
-		out["objectclass"] = content["objectclass"]
-	}
+	out := content{{"objectclass", classes}}
 	must := sch.Must(classesOf(out))
-	for name, values := range content {
-		naming := slices.ContainsFunc(n.rdn(e), func(a dn.AVA) bool { return sch.Canonical(a.Attr) == name })
-		if name != "userpassword" && (naming || isRegister(name) || slices.Contains(must, name)) && name != "objectclass" {
-			out[name] = values
+	for _, a := range c {
+		naming := slices.ContainsFunc(n.rdn(e), func(ava dn.AVA) bool { return sch.Canonical(ava.Attr) == a.name })
+		if a.name != "userpassword" && (naming || isRegister(a.name) || slices.Contains(must, a.name)) && a.name != "objectclass" {
+			out.set(a.name, a.values)
 		}
 	}
 	return out
@@ -249,7 +279,8 @@ func (n *Model) ownRecords(e *plain) []dit.Record {
 	content := n.content(e)
 	classes := classesOf(content)
 	var out []dit.Record
-	for attr, values := range content {
+	for _, a := range content {
+		attr, values := a.name, a.values
 		if isRegister(attr) {
 			continue
 		}
