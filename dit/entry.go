@@ -95,9 +95,8 @@ func (e *entry) grow(name string) *attribute {
 // ascending order. It sets their index.
 func (e *entry) stamps() []*stamp {
 	all := make([]*stamp, 0, 8)
-	e.eachStamp(func(s *stamp) { s.index = -1 })
 	e.eachStamp(func(s *stamp) {
-		if s.index < 0 {
+		if s.index >= len(all) || all[s.index] != s {
 			s.index = len(all)
 			all = append(all, s)
 		}

@@ -9,7 +9,10 @@ import (
 // untouched reports whether e was created and that is all that is known of it,
 // with values that stand in its record.
 func (e *entry) untouched() bool {
-	same := e.created != nil && e.node.live
+	same := e.created != nil && e.node.live && len(e.edges)+len(e.names) == 2
+	if !same {
+		return false
+	}
 	e.eachStamp(func(at *stamp) { same = same && at == e.created })
 	return same && !slices.ContainsFunc(e.attrs, func(a *attribute) bool { return a.spill != nil })
 }
