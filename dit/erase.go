@@ -204,7 +204,7 @@ func (s *State) forgetMove(m move, f Forgetting) bool {
 		now.edges = now.edges[1:]
 	}
 	t := &trimming{state: s, f: f, old: e}
-	if t.look(); e.created != nil && !t.same(now) {
+	if e.created != nil && !t.same(now) {
 		return false
 	}
 	s.delete(m.key())

@@ -15,7 +15,10 @@ type trimming struct {
 	old, now *entry
 	// kept says that something has to wait for its age.
 	kept bool
-	// shown and records are those of old.
+	// facts are those of old, as they are stored; nil until they are asked for.
+	facts []byte
+	// shown and records are those of old, once it was looked at.
+	looked  bool
 	shown   *Shown
 	records []Record
 }
@@ -23,9 +26,8 @@ type trimming struct {
 // run drops what can be dropped. What is shown and recorded is compared before
 // and after; where it is not the same, nothing is dropped.
 func (t *trimming) run() {
-	s := t.state
+	s, spilt := t.state, t.spills()
 	t.spilled()
-	t.look()
 	t.now = t.old.clone()
 	t.names()
 	t.values()
@@ -39,6 +41,9 @@ func (t *trimming) run() {
 		t.now = bare
 	}
 	t.old.frozen = nil
+	if t.unchanged(t.now) && !spilt {
+		return
+	}
 	before := s.pointed(t.old)
 	s.reword(t.old, t.now)
 	s.unpoint(t.now, before)
@@ -47,11 +52,23 @@ func (t *trimming) run() {
 
 // look notes what is shown and recorded of the entry as it is stored.
 func (t *trimming) look() {
+	if t.looked {
+		return
+	}
 	s := t.state
+	t.looked = true
 	if t.old.created != nil {
 		t.old.frozen = s.content(t.old)
 	}
 	t.shown, t.records = s.show(t.old), s.records(t.old)
+}
+
+// unchanged reports whether nothing of the entry was dropped in e.
+func (t *trimming) unchanged(e *entry) bool {
+	if t.facts == nil {
+		t.facts = t.old.appendFacts(nil)
+	}
+	return e.node == t.old.node && bytes.Equal(e.appendFacts(nil), t.facts)
 }
 
 // clone returns a copy of the facts in e that can be changed.
@@ -70,9 +87,10 @@ func (e *entry) clone() *entry {
 // were restored, and is recorded alike but for what is old enough.
 func (t *trimming) same(e *entry) bool {
 	s := t.state
-	if sameFacts(e, t.old) && e.node == t.old.node {
+	if t.unchanged(e) {
 		return true
 	}
+	t.look()
 	if e.created != nil {
 		e.frozen = s.content(e)
 		defer func() { e.frozen = nil }()
