@@ -168,15 +168,6 @@ func (r *Replica) remember(changed []Peer) error {
 	})
 }
 
-// peer returns what is known of the server with a full JID; false when it is
-// not in the room.
-func (r *Replica) peer(address string) (Peer, bool) {
-	if p := peerIn(r.Peers(), address); p != nil {
-		return *p, true
-	}
-	return Peer{}, false
-}
-
 // peerIn returns the peer of a list in the order of JIDs that has a full JID, nil
 // when there is none.
 func peerIn(sorted []Peer, address string) *Peer {
