@@ -101,8 +101,25 @@ func (f *file) prepare() error {
 	})
 }
 
+// errUnchanged ends a transaction that has written nothing: to commit it would wait for
+// the disk.
+var errUnchanged = errors.New("nothing was written")
+
 func (f *file) update(fn func(*Tx) error) error {
-	return f.db.Update(func(tx *bolt.Tx) error { return fn(newTx(&fileTx{tx: tx})) })
+	err := f.db.Update(func(tx *bolt.Tx) error {
+		t := &fileTx{tx: tx}
+		if err := fn(newTx(t)); err != nil {
+			return err
+		}
+		if t.changed == 0 {
+			return errUnchanged
+		}
+		return nil
+	})
+	if err == errUnchanged {
+		return nil
+	}
+	return err
 }
 
 func (f *file) view(fn func(*Tx) error) error {
@@ -140,8 +157,16 @@ func (b *fileBucket) Put(key, value []byte) error {
 }
 
 func (b *fileBucket) Delete(key []byte) error {
+	if b.Get(key) == nil {
+		return nil
+	}
 	b.change()
 	return b.Bucket.Delete(key)
+}
+
+func (b *fileBucket) NextSequence() (uint64, error) {
+	b.change()
+	return b.Bucket.NextSequence()
 }
 
 func (b *fileBucket) Scan(prefix, from []byte, fn func(key, value []byte) bool) {

@@ -368,3 +368,60 @@ func TestReturnIsCloned(t *testing.T) {
 	none := (*store.Return)(nil).Clone()
 	none.Applied[1] = 1
 }
+
+// TestWritingNothing promises that a transaction that writes nothing leaves the file as
+// it is, and that the least that is written lasts.
+func TestWritingNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s, err := store.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func() []byte {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	before := file()
+	update(t, s, func(tx *store.Tx) error {
+		return errors.Join(tx.ClearDirty(changelog.ID{1}), tx.SetLimit(changelog.CSN{}))
+	})
+	if !bytes.Equal(before, file()) {
+		t.Error("the file was written to")
+	}
+	update(t, s, func(tx *store.Tx) error { return tx.SetCookie([]byte("c")) })
+	if bytes.Equal(before, file()) {
+		t.Error("the file was not written to")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = store.Open(path); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.View(func(tx *store.Tx) error {
+		if got := tx.Cookie(); string(got) != "c" {
+			t.Errorf("cookie %q", got)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// BenchmarkWritingNothing is about transactions in which nothing had to be written.
+func BenchmarkWritingNothing(b *testing.B) {
+	s, err := store.Open(filepath.Join(b.TempDir(), "state.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	for b.Loop() {
+		if err := s.Update(func(*store.Tx) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
