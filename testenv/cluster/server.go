@@ -109,7 +109,8 @@ func (s *Server) StartDaemon() error {
 	defer log.Close()
 	cmd := s.Command("run")
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// The terminal's Ctrl-C does not reach it: who started it ends it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	s.daemon, s.exited = cmd, make(chan error, 1)
 	if err := s.spawn(); err != nil {
 		s.daemon = nil

@@ -21,7 +21,8 @@ func startChild(log, name string, args ...string) (*child, error) {
 	}
 	cmd := exec.Command(name, args...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// The terminal's Ctrl-C does not reach it: who started it ends it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	c := &child{exited: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
