@@ -112,3 +112,34 @@ func TestMoveToWhereAWriteWasToLead(t *testing.T) {
 		}
 	}
 }
+
+// TestMoveInTheSecondOfAWrite promises that a client's move stands though the directory did
+// not tell which entryCSN our write gave, and the client left the same stamps: it wrote in
+// the second that our write noted, and under the same name.
+func TestMoveInTheSecondOfAWrite(t *testing.T) {
+	h := newHistory(t, 1)
+	a, b := h.nodes[0], h.nodes[1]
+	one, two := "ou=one,"+suffix, "ou=two,"+suffix
+	unit := func(name string) directory.Write { return addEntry(name, "objectClass", "organizationalUnit") }
+	a.must(a.dir.Do(append(base(), unit(one), unit(two))...))
+	a.up()
+	b.up()
+	h.settle()
+	a.must(a.dir.Do(unit("ou=x," + one)))
+	id := a.dir.Find(mustDN("ou=x," + one))
+	for a.step() {
+	}
+	b.silent = true
+	if _, _, err := b.rep.StepApply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.capture.End(directory.ErrUnavailable)
+	b.capture, b.search = nil, nil
+	b.must(b.dir.Do(directory.Write{Op: directory.ModDN, DN: "ou=x," + one, NewRDN: "ou=x", NewSuperior: two}))
+	h.settle()
+	for _, nd := range h.nodes {
+		if got := nd.dir.Find(mustDN("ou=x," + two)); got != id {
+			t.Errorf("%s: not where the client moved it: %q", nd.name, nd.dir.Dump())
+		}
+	}
+}

@@ -51,11 +51,18 @@ func (w *work) placed(m, now *store.Image, e *directory.Entry, made bool) *store
 // ledTo reports whether it certainly was our write, m, that led below the entry that now
 // is below, and not a client. It was if we wrote last, or if the superior has the name
 // that we wrote, or the write is known to be made, and all else is as intended to the
-// last stamp.
+// last stamp. A client that wrote in just the second that our write noted leaves the
+// same: that may have moved it.
 func (w *work) ledTo(m, now *store.Image, e *directory.Entry, made bool) bool {
 	here := *m
 	here.Parent = now.Parent
-	return e.Own || !here.Loose && w.Same(&here, now) && (made || w.isBelow(e.DN, m.Below))
+	return e.Own || !here.Loose && w.Same(&here, now) && (made && !w.stampedThen(now) || w.isBelow(e.DN, m.Below))
+}
+
+// stampedThen reports whether the time of the last modification is that of the entryCSN,
+// as what clients write leaves it, in seconds.
+func (w *work) stampedThen(m *store.Image) bool {
+	return w.Value(m, modifyTimestamp) == m.CSN.When().UTC().Format("20060102150405Z")
 }
 
 // led returns the entry below which our write, m, led where now is below the one that

@@ -233,3 +233,12 @@ func (s snapshot) unstamped() snapshot {
 	s.values = slices.DeleteFunc(slices.Clone(s.values), func(h held) bool { return h.attr == "modifiersname" || h.attr == "modifytimestamp" })
 	return s
 }
+
+// stampedThen reports whether the time of the last modification of an entry is that of
+// its entryCSN, in seconds.
+func (nd *node) stampedThen(id changelog.ID) bool {
+	e := nd.server.Entry(id)
+	return e != nil && slices.ContainsFunc(e.Attrs, func(a directory.Attribute) bool {
+		return a.Name == "modifyTimestamp" && slices.Equal(a.Values, []string{e.CSN.When().UTC().Format("20060102150405Z")})
+	})
+}

@@ -319,11 +319,19 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 }
 
 // ledElsewhere reports whether changes say no more than where an entry is which a write
-// of the replica's, without an answer, has put below another's name than it meant.
+// of the replica's, without an answer, has put below another's name than it meant. One
+// that is answered without its entryCSN is a doubt only where it stands as a client
+// might have left it at that moment.
 func (v *watched) ledElsewhere(id changelog.ID, changes []*changelog.Change) bool {
-	_, doubt := v.otherwise[id]
-	wanted := v.doubted[id]
-	return doubt && !wanted.gone && len(changes) == 1 && changes[0].Moved && wanted.after(changes[0]).differs(v.nd.snapshot(id)) == ""
+	if len(changes) != 1 || !changes[0].Moved {
+		return false
+	}
+	now := v.nd.snapshot(id)
+	leads := func(s snapshot) bool { return !s.gone && s.after(changes[0]).differs(now) == "" }
+	if _, doubt := v.otherwise[id]; doubt {
+		return leads(v.doubted[id])
+	}
+	return !v.nd.w.tells() && v.nd.stampedThen(id) && leads(now)
 }
 
 // reach is leads, with the writes known up to which the changes lead: if the replica
