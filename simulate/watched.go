@@ -29,6 +29,9 @@ type watched struct {
 	// when the server was not allowed to write. Until it is undone, what others
 	// do afterwards may need it: then it is recorded after all.
 	denied map[changelog.ID]bool
+	// same holds the entryCSNs of what clients wrote that left an entry as it was, but
+	// perhaps for a mark in its name: to take that away gives the entry its name anew.
+	same map[changelog.ID]changelog.CSN
 }
 
 // pending is an entry that clients wrote to and of which the replica has not
@@ -59,6 +62,7 @@ func newWatched(nd *node) watched {
 	return watched{
 		nd: nd, pending: map[changelog.ID]*pending{}, reported: map[changelog.ID]bool{}, otherwise: map[changelog.ID]snapshot{},
 		doubted: map[changelog.ID]snapshot{}, batch: map[changelog.ID]turn{}, denied: map[changelog.ID]bool{},
+		same: map[changelog.ID]changelog.CSN{},
 	}
 }
 
@@ -147,6 +151,7 @@ func (v *watched) captured(events []directory.Event, before uint64) {
 			// It is still there, though a client wrote it once more as it was: what
 			// others do below it may need it.
 			v.denied[id] = v.denied[id] && !p.last().gone
+			v.same[id] = p.writes[p.known-1].csn
 			v.settle(id, p)
 		}
 	}
@@ -305,6 +310,7 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 	switch {
 	case v.recordsDenied(id, p, changes):
 		delete(v.denied, id)
+	case !told && v.namedAgain(id, changes):
 	case !told && v.ledElsewhere(id, changes):
 		v.nd.w.stats.Ambiguous++
 	case !told:
@@ -316,6 +322,14 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 		}
 		fail("recorded", "%s: the changes lead elsewhere than the client did (changes and directory): %s%s", v.nd.name, d, list)
 	}
+}
+
+// namedAgain reports whether changes say no more than the name that a client gave an
+// entry which had it already, with a mark.
+func (v *watched) namedAgain(id changelog.ID, changes []*changelog.Change) bool {
+	e, now := v.nd.server.Entry(id), v.nd.snapshot(id)
+	return e != nil && e.CSN == v.same[id] && len(changes) == 1 && changes[0].Op == changelog.OpModDN && !changes[0].Moved &&
+		now.after(changes[0]).differs(now) == ""
 }
 
 // ledElsewhere reports whether changes say no more than where an entry is which a write
