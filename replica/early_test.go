@@ -13,13 +13,8 @@ import (
 // again, having forgotten that it was deleted, waits for that addition where the deletion
 // is remembered: merged before, it would keep the entry deleted there alone.
 func TestChangeOfWhatWasAddedAgain(t *testing.T) {
-	h := newHistory(t, 1)
-	a, b := h.nodes[0], h.nodes[1]
 	name := "ou=again," + suffix
-	a.must(a.dir.Do(append(base(), addEntry(name, "objectClass", "organizationalUnit"))...))
-	a.up()
-	b.up()
-	h.settle()
+	h, a, b := holding(t, unit(name))
 	id := a.dir.Find(mustDN(name))
 	root := a.dir.Find(mustDN(suffix))
 	a.must(a.dir.Do(directory.Write{Op: directory.Delete, DN: name}))

@@ -42,21 +42,21 @@ func (w *work) placed(m, now *store.Image, e *directory.Entry, made bool) *store
 	here := *m
 	if m.Parent == now.Parent {
 		here.Parent = w.led(m, now, e)
-	} else if w.ledTo(m, now, e, made) {
-		here.Parent = now.Parent
+		return &here
 	}
-	return &here
+	if here.Parent = now.Parent; w.ledHere(&here, now, e, made) {
+		return &here
+	}
+	return m
 }
 
-// ledTo reports whether it certainly was our write, m, that led below the entry that now
-// is below, and not a client. It was if we wrote last, or if the superior has the name
-// that we wrote, or the write is known to be made, and all else is as intended to the
-// last stamp. A client that wrote in just the second that our write noted leaves the
-// same: that may have moved it.
-func (w *work) ledTo(m, now *store.Image, e *directory.Entry, made bool) bool {
-	here := *m
-	here.Parent = now.Parent
-	return e.Own || !here.Loose && w.Same(&here, now) && (made && !w.stampedThen(now) || w.isBelow(e.DN, m.Below))
+// ledHere reports whether it certainly was our write, m, that led below the entry that
+// now, too, is below, and not a client. It was if we wrote last, or if the superior has
+// the name that we wrote, or the write is known to be made, and all else is as intended
+// to the last stamp. A client that wrote in just the second that our write noted leaves
+// the same: that may have moved it.
+func (w *work) ledHere(m, now *store.Image, e *directory.Entry, made bool) bool {
+	return e.Own || !m.Loose && w.Same(m, now) && (made && !w.stampedThen(now) || w.isBelow(e.DN, m.Below))
 }
 
 // stampedThen reports whether the time of the last modification is that of the entryCSN,
