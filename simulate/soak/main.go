@@ -1,6 +1,7 @@
 // Command soak runs very many random histories of package simulate on all
-// processors. It can be stopped at any time and goes on where it was. The first
-// history that ends badly is shortened and printed, and the command exits with 1.
+// processors. It can be stopped at any time and goes on where it was. A history that
+// ends badly is shortened and printed, and the others go on; when all are done, or
+// too many ended so, those are listed, and the command exits with 1.
 package main
 
 import (
@@ -28,7 +29,7 @@ func main() {
 	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// command returns the exit code: 1 for a history that failed, 2 for everything
+// command returns the exit code: 1 for histories that failed, 2 for everything
 // else that went wrong, 130 when it was interrupted.
 func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
@@ -38,13 +39,14 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 	flags.IntVar(&s.series.Steps, "steps", 200, "steps of a history")
 	flags.IntVar(&s.series.Every, "every", 0, "look at a whole state after so many steps (default once in a history)")
 	flags.IntVar(&s.number, "histories", 1_000_000, "number of histories")
+	flags.IntVar(&s.patience, "patience", 20, "give up when so many histories have ended badly")
 	flags.IntVar(&s.workers, "workers", runtime.GOMAXPROCS(0), "histories to run at the same time")
 	dir := flags.String("dir", defaultDir(), "where to keep the progress")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	if s.number < 1 || s.series.Steps < 0 || flags.NArg() > 0 {
-		fmt.Fprintln(errOut, "soak: there must be at least one history, and no further arguments")
+	if s.number < 1 || s.patience < 1 || s.series.Steps < 0 || flags.NArg() > 0 {
+		fmt.Fprintln(errOut, "soak: there must be at least one history, patience for one, and no further arguments")
 		return 2
 	}
 	series.LetGarbageLie()
@@ -58,12 +60,11 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 
 // exit tells of an error and returns the exit code for it.
 func (s *soak) exit(err error, errOut io.Writer) int {
-	var f *simulate.Failure
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &f):
-		fmt.Fprintf(s.out, "%v\nshortened: %v\n", f, simulate.Shrink(f))
+	case errors.Is(err, errFailed):
+		fmt.Fprintln(errOut, "soak:", err)
 		return 1
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(errOut, "soak: interrupted; run it again to go on")

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ldapsync/simulate"
@@ -19,12 +20,15 @@ import (
 )
 
 // soak is a long series of histories that can be interrupted. After each chunk
-// what is done is written to a file, and the next run goes on from there.
+// what is done is written to a file, and the next run goes on from there. A history
+// that ends badly is told of, and the others are run none the less.
 type soak struct {
 	series  series.Series
 	number  int
 	chunk   int
 	workers int
+	// patience is how many histories may end badly before the rest are not run.
+	patience int
 	// file is where the progress stands.
 	file string
 	// program identifies the code: progress made by another is not counted.
@@ -43,6 +47,8 @@ type progress struct {
 	Done    int            `json:"done"`
 	Busy    time.Duration  `json:"busy_ns"`
 	Stats   simulate.Stats `json:"stats"`
+	// Failed are the histories that ended badly, as they were told of.
+	Failed []string `json:"failed,omitempty"`
 }
 
 // fresh returns the progress of a series of which nothing is done.
@@ -64,9 +70,7 @@ func (s *soak) load() (progress, error) {
 	if err := json.Unmarshal(raw, &old); err != nil {
 		return p, fmt.Errorf("%s: %w", s.file, err)
 	}
-	same := old
-	same.Done, same.Busy, same.Stats = 0, 0, simulate.Stats{}
-	if same.Program != p.Program || same.Seed != p.Seed || same.Steps != p.Steps || same.Every != p.Every {
+	if old.Program != p.Program || old.Seed != p.Seed || old.Steps != p.Steps || old.Every != p.Every {
 		fmt.Fprintf(s.out, "the progress in %s is of another program or series: beginning anew\n", s.file)
 		return p, nil
 	}
@@ -95,8 +99,11 @@ func (s *soak) save(p progress) error {
 // lineEvery is the time between two lines of progress.
 const lineEvery = 10 * time.Second
 
+// errFailed is returned when histories ended badly.
+var errFailed = errors.New("histories ended badly")
+
 // do runs what is left of the series. It returns the error of ctx when that
-// ends first, and a *simulate.Failure as it was found.
+// ends first, and errFailed when histories ended badly, in this run or before.
 func (s *soak) do(ctx context.Context) error {
 	p, err := s.load()
 	if err != nil {
@@ -109,14 +116,15 @@ func (s *soak) do(ctx context.Context) error {
 	}
 	began, from := s.now(), p
 	lined := began
-	for p.Done < s.number {
+	for p.Done < s.number && len(p.Failed) < s.patience {
 		to := min(p.Done+s.chunk, s.number)
-		stats, err := s.series.Run(ctx, s.run, p.Done, to, s.workers)
+		stats, bad, err := s.runChunk(ctx, p.Done, to)
 		if err != nil {
 			return err
 		}
 		p.Done = to
 		p.Stats.Add(stats)
+		p.Failed = append(p.Failed, bad...)
 		now := s.now()
 		p.Busy = from.Busy + now.Sub(began)
 		if err := s.save(p); err != nil {
@@ -127,7 +135,44 @@ func (s *soak) do(ctx context.Context) error {
 			fmt.Fprintln(s.out, s.line(p, p.Done-from.Done, now.Sub(began)))
 		}
 	}
-	fmt.Fprintf(s.out, "%d histories of %d steps went well in %s\n%s", p.Done, s.series.Steps, p.Busy.Round(time.Second), coverage(p.Stats))
+	return s.conclude(p)
+}
+
+// runChunk runs the histories from up to, but not including, to. It tells of those
+// that end badly, shortened, and returns what it told.
+func (s *soak) runChunk(ctx context.Context, from, to int) (stats simulate.Stats, failed []string, err error) {
+	var mu sync.Mutex
+	var bad []*simulate.Failure
+	stats, err = s.series.Run(ctx, func(c simulate.Config) (simulate.Stats, error) {
+		stats, err := s.run(c)
+		var f *simulate.Failure
+		if errors.As(err, &f) {
+			mu.Lock()
+			defer mu.Unlock()
+			bad, err = append(bad, f), nil
+		}
+		return stats, err
+	}, from, to, s.workers)
+	if err != nil {
+		return stats, nil, err
+	}
+	slices.SortFunc(bad, func(a, b *simulate.Failure) int { return cmp.Compare(a.Config.Seed, b.Config.Seed) })
+	for _, f := range bad {
+		fmt.Fprintf(s.out, "%v\nshortened: %v\n", f, simulate.Shrink(f))
+		failed = append(failed, f.Error())
+	}
+	return stats, failed, nil
+}
+
+// conclude tells how the series ended.
+func (s *soak) conclude(p progress) error {
+	for _, f := range p.Failed {
+		fmt.Fprintln(s.out, "failed:", f)
+	}
+	fmt.Fprintf(s.out, "%d of %d histories of %d steps went well in %s\n%s", p.Done-len(p.Failed), p.Done, s.series.Steps, p.Busy.Round(time.Second), coverage(p.Stats))
+	if len(p.Failed) > 0 {
+		return fmt.Errorf("%d %w", len(p.Failed), errFailed)
+	}
 	if missing := p.Stats.Uncovered(); len(missing) > 0 {
 		return fmt.Errorf("the histories did not reach enough: %s", strings.Join(missing, ", "))
 	}
@@ -139,8 +184,8 @@ func (s *soak) do(ctx context.Context) error {
 func (s *soak) line(p progress, done int, took time.Duration) string {
 	rate := float64(done) / max(took.Seconds(), 1e-3)
 	left := time.Duration(float64(s.number-p.Done) / max(rate, 1e-3) * float64(time.Second)).Round(time.Second)
-	return fmt.Sprintf("%d of %d (%.1f%%), %.0f/s, %s left; %d writes, %d crashes; seldom: %s", p.Done, s.number,
-		100*float64(p.Done)/float64(s.number), rate, left, p.Stats.Writes, p.Stats.Crashes, strings.Join(rarest(p.Stats.Journal, 3), ", "))
+	return fmt.Sprintf("%d of %d (%.1f%%), %d failed, %.0f/s, %s left; %d writes, %d crashes; seldom: %s", p.Done, s.number,
+		100*float64(p.Done)/float64(s.number), len(p.Failed), rate, left, p.Stats.Writes, p.Stats.Crashes, strings.Join(rarest(p.Stats.Journal, 3), ", "))
 }
 
 // rarest returns the n kinds that were reached least often, with how often.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +23,7 @@ import (
 func newSoak(t *testing.T, out *bytes.Buffer) *soak {
 	now := time.Unix(0, 0)
 	return &soak{
-		series: series.Series{First: 50, Steps: 6}, number: 30, chunk: 10, workers: 2, program: "p", out: out,
+		series: series.Series{First: 50, Steps: 6}, number: 30, chunk: 10, workers: 2, patience: 2, program: "p", out: out,
 		file: filepath.Join(t.TempDir(), "deep", "soak.json"), run: simulate.Run,
 		now: func() time.Time { now = now.Add(time.Minute); return now },
 	}
@@ -73,7 +75,7 @@ func TestGoesOnWhereItWasStopped(t *testing.T) {
 	if diff := cmp.Diff(whole.mustLoad(t).Stats, s.mustLoad(t).Stats); diff != "" {
 		t.Error("counted otherwise than without a stop: ", diff)
 	}
-	for _, want := range []string{"seeds 50 to 79", "going on after 10", "20 of 30 (66.7%), 0/s, 1m0s left", "30 histories of 6 steps went well"} {
+	for _, want := range []string{"seeds 50 to 79", "going on after 10", "20 of 30 (66.7%), 0 failed, 0/s, 1m0s left", "30 of 30 histories of 6 steps went well"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
@@ -136,26 +138,66 @@ func TestDamagedProgressIsAnError(t *testing.T) {
 	}
 }
 
-func TestAFailureIsPrintedAndNotPassed(t *testing.T) {
-	var out, errOut bytes.Buffer
-	s := newSoak(t, &out)
-	bad := &simulate.Failure{Config: simulate.Config{Seed: 61, Profile: simulate.Tree, Steps: 1}, Rule: "rule", What: "what"}
-	s.run = func(c simulate.Config) (simulate.Stats, error) {
-		if c.Seed == bad.Config.Seed {
-			return simulate.Stats{}, bad
+// failing returns a runner in which the histories of some seeds end badly. It
+// notes what it ran.
+func failing(ran map[uint64]bool, seeds ...uint64) series.Runner {
+	var mu sync.Mutex
+	return func(c simulate.Config) (simulate.Stats, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		ran[c.Seed] = true
+		if slices.Contains(seeds, c.Seed) {
+			return simulate.Stats{}, &simulate.Failure{Config: simulate.Config{Seed: c.Seed, Profile: simulate.Tree, Steps: 1}, Rule: "rule", What: "what"}
 		}
 		return simulate.Stats{Histories: 1}, nil
 	}
-	for range 2 {
+}
+
+func TestTheOthersGoOnAfterAFailure(t *testing.T) {
+	var out, errOut bytes.Buffer
+	s := newSoak(t, &out)
+	for _, want := range []string{"shortened: step", "failed: step"} {
+		ran := map[uint64]bool{}
+		s.run = failing(ran, 61)
 		if code := s.exit(s.do(context.Background()), &errOut); code != 1 {
 			t.Errorf("exit code %d", code)
 		}
-		if p := s.mustLoad(t); p.Done != 10 {
-			t.Errorf("%d done", p.Done)
+		if p := s.mustLoad(t); p.Done != 30 || p.Stats.Histories != 29 || len(p.Failed) != 1 {
+			t.Errorf("%+v", p)
+		}
+		for _, want := range []string{want, "-profile tree -seed 61 -steps 1", "29 of 30 histories"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("no %q in\n%s", want, &out)
+			}
+		}
+		if ran[61] == (want == "failed: step") {
+			t.Error("done, and run again: ", ran)
+		}
+		out.Reset()
+	}
+}
+
+func TestGivesUpWhenTooManyFail(t *testing.T) {
+	s := newSoak(t, new(bytes.Buffer))
+	ran := map[uint64]bool{}
+	s.run = failing(ran, 52, 53, 62)
+	for range 2 {
+		if err := s.do(context.Background()); !errors.Is(err, errFailed) {
+			t.Error(err)
 		}
 	}
-	if !strings.Contains(out.String(), "-profile tree -seed 61 -steps 1") || !strings.Contains(out.String(), "shortened: ") {
-		t.Error(out.String())
+	if p := s.mustLoad(t); p.Done != 10 || len(p.Failed) != 2 || ran[62] {
+		t.Errorf("%d done, %q", p.Done, p.Failed)
+	}
+}
+
+func TestAnErrorOfTheRunnerEndsTheSeries(t *testing.T) {
+	s := newSoak(t, new(bytes.Buffer))
+	bad := errors.New("bad")
+	s.run = func(simulate.Config) (simulate.Stats, error) { return simulate.Stats{}, bad }
+	var errOut bytes.Buffer
+	if code := s.exit(s.do(context.Background()), &errOut); code != 2 || !strings.Contains(errOut.String(), "bad") {
+		t.Errorf("exit code %d: %s", code, &errOut)
 	}
 }
 
@@ -167,5 +209,8 @@ func TestCommand(t *testing.T) {
 	}
 	if code := command(context.Background(), []string{"-histories", "0"}, &out, &errOut); code != 2 || errOut.Len() == 0 {
 		t.Errorf("exit code %d for no histories", code)
+	}
+	if code := command(context.Background(), []string{"-patience", "0"}, &out, &errOut); code != 2 {
+		t.Errorf("exit code %d for no patience", code)
 	}
 }
