@@ -256,25 +256,13 @@ func (r *Replica) allowedGain(v, theirs changelog.Vector, d Delivery) (n uint64,
 
 // Vector returns how far our copy reaches. It is shared and must not be changed.
 func (r *Replica) Vector() (changelog.Vector, error) {
-	at := r.cfg.Store.Version(store.Reached)
-	if read := r.reached.Load(); read != nil && read.at == at {
-		return read.vector, nil
-	}
-	read := &reach{at: at}
-	err := r.cfg.Store.View(func(t *store.Tx) (err error) {
-		read.vector, err = t.Log.Vector()
-		return err
+	return r.reached.get(r.cfg.Store.Version(store.Reached), func() (v changelog.Vector, err error) {
+		err = r.cfg.Store.View(func(t *store.Tx) (err error) {
+			v, err = t.Log.Vector()
+			return err
+		})
+		return v, err
 	})
-	if err == nil {
-		r.reached.Store(read)
-	}
-	return read.vector, err
-}
-
-// reach is how far our copy reached when the store's Version of that was at.
-type reach struct {
-	at     uint64
-	vector changelog.Vector
 }
 
 // offline reports whether an error is only that the room is away.

@@ -168,9 +168,9 @@ type Replica struct {
 	// logAge is how old the log was when that was looked at.
 	logAge atomic.Pointer[age]
 	// reached is how far our copy reached.
-	reached atomic.Pointer[reach]
+	reached lastRead[changelog.Vector]
 	// merged is what a transaction last found to be merged.
-	merged atomic.Pointer[merged]
+	merged lastRead[changelog.Seqs]
 	// matched is what joining has found in the directory, refills how often what
 	// came from the room was forgotten to be filled anew: see matching.refills.
 	matched *matching

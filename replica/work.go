@@ -50,21 +50,7 @@ func (r *Replica) update(fn func(*work) error) error {
 // mergedSeqs returns what is merged at the beginning of a transaction that writes.
 // It is shared and must not be changed.
 func (r *Replica) mergedSeqs(t *store.Tx) (changelog.Seqs, error) {
-	at := r.cfg.Store.Version(store.Reached | store.Postponed)
-	if read := r.merged.Load(); read != nil && read.at == at {
-		return read.seqs, nil
-	}
-	seqs, err := t.MergedSeqs()
-	if err == nil {
-		r.merged.Store(&merged{at, seqs})
-	}
-	return seqs, err
-}
-
-// merged is what was merged when the store's Version of that was at.
-type merged struct {
-	at   uint64
-	seqs changelog.Seqs
+	return r.merged.get(r.cfg.Store.Version(store.Reached|store.Postponed), t.MergedSeqs)
 }
 
 // view runs fn in one read-only transaction.
