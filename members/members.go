@@ -177,6 +177,18 @@ func (t *Table) Members() (list []Member, err error) {
 	return list, nil
 }
 
+// sids returns who ever was a member, in ascending order.
+func (t *Table) sids() (list []changelog.SID, err error) {
+	all := t.all(allMembers)
+	list = make([]changelog.SID, len(all))
+	for i, p := range all {
+		if list[i], err = sidOf(p.Key, 1); err != nil {
+			return list[:i], damaged(err)
+		}
+	}
+	return list, nil
+}
+
 // Of returns the servers that named an account, by its bare JID, by ascending sid.
 func (t *Table) Of(jid string) (list []changelog.SID, err error) {
 	for _, p := range t.all(allMembers) {
@@ -283,12 +295,12 @@ func (t *Table) Beat(sid changelog.SID, v changelog.Vector) (*Heartbeat, error) 
 
 // Prune forgets the heartbeats that a later one which counts has replaced.
 func (t *Table) Prune(v changelog.Vector) error {
-	members, err := t.Members()
+	sids, err := t.sids()
 	if err != nil {
 		return err
 	}
-	for _, m := range members {
-		h, err := t.Beat(m.SID, v)
+	for _, sid := range sids {
+		h, err := t.Beat(sid, v)
 		if err != nil {
 			return err
 		}
@@ -296,7 +308,7 @@ func (t *Table) Prune(v changelog.Vector) error {
 			continue
 		}
 		var old [][]byte
-		for _, p := range t.all(t.key(keyBeat, m.SID)) {
+		for _, p := range t.all(t.key(keyBeat, sid)) {
 			if seq, err := seqOf(p.Key); err != nil || seq >= h.Seq {
 				break
 			}

@@ -27,32 +27,32 @@ func (s Stable) Covers(csn changelog.CSN, seq uint64) bool {
 
 // Stable returns how far everybody is, as those know who have stored v.
 func (t *Table) Stable(v changelog.Vector) (Stable, error) {
-	present, err := t.Present(v)
+	all, err := t.present(v)
 	if err != nil {
 		return Stable{}, err
 	}
 	var s Stable
-	for i, p := range present {
-		if p.Beat == nil {
-			return Stable{Seqs: changelog.Seqs{}, Holding: p.SID}, nil
+	for i, p := range all {
+		if p.beat == nil {
+			return Stable{Seqs: changelog.Seqs{}, Holding: p.sid}, nil
 		}
-		if i == 0 || p.Beat.CSN.Before(s.CSN) {
-			s.CSN, s.Holding = p.Beat.CSN, p.SID
+		if i == 0 || p.beat.CSN.Before(s.CSN) {
+			s.CSN, s.Holding = p.beat.CSN, p.sid
 		}
 	}
-	s.Seqs = common(present, v)
+	s.Seqs = common(all, v)
 	return s, nil
 }
 
 // common returns what every heartbeat contains.
-func common(present []Present, v changelog.Vector) changelog.Seqs {
+func common(members []present, v changelog.Vector) changelog.Seqs {
 	all := changelog.Seqs{}
 	for sid := range v {
 		least := v[sid].Seq
-		for _, p := range present {
-			has := p.Beat.Seen[sid]
-			if sid == p.SID {
-				has = p.Beat.Seq
+		for _, p := range members {
+			has := p.beat.Seen[sid]
+			if sid == p.sid {
+				has = p.beat.Seq
 			}
 			least = min(least, has)
 		}
@@ -63,17 +63,17 @@ func common(present []Present, v changelog.Vector) changelog.Seqs {
 	return all
 }
 
-// Present is a member that counts, with its newest heartbeat that does, nil when
+// present is a member that counts, with its newest heartbeat that does, nil when
 // none does.
-type Present struct {
-	Member
-	Beat *Heartbeat
+type present struct {
+	sid  changelog.SID
+	beat *Heartbeat
 }
 
-// Present returns the members that count for those who have stored v: all but
+// present returns the members that count for those who have stored v: all but
 // those of whose removal all others know.
-func (t *Table) Present(v changelog.Vector) ([]Present, error) {
-	members, err := t.Members()
+func (t *Table) present(v changelog.Vector) ([]present, error) {
+	sids, err := t.sids()
 	if err != nil {
 		return nil, err
 	}
@@ -81,13 +81,13 @@ func (t *Table) Present(v changelog.Vector) ([]Present, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := make([]Present, 0, len(members))
-	for _, m := range members {
-		h, err := t.Beat(m.SID, v)
+	all := make([]present, 0, len(sids))
+	for _, sid := range sids {
+		h, err := t.Beat(sid, v)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Present{m, h})
+		all = append(all, present{sid, h})
 	}
 	return without(all, removals), nil
 }
@@ -95,7 +95,7 @@ func (t *Table) Present(v changelog.Vector) ([]Present, error) {
 // without returns the members that remain. A removal counts when the heartbeats
 // of all that remain contain it; until then its peer remains, and has to
 // contain the others.
-func without(all []Present, removals []Removal) []Present {
+func without(all []present, removals []Removal) []present {
 	if len(removals) == 0 {
 		return all
 	}
@@ -103,8 +103,8 @@ func without(all []Present, removals []Removal) []Present {
 	for _, r := range removals {
 		gone[r.Peer] = true
 	}
-	remaining := func() []Present {
-		return slices.DeleteFunc(slices.Clone(all), func(p Present) bool { return gone[p.SID] })
+	remaining := func() []present {
+		return slices.DeleteFunc(slices.Clone(all), func(p present) bool { return gone[p.sid] })
 	}
 	for again := true; again; {
 		again = false
@@ -120,9 +120,9 @@ func without(all []Present, removals []Removal) []Present {
 }
 
 // knownTo reports whether all of them know of the removal.
-func (r Removal) knownTo(all []Present) bool {
+func (r Removal) knownTo(all []present) bool {
 	for _, p := range all {
-		if p.Beat == nil || !p.Beat.covers(p.SID, r.By, r.Seq) {
+		if p.beat == nil || !p.beat.covers(p.sid, r.By, r.Seq) {
 			return false
 		}
 	}
