@@ -90,6 +90,8 @@ func (e entry) below(parent entry) entry { return entry{e.id, parent.id, e.rdn, 
 // TestMake plans what leads from what a directory has to what it is to have; every
 // entry is marked, the last first.
 func TestMake(t *testing.T) {
+	marked := bob.named("cn=n+ldapsyncConflictId="+number(4).String(),
+		"objectClass=person objectClass=ldapsyncConflict cn=n sn=b ldapsyncConflictId="+number(4).String())
 	for name, c := range map[string]struct {
 		have, want   []entry
 		held         []entry
@@ -138,6 +140,15 @@ func TestMake(t *testing.T) {
 			writes: []string{
 				"modrdn cn=n+ldapsyncConflictId=x,ou=p,dc=x to cn=" + number(4).String() + "+ldapsyncConflictId=x if 4",
 				"modify cn=n,ou=p,dc=x add objectClass ldapsyncConflict if 5",
+			},
+		},
+		"names of which one has the other's mark change hands": {
+			have: []entry{root, people, ann.named("cn=n", "objectClass=person objectClass=ldapsyncConflict cn=n sn=a"), marked}, done: 2,
+			want: []entry{root, people, marked.named("cn=n", "objectClass=person cn=n sn=b"),
+				ann.named(marked.rdn, "objectClass=person objectClass=ldapsyncConflict cn=n sn=a ldapsyncConflictId="+number(4).String())},
+			writes: []string{
+				"modrdn cn=n,ou=p,dc=x to cn=" + number(4).String() + "+ldapsyncConflictId=" + number(4).String() + " if 4",
+				"modrdn " + marked.rdn + ",ou=p,dc=x to cn=n if 5",
 			},
 		},
 		"one write for each entry": {have: []entry{root, people, ann}, want: []entry{root, people, ann.named("cn=eve", "objectClass=person cn=eve sn=e")}, done: 2,

@@ -231,21 +231,29 @@ func (l *layout) holder(waiting []*Unit) *Unit {
 	return nil
 }
 
-// stepAside gives the entry of h a temporary name, which the conflict attribute
-// makes unique and allows for every class of entry. Where it stands in the name
-// already, with the id of what the entry was taken for, other values make way.
+// stepAside gives the entry of h a temporary name.
 func (p *planner) stepAside(h *Unit, l *layout) error {
 	at := l.placeOf(h.ID)
-	rdn, marked := at.rdn, slices.ContainsFunc(at.rdn, func(ava dn.AVA) bool { return strings.EqualFold(ava.Attr, schema.ConflictID) })
-	if marked {
-		rdn, marked = l.apart(rdn, h.ID)
-	}
-	if !marked {
-		rdn = append(slices.Clone(at.rdn), dn.AVA{Attr: schema.ConflictID, Value: h.ID.String()})
-	}
-	if err := h.rename(l, at.parent, rdn, false); err != nil {
+	if err := h.rename(l, at.parent, l.aside(h.ID, at), false); err != nil {
 		return err
 	}
 	p.put(h, l)
 	return nil
+}
+
+// aside returns a name for an entry that stands at a place, which the conflict
+// attribute makes unique and allows for every class of entry. Where that stands in
+// the name already, with the id of what the entry was taken for, or another was
+// taken for this entry and has that name, other values make way.
+func (l *layout) aside(id changelog.ID, at place) dn.RDN {
+	apart, differs := l.apart(at.rdn, id)
+	if differs && slices.ContainsFunc(at.rdn, func(ava dn.AVA) bool { return strings.EqualFold(ava.Attr, schema.ConflictID) }) {
+		return apart
+	}
+	mark := dn.AVA{Attr: schema.ConflictID, Value: id.String()}
+	rdn := append(slices.Clone(at.rdn), mark)
+	if holder := l.occupant(at.parent, rdn.Key(l.Schema)); differs && !holder.IsZero() && holder != id {
+		return append(apart, mark)
+	}
+	return rdn
 }
