@@ -39,6 +39,21 @@ func (t Terms) SameAttrs(a, b *store.Image) bool {
 	return slices.EqualFunc(am, bm, func(a, b values) bool { return a.name == b.name && slices.Equal(a.values, b.values) })
 }
 
+// Values returns the values of an attribute of an image, which may be nil; they are
+// shared and must not be changed.
+func (t Terms) Values(m *store.Image, attr string) []string {
+	if m == nil {
+		return nil
+	}
+	name := t.Schema.Canonical(attr)
+	for _, a := range m.Attrs {
+		if t.Schema.Canonical(a.Name) == name {
+			return a.Values
+		}
+	}
+	return nil
+}
+
 // permuted reports whether two short lists hold the same attributes, spelled alike, in
 // whatever order.
 func permuted(a, b []directory.Attribute) bool {

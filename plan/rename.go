@@ -8,7 +8,6 @@ import (
 	"ldapsync/directory"
 	"ldapsync/dn"
 	"ldapsync/schema"
-	"ldapsync/store"
 )
 
 // rename fills in the write that gives the entry a name and superior, or first
@@ -118,7 +117,7 @@ func (b Base) apart(rdn dn.RDN, id changelog.ID) (dn.RDN, bool) {
 // these classes demand. What its view has not is removed when it has the name.
 func (b Base) preparation(u *Unit, rdn dn.RDN) []changelog.Mod {
 	s := b.Schema
-	have := valuesOf(s, u.Have, "objectClass")
+	have := b.Values(u.Have, "objectClass")
 	var add []string
 	for _, ava := range rdn {
 		has := slices.Concat(have, add)
@@ -126,7 +125,7 @@ func (b Base) preparation(u *Unit, rdn dn.RDN) []changelog.Mod {
 		case strings.EqualFold(ava.Attr, schema.ConflictID):
 			add = append(add, lacking(has, []string{schema.ConflictClass})...)
 		case !s.Allows(has, ava.Attr):
-			add = append(add, lacking(has, valuesOf(s, u.Want, "objectClass"))...)
+			add = append(add, lacking(has, b.Values(u.Want, "objectClass"))...)
 		}
 	}
 	if len(add) == 0 {
@@ -134,7 +133,7 @@ func (b Base) preparation(u *Unit, rdn dn.RDN) []changelog.Mod {
 	}
 	mods := []changelog.Mod{{Op: changelog.ModAdd, Attr: "objectClass", Values: add}}
 	for _, must := range s.Must(add) {
-		if values := valuesOf(s, u.Want, must); len(valuesOf(s, u.Have, must)) == 0 && len(values) > 0 {
+		if values := b.Values(u.Want, must); len(b.Values(u.Have, must)) == 0 && len(values) > 0 {
 			mods = append(mods, changelog.Mod{Op: changelog.ModAdd, Attr: must, Values: values})
 		}
 	}
@@ -149,20 +148,6 @@ func lacking(have, want []string) (out []string) {
 		}
 	}
 	return out
-}
-
-// valuesOf returns the values of an attribute of an image, which may be nil.
-func valuesOf(s *schema.Schema, m *store.Image, attr string) []string {
-	if m == nil {
-		return nil
-	}
-	name := s.Canonical(attr)
-	for _, a := range m.Attrs {
-		if s.Canonical(a.Name) == name {
-			return a.Values
-		}
-	}
-	return nil
 }
 
 // withAdded returns attrs with what mods add.

@@ -19,6 +19,9 @@ func (w *work) author(base, now *store.Image) error {
 	if lapsed, err := w.lapsed(base, now); lapsed || err != nil {
 		return err
 	}
+	if misnamed, err := w.misnamed(base, now); misnamed || err != nil {
+		return err
+	}
 	changes, adopted, err := w.changes(base, now)
 	if err != nil || adopted {
 		return err

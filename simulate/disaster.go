@@ -26,12 +26,15 @@ func (nd *node) wipe() {
 		return
 	}
 	nd.kill()
+	needed := nd.w.needed(nd)
+	if slices.ContainsFunc(needed, func(id changelog.ID) bool { return nd.server.Entry(id) == nil }) {
+		return // a client deleted what the directory was the last to tell of
+	}
 	nd.w.tracef("%d loses its state", nd.i+1)
 	nd.w.stats.Wiped++
-	needed := nd.w.isNeeded(nd)
 	nd.putDisk(store.NewMemory())
 	nd.installs++
-	if nd.backup != nil && nd.w.oneIn(3) && !needed {
+	if nd.backup != nil && nd.w.oneIn(3) && len(needed) == 0 {
 		nd.putTree()
 	}
 }

@@ -71,10 +71,13 @@ func (w *world) isCut() bool {
 	return slices.ContainsFunc(w.cut, func(to []bool) bool { return slices.Contains(to, true) })
 }
 
-// isNeeded reports whether only nd has the addition of an entry that is changed, or
-// has others put below it, by changes that not only nd has. An addition on its way may
+// isNeeded reports whether needed returns any.
+func (w *world) isNeeded(nd *node) bool { return len(w.needed(nd)) > 0 }
+
+// needed returns the entries whose addition only nd has and that are changed, or have
+// others put below them, by changes that not only nd has. An addition on its way may
 // be lost.
-func (w *world) isNeeded(nd *node) bool {
+func (w *world) needed(nd *node) (ids []changelog.ID) {
 	only := w.only(nd, nil)
 	others := func(o *node) bool { return o != nd }
 	missing := func(id changelog.ID) bool {
@@ -82,11 +85,13 @@ func (w *world) isNeeded(nd *node) bool {
 		return ok && birth.seq <= nd.vector[birth.sid].Seq && !w.isHeld(birth, others)
 	}
 	for key, m := range w.made {
-		if !only[key] && (missing(m.ID) || missing(m.Superior)) {
-			return true
+		for _, id := range []changelog.ID{m.ID, m.Superior} {
+			if !only[key] && missing(id) {
+				ids = append(ids, id)
+			}
 		}
 	}
-	return false
+	return ids
 }
 
 // join lets a new server come, with nothing in its directory or with data of its

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -95,6 +96,40 @@ func TestOldDirectoryHoldsWhatAnotherForgot(t *testing.T) {
 			if !slices.ContainsFunc(c.kept, func(r *ldif.Record) bool { return strings.Contains(fmt.Sprintf("%+v", *r), what) }) {
 				t.Errorf("what was written %s was not written down", what)
 			}
+		}
+	})
+}
+
+// A client renames an entry that was matched by its name and is yet to become the
+// room's, to a name that the room's class does not allow. Every directory would refuse
+// it: the rename is undone, and written down.
+func TestRenamedBeforeItBecameTheRooms(t *testing.T) {
+	system(t, 3, func(w *world) {
+		group := "cn=both," + suffixText
+		w.nodes[0].do(adding(group, "objectClass", "groupOfNames", "member", personDN))
+		w.quiet()
+		nd := w.stocked(adding(group, "objectClass", "inetOrgPerson", "sn", "1", "description", "own"))
+		nd.start()
+		for n := 0; len(nd.kept) == 0; n++ {
+			if n == 20 {
+				t.Fatal("the entry was not matched")
+			}
+			w.now = w.now.Add(time.Second)
+			for _, o := range w.nodes {
+				o.show()
+				some(o.stepPull)
+				some(func() bool { return o.stepCapture(8) })
+				some(o.stepPublish)
+			}
+			for len(w.wire) > 0 {
+				w.deliverOne()
+			}
+		}
+		nd.do(directory.Write{Op: directory.ModDN, DN: group, NewRDN: "uid=own"})
+		w.finish()
+		w.everywhere(t, group, "member", personDN)
+		if !slices.ContainsFunc(nd.kept, func(r *ldif.Record) bool { return strings.HasPrefix(r.DN, "uid=own,") }) {
+			t.Error("the rename was not written down")
 		}
 	})
 }
