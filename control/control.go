@@ -8,7 +8,8 @@
 //
 // and, all POST, /v0/conflicts, /v0/conflicts/show, /v0/conflicts/restore,
 // /v0/conflicts/drop, /v0/parked/drop, /v0/history, /v0/undelete and
-// /v0/deleted, with the types of Journal, and /v0/forget-peer with those of Members.
+// /v0/deleted, with the types of Journal, /v0/forget-peer with those of Members, and
+// /v0/withheld and /v0/withheld/release with those of Withholding.
 //
 // An answer other than 200 holds an Error.
 package control
@@ -34,6 +35,7 @@ type Service interface {
 	RetryParked(ctx context.Context, suffix, id string) (int, error)
 	Journal
 	Members
+	Withholding
 }
 
 // Codes of an Error.

@@ -94,6 +94,16 @@ func (f *fake) Undelete(_ context.Context, ask control.UndeleteRequest) (string,
 	return "back", f.err
 }
 
+func (f *fake) Withheld(_ context.Context, ask control.WithheldRequest) ([]control.Withheld, error) {
+	f.note("withheld %+v", ask)
+	return nil, f.err
+}
+
+func (f *fake) Release(_ context.Context, ask control.ReleaseRequest) (string, error) {
+	f.note("release %+v", ask)
+	return "shown", f.err
+}
+
 func (f *fake) Deleted(_ context.Context, ask control.DeletedRequest) (control.DeletedPage, error) {
 	f.note("deleted %+v", ask)
 	return control.DeletedPage{}, f.err
@@ -255,6 +265,12 @@ func TestRequests(t *testing.T) {
 	if page, err := c.Deleted(t.Context(), control.DeletedRequest{Base: "cn=a"}); page.Deleted == nil || err != nil {
 		t.Error(page, err)
 	}
+	if list, err := c.Withheld(t.Context(), control.WithheldRequest{Suffix: "dc=x"}); list == nil || err != nil {
+		t.Error(list, err)
+	}
+	if done, err := c.Release(t.Context(), control.ReleaseRequest{Entry: "some-id", Below: "cn=a"}); done != "shown" || err != nil {
+		t.Error(done, err)
+	}
 	ask := control.ForgetRequest{Suffix: "dc=x", Peer: "3", Name: "a@b", Force: true}
 	if done, err := c.ForgetPeer(t.Context(), ask); done != (control.Forgotten{SID: 3, JID: "a@b"}) || err != nil {
 		t.Error(done, err)
@@ -265,6 +281,7 @@ func TestRequests(t *testing.T) {
 		`conflict {Suffix: ID:3f ShowSecrets:false}`, `restore {Suffix: ID:3f Rename:cn=b RemoveValue:true}`,
 		`drop ["a" "b"] false`, `drop parked "dc=x" "some-id"`, `history {Suffix: Name:cn=a Limit:0 After: ShowSecrets:false}`,
 		`undelete {Suffix: Name:cn=a Rename:}`, `deleted {Suffix: Base:cn=a Limit:0 After:}`,
+		`withheld {Suffix:dc=x}`, `release {Suffix: Entry:some-id Below:cn=a}`,
 		`forget "dc=x" "3" "a@b" true`,
 	}
 	if diff := cmp.Diff(want, f.asked); diff != "" {

@@ -140,6 +140,7 @@ func handler(service Service) http.Handler {
 	})
 	handleJournal(mux, service)
 	handleMembers(mux, service)
+	handleWithholding(mux, service)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, nil, &Error{Text: fmt.Sprintf("the daemon does not know %s %.80s", r.Method, r.URL.Path),
 			HintText: "command and daemon are of different versions: restart the daemon", Code: CodeRequest})

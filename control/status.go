@@ -101,7 +101,8 @@ type Queues struct {
 	Publish int `json:"publish"`
 	// Apply counts entries whose view is not in the directory yet.
 	Apply int `json:"apply"`
-	// Withheld counts changes that wait for one their author had seen.
+	// Withheld counts entries that are not shown before the addition of their superior,
+	// or their own, has arrived.
 	Withheld int `json:"withheld"`
 	// Future counts changes that wait because their clock is ahead of ours.
 	Future int `json:"future"`

@@ -322,6 +322,53 @@ func TestAwaitedSuperiorIsNotMatchedByName(t *testing.T) {
 	})
 }
 
+// An entry whose superior nobody has any more is listed, and shown below another entry
+// when an administrator asks for it, with what is below it.
+func TestReleased(t *testing.T) {
+	system(t, 4, func(w *world) {
+		a, b, c, d := w.nodes[0], w.nodes[1], w.nodes[2], w.nodes[3]
+		unit, person := "ou=new,ou=b,"+suffixText, "cn=above,ou=new,ou=b,"+suffixText
+		w.isolate(a)
+		w.isolate(d)
+		b.do(adding(unit, "objectClass", "organizationalUnit"))
+		w.quiet()
+		c.do(adding(person, "objectClass", "inetOrgPerson", "sn", "1"))
+		c.do(adding("cn=below,"+person, "objectClass", "inetOrgPerson", "sn", "1", "description", "kept"))
+		some(func() bool { return c.stepCapture(8) })
+		w.heal()
+		some(c.stepPublish)
+		for len(w.wire) > 0 {
+			w.deliverOne()
+		}
+		for _, nd := range []*node{b, c} {
+			nd.kill()
+			nd.gone = true
+		}
+		w.quiet()
+		list, err := d.rep.Withheld()
+		if err != nil || len(list) != 1 || list[0].RDN != "cn=above" || list[0].Server != c.name[:len("n3@x")] {
+			t.Fatalf("withheld are %+v, %v", list, err)
+		}
+		id := list[0].ID
+		for below, text := range map[string]string{"ou=nowhere," + suffixText: "no entry", "ou": "not a DN"} {
+			if _, err := d.rep.Release(id, below); err == nil || !strings.Contains(err.Error(), text) {
+				t.Error(err)
+			}
+		}
+		if _, err := d.rep.Release(theOne, ""); err == nil || !strings.Contains(err.Error(), "does not wait") {
+			t.Error(err)
+		}
+		if done, err := d.rep.Release(id, "ou=b,"+suffixText); err != nil || !strings.HasSuffix(done, "cn=above,ou=b,"+suffixText) {
+			t.Error(done, err)
+		}
+		w.finish()
+		w.everywhere(t, "cn=below,cn=above,ou=b,"+suffixText, "description", "kept")
+		if list, err := a.rep.Withheld(); err != nil || len(list) > 0 {
+			t.Errorf("withheld are %+v, %v", list, err)
+		}
+	})
+}
+
 // isolate cuts all links of a server.
 func (w *world) isolate(nd *node) {
 	for i := range w.nodes {

@@ -14,6 +14,7 @@ type journalFile struct {
 	Counts    map[string]int
 	History   control.History
 	Deleted   []control.Deleted
+	Withheld  []control.Withheld
 }
 
 // Conflicts answers in pages of two.
@@ -79,4 +80,12 @@ func (s *fakeService) Undelete(_ context.Context, ask control.UndeleteRequest) (
 
 func (s *fakeService) Deleted(context.Context, control.DeletedRequest) (control.DeletedPage, error) {
 	return control.DeletedPage{Deleted: s.journal.Deleted, Next: "x"}, nil
+}
+
+func (s *fakeService) Withheld(context.Context, control.WithheldRequest) ([]control.Withheld, error) {
+	return s.journal.Withheld, nil
+}
+
+func (s *fakeService) Release(_ context.Context, ask control.ReleaseRequest) (string, error) {
+	return fmt.Sprintf("shown %s below %q", ask.Entry, ask.Below), nil
 }

@@ -32,7 +32,7 @@ Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 differences, 4 open conf
 	}
 	root.PersistentFlags().StringVar(&f.config, "config", cmp.Or(os.Getenv(config.EnvPath), config.DefaultPath), "settings `file`")
 	root.AddCommand(
-		newRunCommand(f), newInitCommand(f), newAdmitCommand(f), newForgetPeerCommand(f), newStatusCommand(f), newParkedCommand(f),
+		newRunCommand(f), newInitCommand(f), newAdmitCommand(f), newForgetPeerCommand(f), newStatusCommand(f), newParkedCommand(f), newWithheldCommand(f),
 		newConflictsCommand(f), newHistoryCommand(f), newUndeleteCommand(f),
 		newConfigCommand(f), newSetupCommand(f), newSimulateCommand(), newDemoCommand(), newVersionCommand(),
 	)
