@@ -227,7 +227,9 @@ func (t *trimming) values() {
 	e.attrs = slices.DeleteFunc(e.attrs, func(a *attribute) bool { return a.clear == nil && len(a.values) == 0 && a.spill == nil })
 }
 
-// aspect drops what it can of one attribute, however it is spelt.
+// aspect drops what it can of one attribute, however it is spelt. Where a removed value
+// is shown all stay: another may yet be the one that was removed last, if it is removed
+// once more where a directory holds it still.
 func (t *trimming) aspect(a *aspect, spelt []*attribute) {
 	last := a.lastDied() // a class may come to demand it
 	normal := func(v value) string { return t.state.rules.Schema.Normalise(a.name, v.raw) }
@@ -251,7 +253,7 @@ func (t *trimming) aspect(a *aspect, spelt []*attribute) {
 			case a.values[i].killer == nil:
 				return v.add.before(a.values[i].add)
 			}
-			return i != last && t.droppable(a, a.values[i])
+			return i != last && !a.repaired && t.droppable(a, a.values[i])
 		})
 		for i := range b.values {
 			v := &b.values[i]

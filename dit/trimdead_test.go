@@ -77,11 +77,10 @@ func TestForgetNamesOfTheDead(t *testing.T) {
 	}
 }
 
-// TestForgetNamesOfWhatIsDemanded is about a value that a rename removed and that is
-// shown all the same, since a class demands one: when the names before the rename are
-// forgotten it does not come to stand again.
-func TestForgetNamesOfWhatIsDemanded(t *testing.T) {
-	rules := testRules(t)
+// TestForgetWhatIsDemanded is about values that were removed and of which one is shown
+// all the same, since a class demands one: what is forgotten of them makes no difference
+// when another change arrives.
+func TestForgetWhatIsDemanded(t *testing.T) {
 	root, id := testID("root"), testID("e")
 	at := func(sid changelog.SID, seq uint64, hour int, seen changelog.Seqs, c changelog.Change) *changelog.Change {
 		c.Seq, c.CSN, c.Seen, c.ID = seq, changelog.CSN{Time: epoch + int64(hour)*time.Hour.Microseconds(), SID: sid}, seen, id
@@ -90,42 +89,61 @@ func TestForgetNamesOfWhatIsDemanded(t *testing.T) {
 	mod := func(op changelog.ModOp, attr string, values ...string) changelog.Mod {
 		return changelog.Mod{Op: op, Attr: attr, Values: values}
 	}
+	remove := func(attr, value string) changelog.Change {
+		return changelog.Change{Op: changelog.OpModify, Mods: []changelog.Mod{mod(changelog.ModDelete, attr, value)}}
+	}
 	suffix := at(1, 1, 1, nil, changelog.Change{Op: changelog.OpAdd, RDN: "dc=x", Mods: []changelog.Mod{mod(changelog.ModAdd, "objectClass", "domain"), mod(changelog.ModAdd, "dc", "x")}})
 	suffix.ID = root
-	changes := []*changelog.Change{
-		suffix,
-		at(1, 2, 2, nil, changelog.Change{Op: changelog.OpAdd, Superior: root, RDN: "cn=a", Mods: []changelog.Mod{
-			mod(changelog.ModAdd, "objectClass", "inetOrgPerson"), mod(changelog.ModAdd, "cn", "a"), mod(changelog.ModAdd, "sn", "1")}}),
-		at(3, 1, 3, changelog.Seqs{1: 2}, changelog.Change{Op: changelog.OpModDN, RDN: "cn=b"}),
-		at(3, 2, 48, changelog.Seqs{1: 2}, changelog.Change{Op: changelog.OpModDN, RDN: "cn=a"}),
-		at(1, 3, 53, changelog.Seqs{3: 1}, changelog.Change{Op: changelog.OpModDN, RDN: "employeeNumber=1", DeleteOldRDN: true}),
-		at(2, 1, 58, changelog.Seqs{1: 2, 3: 1}, changelog.Change{Op: changelog.OpModify, Mods: []changelog.Mod{mod(changelog.ModDelete, "cn", "a")}}),
-	}
-	last := at(1, 4, 200, changelog.Seqs{2: 1, 3: 2}, changelog.Change{Op: changelog.OpModDN, RDN: "cn=a", DeleteOldRDN: true})
-	s := dit.Open(dit.NewMemory(), rules)
-	merge := func(c *changelog.Change) {
-		t.Helper()
-		if _, err := s.Merge(c); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, c := range changes {
-		merge(c)
-	}
-	f := dit.Forgetting{
-		Stable: func(csn changelog.CSN, seq uint64) bool { return csn.SID == 3 || csn.SID == 1 && seq < 3 },
-		Before: changelog.CSN{Time: epoch + 100*time.Hour.Microseconds()}, Newest: changelog.CSN{Time: epoch + 99*time.Hour.Microseconds()},
-		Stored: changelog.Seqs{1: 3, 2: 1, 3: 2}, Tombstones: forever, Records: time.Hour,
-	}
-	if _, err := s.Forget(f, 10); err != nil {
-		t.Fatal(err)
-	}
-	merge(last)
-	shown, err := s.View(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(naive.New(rules, append(changes, last)).Shown[id], shown); d != "" {
-		t.Errorf("shown after forgetting (-what was given +what is remembered):\n%s", d)
+	for name, c := range map[string]struct {
+		sn     []string
+		before []*changelog.Change
+		stable func(sid changelog.SID, seq uint64) bool
+		last   *changelog.Change
+	}{
+		// The names before the rename are forgotten: the value does not come to stand again.
+		"renamed away": {[]string{"1"}, []*changelog.Change{
+			at(3, 1, 3, changelog.Seqs{1: 2}, changelog.Change{Op: changelog.OpModDN, RDN: "cn=b"}),
+			at(3, 2, 48, changelog.Seqs{1: 2}, changelog.Change{Op: changelog.OpModDN, RDN: "cn=a"}),
+			at(1, 3, 53, changelog.Seqs{3: 1}, changelog.Change{Op: changelog.OpModDN, RDN: "employeeNumber=1", DeleteOldRDN: true}),
+			at(2, 1, 58, changelog.Seqs{1: 2, 3: 1}, remove("cn", "a")),
+		}, func(sid changelog.SID, seq uint64) bool { return sid == 3 || sid == 1 && seq < 3 },
+			at(1, 4, 200, changelog.Seqs{2: 1, 3: 2}, changelog.Change{Op: changelog.OpModDN, RDN: "cn=a", DeleteOldRDN: true})},
+		// One is removed once more, where the directory has held it all the time.
+		"removed twice": {[]string{"1", "2"}, []*changelog.Change{
+			at(3, 1, 3, changelog.Seqs{1: 2}, remove("sn", "2")),
+			at(2, 1, 4, changelog.Seqs{1: 2}, remove("sn", "1")),
+		}, func(sid changelog.SID, _ uint64) bool { return sid != 2 }, at(3, 2, 200, changelog.Seqs{1: 2}, remove("sn", "2"))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules := testRules(t)
+			changes := append([]*changelog.Change{suffix, at(1, 2, 2, nil, changelog.Change{Op: changelog.OpAdd, Superior: root, RDN: "cn=a", Mods: []changelog.Mod{
+				mod(changelog.ModAdd, "objectClass", "inetOrgPerson"), mod(changelog.ModAdd, "cn", "a"), mod(changelog.ModAdd, "sn", c.sn...)}})}, c.before...)
+			s := dit.Open(dit.NewMemory(), rules)
+			merge := func(c *changelog.Change) {
+				t.Helper()
+				if _, err := s.Merge(c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, c := range changes {
+				merge(c)
+			}
+			f := dit.Forgetting{
+				Stable: func(csn changelog.CSN, seq uint64) bool { return c.stable(csn.SID, seq) },
+				Before: changelog.CSN{Time: epoch + 100*time.Hour.Microseconds()}, Newest: changelog.CSN{Time: epoch + 99*time.Hour.Microseconds()},
+				Stored: changelog.Seqs{1: 3, 2: 1, 3: 2}, Tombstones: forever, Records: time.Hour,
+			}
+			if _, err := s.Forget(f, 10); err != nil {
+				t.Fatal(err)
+			}
+			merge(c.last)
+			shown, err := s.View(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(naive.New(rules, append(changes, c.last)).Shown[id], shown); d != "" {
+				t.Errorf("shown after forgetting (-what was given +what is remembered):\n%s", d)
+			}
+		})
 	}
 }
