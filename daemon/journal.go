@@ -36,6 +36,15 @@ func asked(err error) error {
 	return err
 }
 
+// entryOf returns the entry that a command names by its entryUUID.
+func entryOf(id string) (changelog.ID, error) {
+	entry, err := changelog.ParseID(id)
+	if err != nil {
+		return entry, &control.Error{Code: control.CodeRequest, Text: err.Error()}
+	}
+	return entry, nil
+}
+
 // kindsOf checks the kinds that a command names.
 func kindsOf(names []string) (kinds []dit.Kind, err error) {
 	all := replica.ConflictKinds()
@@ -126,9 +135,9 @@ func (d *daemon) DropParked(_ context.Context, suffix, id string) error {
 	if err != nil {
 		return err
 	}
-	entry, err := changelog.ParseID(id)
+	entry, err := entryOf(id)
 	if err != nil {
-		return &control.Error{Code: control.CodeRequest, Text: err.Error()}
+		return err
 	}
 	return asked(r.DropParked(entry))
 }

@@ -250,8 +250,8 @@ func (d *daemon) RetryParked(_ context.Context, suffix, id string) (int, error) 
 	}
 	var entry changelog.ID
 	if id != "" {
-		if entry, err = changelog.ParseID(id); err != nil {
-			return 0, &control.Error{Code: control.CodeRequest, Text: err.Error()}
+		if entry, err = entryOf(id); err != nil {
+			return 0, err
 		}
 	}
 	return u.link.Load().replica.RetryParked(entry)

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 
-	"ldapsync/changelog"
 	"ldapsync/control"
 )
 
@@ -30,9 +29,9 @@ func (d *daemon) Release(_ context.Context, ask control.ReleaseRequest) (string,
 	if err != nil {
 		return "", err
 	}
-	entry, err := changelog.ParseID(ask.Entry)
+	entry, err := entryOf(ask.Entry)
 	if err != nil {
-		return "", &control.Error{Code: control.CodeRequest, Text: err.Error()}
+		return "", err
 	}
 	done, err := r.Release(entry, ask.Below)
 	return done, asked(err)

@@ -11,6 +11,29 @@ import (
 	"ldapsync/dit/naive"
 )
 
+// mergeInto merges changes into one open state.
+func mergeInto(t *testing.T, s *dit.State, changes ...*changelog.Change) {
+	t.Helper()
+	for _, c := range changes {
+		if _, err := s.Merge(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// showsAll checks that a state that has forgotten something shows an entry as the
+// obvious computation does of all that it was given.
+func showsAll(t *testing.T, s *dit.State, id dit.ID, given *naive.Model) {
+	t.Helper()
+	shown, err := s.View(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(given.Shown[id], shown); d != "" {
+		t.Errorf("shown after forgetting (-what was given +what is remembered):\n%s", d)
+	}
+}
+
 // TestForgetNamesOfTheDead is about a rename that removes the values of a name
 // older than one that its author did not know. A deleted entry hides what it
 // would be if it were restored, and forgetting must not change that either.
@@ -45,15 +68,7 @@ func TestForgetNamesOfTheDead(t *testing.T) {
 				changes = append(changes, &c)
 			}
 			s := dit.Open(dit.NewMemory(), rules)
-			merge := func(c *changelog.Change) {
-				t.Helper()
-				if _, err := s.Merge(c); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for _, c := range changes {
-				merge(c)
-			}
+			mergeInto(t, s, changes...)
 			now := changelog.CSN{Time: epoch + 100*time.Hour.Microseconds()}
 			f := dit.Forgetting{
 				Stable: func(c changelog.CSN, _ uint64) bool { return c.Before(now) }, Before: now, Newest: now,
@@ -65,14 +80,8 @@ func TestForgetNamesOfTheDead(t *testing.T) {
 				}
 			}
 			last := rename(at(2, 2, 101, changelog.Seqs{1: 4}), "cn=d", false, deleted)
-			merge(last)
-			shown, err := s.View(id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(naive.New(rules, append(changes, last)).Shown[id], shown); d != "" {
-				t.Errorf("shown after forgetting (-what was given +what is remembered):\n%s", d)
-			}
+			mergeInto(t, s, last)
+			showsAll(t, s, id, naive.New(rules, append(changes, last)))
 		})
 	}
 }
@@ -119,15 +128,7 @@ func TestForgetWhatIsDemanded(t *testing.T) {
 			changes := append([]*changelog.Change{suffix, at(1, 2, 2, nil, changelog.Change{Op: changelog.OpAdd, Superior: root, RDN: "cn=a", Mods: []changelog.Mod{
 				mod(changelog.ModAdd, "objectClass", "inetOrgPerson"), mod(changelog.ModAdd, "cn", "a"), mod(changelog.ModAdd, "sn", c.sn...)}})}, c.before...)
 			s := dit.Open(dit.NewMemory(), rules)
-			merge := func(c *changelog.Change) {
-				t.Helper()
-				if _, err := s.Merge(c); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for _, c := range changes {
-				merge(c)
-			}
+			mergeInto(t, s, changes...)
 			f := dit.Forgetting{
 				Stable: func(csn changelog.CSN, seq uint64) bool { return c.stable(csn.SID, seq) },
 				Before: changelog.CSN{Time: epoch + 100*time.Hour.Microseconds()}, Newest: changelog.CSN{Time: epoch + 99*time.Hour.Microseconds()},
@@ -136,14 +137,8 @@ func TestForgetWhatIsDemanded(t *testing.T) {
 			if _, err := s.Forget(f, 10); err != nil {
 				t.Fatal(err)
 			}
-			merge(c.last)
-			shown, err := s.View(id)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(naive.New(rules, append(changes, c.last)).Shown[id], shown); d != "" {
-				t.Errorf("shown after forgetting (-what was given +what is remembered):\n%s", d)
-			}
+			mergeInto(t, s, c.last)
+			showsAll(t, s, id, naive.New(rules, append(changes, c.last)))
 		})
 	}
 }

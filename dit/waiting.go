@@ -34,12 +34,8 @@ func (s *State) Waiting(max int) (list []Waiting, err error) {
 	return list[:min(len(list), max)], s.caught()
 }
 
-// WaitsFor returns the superior whose addition an entry waits for; false for one that
-// does not stand right below such an entry.
-func (s *State) WaitsFor(id ID) (missing ID, waits bool, err error) {
-	if e := s.peek(id); e != nil && e.node.placed {
-		missing = e.node.parent
-		waits = s.has(keyGap, missing)
-	}
-	return missing, waits, s.caught()
+// Waits reports whether an entry waits for the addition of its superior.
+func (s *State) Waits(id ID) (bool, error) {
+	n, known := s.node(id)
+	return known && n.placed && s.has(keyGap, n.parent), s.caught()
 }

@@ -115,10 +115,8 @@ func (t Terms) WithoutStamps(attrs []directory.Attribute) []directory.Attribute 
 // Value returns the normal form of the only value of an attribute of an image, ""
 // where there is none or more than one.
 func (t Terms) Value(m *store.Image, canonical string) string {
-	for _, a := range m.Attrs {
-		if t.Schema.Canonical(a.Name) == canonical && len(a.Values) == 1 {
-			return t.Schema.Normalise(a.Name, a.Values[0])
-		}
+	if values := t.Values(m, canonical); len(values) == 1 {
+		return t.Schema.Normalise(canonical, values[0])
 	}
 	return ""
 }

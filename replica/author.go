@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -245,7 +244,7 @@ func (w *work) appeared(now *store.Image) ([]changelog.Change, bool, error) {
 		return nil, false, err
 	}
 	if stale && life == dit.Deleted { // restored from a backup, and clients may have written to it since
-		return nil, true, errors.Join(w.keep(now), w.putAndSettle(now))
+		return nil, true, w.undo(now)
 	}
 	c := changelog.Change{Op: changelog.OpModDN, ID: now.ID, RDN: now.RDN, DeleteOldRDN: true,
 		Superior: now.Parent, Moved: true, Undelete: life == dit.Deleted}

@@ -28,10 +28,15 @@ func (w *work) lapsed(base, now *store.Image) (bool, error) {
 	if err := w.markContaining(now.ID, changelog.Seqs{}); err != nil {
 		return true, err
 	}
+	return true, w.undo(now)
+}
+
+// undo writes down what a client made of an entry, and has the view put in its place.
+func (w *work) undo(now *store.Image) error {
 	if err := w.keep(now); err != nil {
-		return true, err
+		return err
 	}
-	return true, w.putAndSettle(now)
+	return w.putAndSettle(now)
 }
 
 // beyondRecall reports whether others may have forgotten an entry; of one that

@@ -34,10 +34,7 @@ func (w *work) misnamed(base, now *store.Image) (bool, error) {
 	}
 	for _, ava := range rdn {
 		if !strings.EqualFold(ava.Attr, schema.ConflictID) && !w.Schema.Allows(classes, ava.Attr) {
-			if err := w.keep(now); err != nil {
-				return true, err
-			}
-			return true, w.putAndSettle(now)
+			return true, w.undo(now)
 		}
 	}
 	return false, nil

@@ -63,11 +63,11 @@ func (r *Replica) Release(id changelog.ID, below string) (done string, err error
 
 // superiorFor returns the entry below which a withheld one is to be moved.
 func (w *work) superiorFor(id changelog.ID, below string) (superior changelog.ID, err error) {
-	if _, waits, err := w.dit.WaitsFor(id); err != nil || !waits {
-		if err == nil {
-			err = &RequestError{Text: id.String() + " does not wait for its superior", HintText: "ldapsync withheld list shows what does"}
-		}
+	switch waits, err := w.dit.Waits(id); {
+	case err != nil:
 		return superior, err
+	case !waits:
+		return superior, &RequestError{Text: id.String() + " does not wait for its superior", HintText: "ldapsync withheld list shows what does"}
 	}
 	name := w.rules.Suffix
 	if below != "" {
