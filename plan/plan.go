@@ -46,6 +46,8 @@ type Unit struct {
 	Below string
 	// name is the DN that the write gives the entry, "" where it keeps its own.
 	name string
+	// places are those that the plan leaves the entries in.
+	places map[changelog.ID]place
 	// leaving says that our own delete of the entry has not been reported.
 	leaving bool
 }
@@ -64,8 +66,8 @@ func (u *Unit) Kind() directory.WriteOp {
 }
 
 // CountsOn reports whether a unit can only be right when f, of the same plan, was
-// done before: its entry stands below the name that f gives, or gets one that f sets
-// free.
+// done before: its entry stands below the name that f gives, under which another may
+// stand, or gets one that f sets free.
 func (u *Unit) CountsOn(f *Unit) bool {
 	if frees := f.Write.Op == directory.ModDN || f.Write.Op == directory.Delete; frees && u.name != "" && u.Leaves.Parent == f.Have.Parent && u.Leaves.RDNKey == f.Have.RDNKey {
 		return true
@@ -73,7 +75,18 @@ func (u *Unit) CountsOn(f *Unit) bool {
 	if f.name == "" {
 		return false
 	}
-	return strings.HasSuffix(u.Write.DN, ","+f.name) || u.Write.NewSuperior == f.name || strings.HasSuffix(u.Write.NewSuperior, ","+f.name)
+	return strings.HasSuffix(u.Write.DN, ","+f.name) || u.Write.NewSuperior == f.name || strings.HasSuffix(u.Write.NewSuperior, ","+f.name) ||
+		u.endsBelow(f.ID)
+}
+
+// endsBelow reports whether the plan leaves the entry of a unit below another's: by
+// then the names of both may be others than when the one below was written.
+func (u *Unit) endsBelow(top changelog.ID) bool {
+	id := u.places[u.ID].parent
+	for depth := 0; !id.IsZero() && id != top && depth < maxDepth; depth++ {
+		id = u.places[id].parent
+	}
+	return id == top
 }
 
 // Plan is a batch of units in an order in which the directory can take them.

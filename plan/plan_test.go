@@ -264,3 +264,17 @@ func TestCountsOn(t *testing.T) {
 		}
 	}
 }
+
+// TestCountsOnWhatMovedMeanwhile promises that what is added below an addition counts on
+// it though something above both gets another name in between.
+func TestCountsOnWhatMovedMeanwhile(t *testing.T) {
+	box := entry{5, 1, "ou=b", "objectClass=organizationalUnit ou=b"}
+	p := made(t, []entry{root, groups, box}, []entry{root, box, groups.below(box), rooms.below(groups), people.below(rooms)}, nil, nil)
+	if len(p.Units) != 3 {
+		t.Fatalf("%d units", len(p.Units))
+	}
+	first, move, last := p.Units[0], p.Units[1], p.Units[2]
+	if move.Write.Op != directory.ModDN || !last.CountsOn(first) || !last.CountsOn(move) || move.CountsOn(first) {
+		t.Errorf("%s; %s; %s", show(first.Write), show(move.Write), show(last.Write))
+	}
+}

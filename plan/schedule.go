@@ -208,6 +208,7 @@ func (p *planner) schedule(l *layout) error {
 // put adds a unit to the batch and places its entry.
 func (p *planner) put(u *Unit, l *layout) {
 	p.plan.Units = append(p.plan.Units, u)
+	u.places = l.places
 	if u.Leaves == nil {
 		l.set(u.ID, place{})
 		return

@@ -130,12 +130,28 @@ func (w *world) isHeld(key changeKey, some func(*node) bool) bool {
 	return slices.ContainsFunc(w.nodes, func(o *node) bool { return key.seq <= o.vector[key.sid].Seq && !o.gone && some(o) })
 }
 
-// mayHold reports whether another than nd that is unsure has a number under which a
-// change was published: what it made is not looked at yet, and handed out.
+// mayHold reports whether another than nd that is unsure, and so not looked at yet, has
+// received a change, or has a number under which it was published and hands it out.
 func (w *world) mayHold(key changeKey, nd *node) bool {
 	return slices.ContainsFunc(w.nodes, func(o *node) bool {
-		return o != nd && o.unsure && !o.gone && o.store != nil && o.sid() == key.sid && key.seq <= w.last[nodeKey{o.name, key.sid}].Seq
+		if o == nd || !o.unsure || o.gone || o.store == nil {
+			return false
+		}
+		if o.sid() == key.sid {
+			return key.seq <= w.last[nodeKey{o.name, key.sid}].Seq
+		}
+		return o.covers(key)
 	})
+}
+
+// covers reports whether the log of nd reaches to a change, looked at or not.
+func (nd *node) covers(key changeKey) (yes bool) {
+	nd.readLog(func(l *changelog.Log) error {
+		v, err := l.Vector()
+		yes = key.seq <= v[key.sid].Seq
+		return err
+	})
+	return yes
 }
 
 // sent returns the changes that are on their way.

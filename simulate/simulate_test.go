@@ -104,6 +104,7 @@ func TestOldFaults(t *testing.T) {
 		{Profile: simulate.Mixed, Seed: 17269, Steps: 60}, {Profile: simulate.Tree, Seed: 90050653, Steps: 200}, {Profile: simulate.Names, Seed: 94013686, Steps: 200}, {Profile: simulate.Tree, Seed: 200012601, Steps: 200}, {Profile: simulate.Mixed, Seed: 500157919, Steps: 200}, {Profile: simulate.Names, Seed: 600017400, Steps: 200}, {Profile: simulate.Tree, Seed: 700096904, Steps: 200}, {Profile: simulate.Mixed, Seed: 740113351, Steps: 200}, {Profile: simulate.Mixed, Seed: 770082625, Steps: 200},
 		{Profile: simulate.Members, Seed: 790424807, Steps: 200}, {Profile: simulate.Ages, Seed: 790463732, Steps: 200}, {Profile: simulate.Ages, Seed: 790491092, Steps: 200},
 		{Profile: simulate.Ages, Seed: 790590011, Steps: 200}, {Profile: simulate.Ages, Seed: 790617317, Steps: 200},
+		{Profile: simulate.Tree, Seed: 790881706, Steps: 200}, {Profile: simulate.Members, Seed: 790825030, Steps: 200}, {Profile: simulate.Names, Seed: 790791591, Steps: 200},
 	} {
 		if _, err := simulate.Run(c); err != nil {
 			t.Error(err)
