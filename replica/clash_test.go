@@ -67,6 +67,11 @@ func TestNewcomersWithOneNumber(t *testing.T) {
 // has said hello.
 func newcomer(t *testing.T, wanted changelog.SID, spoke bool) *replica.Replica {
 	t.Helper()
+	return newcomerIn(t, &node{c: &cluster{t: t}}, wanted, spoke)
+}
+
+func newcomerIn(t *testing.T, net replica.Network, wanted changelog.SID, spoke bool) *replica.Replica {
+	t.Helper()
 	s, err := store.NewMemory().Open()
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +82,7 @@ func newcomer(t *testing.T, wanted changelog.SID, spoke bool) *replica.Replica {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := replicaOf(t, s, &node{c: &cluster{t: t}})
+	r := replicaOf(t, s, net)
 	if err := r.TakeSID(wanted); err != nil {
 		t.Fatal(err)
 	}
@@ -187,4 +192,37 @@ func TestNumberBelongsToWhoSaysHello(t *testing.T) {
 	known("first@x/ldapsync", first, peer("thief@x/ldapsync", 4))
 	known("first@x/ldapsync owner@x/ldapsync passing@x/ldapsync", first, peer("passing@x/ldapsync", 5), peer("owner@x/ldapsync", 4))
 	known("first@x/ldapsync", first, peer("passing@x/ldapsync", 4))
+}
+
+// TestWhoReadThatOneWhoTakesPartWasRemoved promises that a newcomer which has read that a
+// server was removed does not wait in silence while that one takes part and nobody else
+// has read it, and goes on once somebody is back who has.
+func TestWhoReadThatOneWhoTakesPartWasRemoved(t *testing.T) {
+	r := newcomer(t, 5, false)
+	hello := changelog.Change{CSN: changelog.CSN{Time: 1, SID: 2}, Seq: 1, Op: changelog.OpHeartbeat, JID: "two@x/ldapsync", Install: "two"}
+	forget := changelog.Change{CSN: changelog.CSN{Time: 2, SID: 2}, Seq: 2, Op: changelog.OpForget, Peer: 1}
+	removed := replica.Peer{JID: "one@x/ldapsync", SID: 1, Install: "one", Role: roles.Master, State: "ready", Vector: changelog.Vector{1: {Seq: 1, CSN: changelog.CSN{Time: 1, SID: 1}}}}
+	remover := replica.Peer{JID: "two@x/ldapsync", SID: 2, Install: "two", Role: roles.Master, State: "ready", Vector: changelog.Vector{2: {Seq: 2, CSN: forget.CSN}}}
+	try := func(peers ...replica.Peer) string {
+		t.Helper()
+		if err := r.SetPeers(peers); err != nil {
+			t.Fatal(err)
+		}
+		if joined, err := r.StepJoin(t.Context()); joined || err != nil {
+			t.Fatal(joined, err)
+		}
+		return r.Fault()
+	}
+	if fault := try(removed, remover); fault != "" {
+		t.Fatal(fault)
+	}
+	if got, err := r.Receive(replica.Delivery{Relay: 2, RelayRole: roles.Master, Pulled: true, Changes: []changelog.Change{hello, forget}}); err != nil || got.New != 2 {
+		t.Fatal(got, err)
+	}
+	if fault := try(removed); !strings.Contains(fault, "init --again") {
+		t.Errorf("it waits: %q", fault)
+	}
+	if fault := try(removed, remover); fault != "" {
+		t.Errorf("it does not go on: %q", fault)
+	}
 }

@@ -178,8 +178,11 @@ func (r *Replica) StepJoin(ctx context.Context) (joined bool, err error) {
 	if id.Joined && id.SID.Valid() && r.Fault() == "" {
 		return true, nil
 	}
-	if id.Joined || !id.SID.Valid() || !r.mayMatch() || !r.caughtUp() {
+	if id.Joined || !id.SID.Valid() || !r.mayMatch() {
 		return false, nil
+	}
+	if !r.caughtUp() {
+		return false, r.lookForEstranged()
 	}
 	if err := r.mergeDueIfAny(); err != nil {
 		return false, err
@@ -270,6 +273,44 @@ func (r *Replica) caughtUp() bool {
 	return slices.ContainsFunc(r.Peers(), func(p Peer) bool {
 		return (p.State == stateReady || p.State == stateBusy) && p.Role.Writes()
 	})
+}
+
+// lookForEstranged refuses to join while somebody isEstranged.
+func (r *Replica) lookForEstranged() error {
+	why, err := r.isEstranged()
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		r.mismatch(why)
+	} else if r.Fault() == r.estranged {
+		r.clearMismatch()
+	}
+	r.estranged = why
+	return nil
+}
+
+// isEstranged names a server that takes part of which what was read here says that it was
+// removed, where nobody who takes part has read that, "" for none: what it does from now
+// on is not taken, and nobody may take from here what would tell it.
+func (r *Replica) isEstranged() (why string, err error) {
+	peers := r.Peers()
+	err = r.view(func(w *work) error {
+		for _, p := range peers {
+			first, removed, err := w.Roster().Removed(p.SID)
+			if err != nil {
+				return err
+			}
+			heard := func(o Peer) bool { return !o.outside() && o.Vector[first.By].Seq >= first.Seq }
+			if removed && !p.outside() && !slices.ContainsFunc(peers, heard) {
+				why = fmt.Sprintf("%s (sid %d) takes part, but was removed, by a change of sid %d that nobody else has now: bring one back that has, "+
+					"or, if there is none, run 'ldapsync init --again' while the daemon is stopped", p.JID, p.SID, first.By)
+				return nil
+			}
+		}
+		return nil
+	})
+	return why, err
 }
 
 // keep has the state of an entry written down.

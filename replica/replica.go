@@ -179,6 +179,8 @@ type Replica struct {
 	servedAt atomic.Int64
 	// greeted counts how often joining waited for others to know of us.
 	greeted int
+	// estranged is what joining found last: see isEstranged.
+	estranged string
 
 	captured, toApply, toPublish, toPull, changed signal
 	// resync asks the capture pump to read the whole directory again, doubt to

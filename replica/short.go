@@ -59,10 +59,7 @@ func (r *Replica) trimmed(ctx context.Context, peer Peer) (bool, error) {
 	}
 	id := r.Identity()
 	if !id.Joined {
-		if g, ok := r.giver(&store.Snapshot{}); !ok || !r.hasMore(&g, v) {
-			return false, nil // who has more is not ready yet
-		}
-		return true, r.beginSnapshot()
+		return r.fill(peer, v)
 	}
 	if r.knownOfUs() > v[id.SID].Seq {
 		return false, nil // the state file is an old copy: see compareSelf
@@ -79,6 +76,23 @@ func (r *Replica) trimmed(ctx context.Context, peer Peer) (bool, error) {
 		return false, nil
 	}
 	return false, r.outlived("no log of the room reaches back to what this server has")
+}
+
+// fill begins a snapshot where no other log reaches back to v either. One that does may
+// be that of the very server which gave the last: the state of one that keeps changes of
+// the future aside does not contain them, and other logs begin behind them.
+func (r *Replica) fill(peer Peer, v changelog.Vector) (bool, error) {
+	r.noteShort(peer, v)
+	if _, more := r.bestPeer(v); more {
+		return true, nil
+	}
+	r.mu.Lock()
+	clear(r.short)
+	r.mu.Unlock()
+	if g, ok := r.giver(&store.Snapshot{}); !ok || !r.hasMore(&g, v) {
+		return false, nil // who has more is not ready yet
+	}
+	return true, r.beginSnapshot()
 }
 
 // hasMore reports whether a server has something of others that v lacks.

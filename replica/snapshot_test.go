@@ -1,6 +1,7 @@
 package replica_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -411,4 +412,42 @@ func logBegin(t *testing.T, nd *node) (seq uint64) {
 		t.Fatal(err)
 	}
 	return seq
+}
+
+// reaching is a room in which the log of only one server reaches back.
+type reaching struct {
+	*node
+	jid     string
+	changes []changelog.Change
+}
+
+func (n reaching) Pull(_ context.Context, jid string, _ changelog.Seqs) ([]changelog.Change, bool, error) {
+	if jid != n.jid {
+		return nil, false, replica.ErrTrimmed
+	}
+	return n.changes, false, nil
+}
+
+// TestNewcomersAskAllLogs promises that a newcomer takes what it lacks from a log that
+// reaches back to it, before a state, which may not contain it: that of a server which
+// keeps changes of the future aside does not.
+func TestNewcomersAskAllLogs(t *testing.T) {
+	hello := changelog.Change{CSN: changelog.CSN{Time: 1, SID: 1}, Seq: 1, Op: changelog.OpHeartbeat}
+	r := newcomerIn(t, reaching{&node{c: &cluster{t: t}}, "b@x/ldapsync", []changelog.Change{hello}}, 5, false)
+	var peers []replica.Peer
+	for i, name := range []string{"a", "b", "c"} {
+		peers = append(peers, replica.Peer{JID: name + "@x/ldapsync", SID: changelog.SID(1 + i), Install: name, Role: roles.Master, State: "ready",
+			Vector: changelog.Vector{1: {Seq: 1, CSN: hello.CSN}}})
+	}
+	if err := r.SetPeers(peers); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := r.StepPull(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v, err := r.Vector(); err != nil || v[1].Seq != 1 {
+		t.Errorf("has %s, %v", v, err)
+	}
 }

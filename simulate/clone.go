@@ -161,7 +161,7 @@ func (nd *node) obey() {
 		nd.missing = replica.MissingFill
 		nd.kill()
 		nd.start()
-	case nd.twin == nil && (nd.copied || nd.aged) && strings.Contains(nd.rep.Fault(), "init --again"):
+	case nd.twin == nil && (nd.copied || nd.aged || !nd.settled) && strings.Contains(nd.rep.Fault(), "init --again"):
 		nd.setAside()
 	}
 }
