@@ -136,6 +136,11 @@ func (r *Replica) stepSnapshot(ctx context.Context, s *store.Snapshot) (bool, er
 		if again.Vector != nil && (len(page.Members) > 0 || again.SID != peer.SID || again.Install != peer.Install || page.Vector.Lacks(again.Vector)) {
 			return w.refill() // also where a copy of the server has taken its place, or an old state
 		}
+		if again.Vector == nil {
+			if err := w.makeWayFor(page.Vector); err != nil {
+				return err
+			}
+		}
 		for _, record := range page.Records {
 			touched, err := w.dit.Absorb(record)
 			if err == nil {
@@ -155,6 +160,26 @@ func (r *Replica) stepSnapshot(ctx context.Context, s *store.Snapshot) (bool, er
 		return false, r.strangeSelf(fault)
 	}
 	return true, nil
+}
+
+// makeWayFor forgets what has come while there was nobody to give a state, where the one
+// who does now has it, too, as v says: of that it may have forgotten something since.
+func (w *work) makeWayFor(v changelog.Vector) error {
+	have, err := w.Log.Vector()
+	if err != nil {
+		return err
+	}
+	others := have.Clone()
+	delete(others, w.r.sid())
+	if !(changelog.Vector{}).Lacks(others) || v.Lacks(others) {
+		return nil
+	}
+	if err := w.ResetState(w.r.sid()); err != nil {
+		return err
+	}
+	w.dit.Reopen(w.KV(), w.rules)
+	w.seen, err = w.MergedSeqs()
+	return err
 }
 
 // giver returns the server to ask for the next page: the one that gave the last,

@@ -414,11 +414,20 @@ func logBegin(t *testing.T, nd *node) (seq uint64) {
 	return seq
 }
 
-// reaching is a room in which the log of only one server reaches back.
+// reaching is a room in which the log of only one server reaches back, and another gives
+// a state without any entry.
 type reaching struct {
 	*node
 	jid     string
 	changes []changelog.Change
+	state   changelog.Vector
+}
+
+func (n reaching) Snapshot(context.Context, string, *dit.Mark) (replica.StatePage, error) {
+	if n.state == nil {
+		return replica.StatePage{}, replica.ErrOffline
+	}
+	return replica.StatePage{Vector: n.state}, nil
 }
 
 func (n reaching) Pull(_ context.Context, jid string, _ changelog.Seqs) ([]changelog.Change, bool, error) {
@@ -433,7 +442,7 @@ func (n reaching) Pull(_ context.Context, jid string, _ changelog.Seqs) ([]chang
 // keeps changes of the future aside does not.
 func TestNewcomersAskAllLogs(t *testing.T) {
 	hello := changelog.Change{CSN: changelog.CSN{Time: 1, SID: 1}, Seq: 1, Op: changelog.OpHeartbeat}
-	r := newcomerIn(t, reaching{&node{c: &cluster{t: t}}, "b@x/ldapsync", []changelog.Change{hello}}, 5, false)
+	r := newcomerIn(t, reaching{node: &node{c: &cluster{t: t}}, jid: "b@x/ldapsync", changes: []changelog.Change{hello}}, 5, false)
 	var peers []replica.Peer
 	for i, name := range []string{"a", "b", "c"} {
 		peers = append(peers, replica.Peer{JID: name + "@x/ldapsync", SID: changelog.SID(1 + i), Install: name, Role: roles.Master, State: "ready",
@@ -449,5 +458,43 @@ func TestNewcomersAskAllLogs(t *testing.T) {
 	}
 	if v, err := r.Vector(); err != nil || v[1].Seq != 1 {
 		t.Errorf("has %s, %v", v, err)
+	}
+}
+
+// TestWhatCameBeforeAState promises that a newcomer holds nothing that the one which gives
+// it a state has forgotten: of what came while there was nobody to give one.
+func TestWhatCameBeforeAState(t *testing.T) {
+	for name, ahead := range map[string]uint64{"known to the giver": 0, "not known to it": 1} {
+		t.Run(name, func(t *testing.T) {
+			at := func(seq uint64) changelog.Mark {
+				return changelog.Mark{Seq: seq, CSN: changelog.CSN{Time: int64(seq), SID: 1}}
+			}
+			r := newcomerIn(t, reaching{node: &node{c: &cluster{t: t}}, state: changelog.Vector{1: at(3)}}, 5, false)
+			giver := replica.Peer{JID: "a@x/ldapsync", SID: 1, Install: "a", Role: roles.Master, State: "ready", Vector: changelog.Vector{1: at(3)}}
+			changes := []changelog.Change{
+				{CSN: at(1).CSN, Seq: 1, Op: changelog.OpHeartbeat},
+				{CSN: at(2).CSN, Seq: 2, Op: changelog.OpDelete, ID: changelog.ID{7}, DN: "ou=gone," + suffix},
+				{CSN: at(3).CSN, Seq: 3, Op: changelog.OpHeartbeat},
+				{CSN: at(4).CSN, Seq: 4, Op: changelog.OpHeartbeat},
+			}
+			pull := func() {
+				t.Helper()
+				if _, err := r.StepPull(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := r.SetPeers([]replica.Peer{giver}); err != nil {
+				t.Fatal(err)
+			}
+			pull()
+			if got, err := r.Receive(replica.Delivery{Relay: 1, RelayRole: roles.Master, Changes: changes[:3+ahead]}); err != nil || got.New != 3+int(ahead) {
+				t.Fatal(got, err)
+			}
+			pull()
+			s, err := r.Status()
+			if v, e := r.Vector(); err != nil || e != nil || v[1].Seq != 3+ahead || s.Withheld != int(ahead) {
+				t.Errorf("has %s, %d withheld, %v, %v", v, s.Withheld, err, e)
+			}
+		})
 	}
 }

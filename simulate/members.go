@@ -189,9 +189,13 @@ func (nd *node) cede() bool {
 			if !ok {
 				found = id
 			}
+			died, err := s.Death(found) // also where its creation is forgotten, or yet to come
+			if err != nil {
+				return err
+			}
 			if life, err := s.Life(found); err != nil {
 				return err
-			} else if life == dit.Deleted {
+			} else if life == dit.Deleted || life == dit.Unborn && !died.IsZero() {
 				doomed = append(doomed, id)
 			}
 		}
