@@ -41,7 +41,7 @@ func TestBrokenMerge(t *testing.T) {
 	for i, b := range broken {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			run := exec.Command(bin, "-test.run", "^TestHistories$", "-histories", "1000", "-shrink=false")
+			run := exec.Command(bin, "-test.run", "^TestHistories$", "-histories", "1000", "-steps", "60", "-shrink=false")
 			run.Env = append(os.Environ(), fmt.Sprintf("%s=%d", mutate.Variable, i+1))
 			out, err := run.CombinedOutput()
 			if err == nil {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"ldapsync/simulate"
 	"ldapsync/simulate/series"
@@ -17,10 +18,10 @@ import (
 var (
 	seed      = flag.Uint64("seed", 1, "seed of the history to replay, or of the first of the histories")
 	profile   = flag.String("profile", "mixed", "profile of the history to replay, or of all histories (default each in turn)")
-	steps     = flag.Int("steps", 60, "steps of a history")
+	steps     = flag.Int("steps", 60, "steps of a history to replay, or of all histories (default those of each lane)")
 	keep      = flag.String("keep", "", "steps to make, separated by commas (default all)")
 	every     = flag.Int("every", 0, "look at a whole state after so many steps (default once in a history)")
-	histories = flag.Int("histories", 1000, "number of histories")
+	histories = flag.Int("histories", 1000, "number of histories, in lanes that of the first")
 	shrink    = flag.Bool("shrink", true, "shorten a history that fails")
 )
 
@@ -30,21 +31,48 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// lane is a kind of histories, of which there is one in oneIn of those of the first.
+type lane struct {
+	profiles     []simulate.Profile
+	steps, oneIn int
+}
+
+// lanes are short histories of what clients do, of some sixty operations each, and long
+// ones in which all else happens, too.
+var lanes = []lane{
+	{[]simulate.Profile{simulate.Tree, simulate.Attributes, simulate.Names, simulate.Life, simulate.Mixed}, 30, 1},
+	{simulate.Profiles, 80, 3},
+}
+
 // TestHistories runs histories on all processors.
 func TestHistories(t *testing.T) {
-	s := series.Series{First: *seed, Steps: *steps, Every: *every}
-	if flagGiven("profile") {
-		s.Profiles = []simulate.Profile{simulate.Profile(*profile)}
+	run := lanes
+	if flagGiven("steps") || flagGiven("profile") {
+		run = []lane{{simulate.Profiles, *steps, 1}}
 	}
-	t.Logf("%d histories of %d steps, seeds %d to %d", *histories, *steps, *seed, *seed+uint64(*histories)-1)
-	all, err := s.Run(t.Context(), simulate.Run, 0, *histories, runtime.GOMAXPROCS(0))
-	if err != nil {
-		report(t, err)
+	if flagGiven("profile") {
+		run[0].profiles = []simulate.Profile{simulate.Profile(*profile)}
+	}
+	var all simulate.Stats
+	for _, l := range run {
+		all.Add(l.run(t))
 	}
 	t.Logf("%+v", all)
 	if missing := all.Uncovered(); !t.Failed() && !flagGiven("profile") && len(missing) > 0 {
 		t.Errorf("the histories did not reach enough: %s", strings.Join(missing, ", "))
 	}
+}
+
+func (l lane) run(t *testing.T) simulate.Stats {
+	s := series.Series{First: *seed, Profiles: l.profiles, Steps: l.steps, Every: *every}
+	n, began := *histories/l.oneIn, time.Now()
+	stats, err := s.Run(t.Context(), simulate.Run, 0, n, runtime.GOMAXPROCS(0))
+	if err != nil {
+		report(t, err)
+	}
+	t.Logf("%d histories of %d steps, %d operations, seeds %d to %d, in %s", n, l.steps, stats.Operations/max(n, 1), *seed, *seed+uint64(n)-1,
+		time.Since(began).Round(100*time.Millisecond))
+	return stats
 }
 
 // report prints the shortest history found that fails in the same way.

@@ -78,7 +78,7 @@ func (r *run) stages() []stage {
 	return []stage{
 		{"scenarios", 0, []string{"-test.skip", "Random", "-test.short"}},
 		{"random", 0, []string{"-test.run", "Random", "-test.short"}},
-		{"histories", 1, []string{"-test.run", "^TestHistories$", "-histories", fmt.Sprint(r.histories), "-shrink=false"}},
+		{"histories", 1, []string{"-test.run", "^TestHistories$", "-histories", fmt.Sprint(r.histories), "-steps", "60", "-shrink=false"}},
 	}
 }
 
