@@ -33,7 +33,7 @@ var mayImport = map[string]string{
 	"pubsub":   "xmpp xmpp/element",
 	// Directories, which know no XMPP.
 	"directory":               "changelog dn schema",
-	"directory/memory":        "changelog directory dn schema",
+	"directory/memory":        "changelog directory dn lookup schema",
 	"directory/directorytest": "changelog directory dn schema",
 	"directory/openldap":      "changelog directory directory/ber directory/openldap/schema dn ldif octets schema",
 	// One suffix.

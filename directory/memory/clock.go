@@ -12,6 +12,9 @@ type clock struct {
 	now   func() time.Time
 	last  int64
 	count uint32
+	// stamped is what stamp returned for the second of stampedAt.
+	stamped   []string
+	stampedAt int64
 }
 
 func (c *clock) next() changelog.CSN {
@@ -22,4 +25,14 @@ func (c *clock) next() changelog.CSN {
 		c.count++
 	}
 	return changelog.CSN{Time: t, Count: c.count}
+}
+
+// stamp returns the present second as the stamps of entries show it, as the values of
+// one. They are shared and must not be changed.
+func (c *clock) stamp() []string {
+	now := c.now().UTC()
+	if at := now.Unix(); c.stamped == nil || at != c.stampedAt {
+		c.stamped, c.stampedAt = []string{now.Format("20060102150405Z")}, at
+	}
+	return c.stamped
 }

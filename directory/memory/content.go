@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	"ldapsync/lookup"
 	"ldapsync/schema"
 )
 
@@ -19,7 +20,7 @@ type contents struct {
 type content struct {
 	classes  []string
 	must     []string
-	verdicts map[string]verdict
+	verdicts lookup.Table[verdict]
 }
 
 // verdict is what the schema says of an attribute.
@@ -35,24 +36,30 @@ const (
 // maxContents bounds the sets of classes that are remembered.
 const maxContents = 1000
 
-// content returns that of some classes, which the schema knows.
-func (k *contents) content(s *schema.Schema, classes []string) *content {
+// content returns that of some classes; the error says which the schema does not
+// know.
+func (k *contents) content(s *schema.Schema, classes []string) (*content, error) {
 	key := strings.Join(classes, "\x00")
 	c := k.known[key]
 	if c == nil {
-		c = &content{classes: slices.Clone(classes), must: s.Must(classes), verdicts: map[string]verdict{}}
+		for _, class := range classes {
+			if s.Class(class) == nil {
+				return nil, refused(21, "objectClass %s is unknown", class)
+			}
+		}
+		c = &content{classes: slices.Clone(classes), must: s.Must(classes)}
 		if k.known == nil || len(k.known) >= maxContents {
 			k.known = map[string]*content{}
 		}
 		k.known[key] = c
 	}
-	return c
+	return c, nil
 }
 
 // verdict returns what s says of an attribute by its canonical name.
 func (c *content) verdict(s *schema.Schema, attr string) verdict {
-	v := c.verdicts[attr]
-	if v > 0 {
+	v, known := c.verdicts.Get(attr)
+	if known {
 		return v
 	}
 	switch {
@@ -65,6 +72,6 @@ func (c *content) verdict(s *schema.Schema, attr string) verdict {
 	default:
 		v = allowed
 	}
-	c.verdicts[attr] = v
+	c.verdicts.Put(attr, v)
 	return v
 }

@@ -20,7 +20,6 @@ import (
 // Directory is one server holding one suffix. It is safe for concurrent use.
 type Directory struct {
 	suffix dn.DN
-	now    func() time.Time
 
 	mu       sync.Mutex
 	schema   *schema.Schema
@@ -36,6 +35,7 @@ type Directory struct {
 	presents bool
 	// atomic says that Apply makes all writes or none.
 	atomic bool
+	// wake is closed at the next change, nil while nobody waits for one.
 	wake   chan struct{}
 	refuse func(directory.Write) error
 	down   bool
@@ -46,8 +46,8 @@ type Directory struct {
 // clients add get their entryUUID from newID.
 func New(suffix dn.DN, s *schema.Schema, now func() time.Time, newID func() changelog.ID) *Directory {
 	return &Directory{
-		suffix: suffix, now: now, schema: s, contents: new(contents), tree: newTree(),
-		clock: clock{now: now}, newID: newID, wake: make(chan struct{}),
+		suffix: suffix, schema: s, contents: new(contents), tree: newTree(),
+		clock: clock{now: now}, newID: newID,
 	}
 }
 
@@ -103,7 +103,7 @@ func (d *Directory) Copy(now func() time.Time, newID func() changelog.ID) *Direc
 	defer d.mu.Unlock()
 	c := New(d.suffix, d.schema, now, newID)
 	c.contents = d.contents
-	c.tree, c.clock = d.tree.clone(), clock{now, d.clock.last, d.clock.count}
+	c.tree, c.clock.last, c.clock.count = d.tree.clone(), d.clock.last, d.clock.count
 	c.history, c.generation = slices.Clone(d.history), d.generation
 	c.presents, c.atomic = d.presents, d.atomic
 	return c
@@ -127,8 +127,20 @@ func (d *Directory) SetDown(down bool) {
 }
 
 func (d *Directory) signal() {
-	close(d.wake)
-	d.wake = make(chan struct{})
+	if d.wake != nil {
+		close(d.wake)
+		d.wake = nil
+	}
+}
+
+// changed returns what is closed at the next change.
+func (d *Directory) changed() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.wake == nil {
+		d.wake = make(chan struct{})
+	}
+	return d.wake
 }
 
 // SetAtomic makes Apply undo the writes before one that fails.

@@ -50,7 +50,9 @@ func (d *Directory) Cookie() []byte {
 
 // cookie returns what to resume with after the first n events.
 func (d *Directory) cookie(n int) []byte {
-	return []byte(strconv.Itoa(d.generation) + "." + strconv.Itoa(n))
+	cookie := make([]byte, 0, 8)
+	cookie = append(strconv.AppendInt(cookie, int64(d.generation), 10), '.')
+	return strconv.AppendInt(cookie, int64(n), 10)
 }
 
 // position reads a cookie; false when the directory cannot resume with it.
@@ -134,9 +136,7 @@ func copyOf(e *directory.Entry) *directory.Entry {
 func (d *Directory) Watch(ctx context.Context, cookie []byte, report func(directory.Event) error) error {
 	s := d.Search(cookie)
 	for {
-		d.mu.Lock()
-		wake := d.wake
-		d.mu.Unlock()
+		wake := d.changed()
 		events, err := s.Next(1)
 		if err != nil {
 			return err

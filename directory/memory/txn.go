@@ -63,13 +63,14 @@ func (t *txn) write(w directory.Write) error {
 		return stale("no such object")
 	}
 	e := *t.tree.entries[id]
-	e.keys, e.attrs = slices.Clone(e.keys), slices.Clone(e.attrs)
 	if !w.IfCSN.IsZero() && w.IfCSN != e.csn {
 		return stale("assertion failed")
 	}
-	switch w.Op {
-	case directory.Delete:
+	if w.Op == directory.Delete {
 		return t.remove(id)
+	}
+	e.keys, e.attrs = slices.Clone(e.keys), slices.Clone(e.attrs)
+	switch w.Op {
 	case directory.Modify:
 		err = t.modify(&e, w.Mods)
 	case directory.ModDN:
@@ -88,20 +89,21 @@ func (t *txn) find(name dn.DN) (changelog.ID, bool) { return t.tree.find(name, t
 const usual = 6
 
 func (t *txn) add(w directory.Write, name dn.DN) error {
-	if _, taken := t.find(name); taken {
-		return stale("entry already exists")
-	}
-	if t.tree.entries[w.ID] != nil {
-		return refused(19, "entryUUID is taken")
-	}
 	var parent changelog.ID
+	stands := true
 	if len(name) > len(t.d.suffix) {
-		var ok bool
-		if parent, ok = t.find(name.Parent()); !ok {
-			return stale("no such superior")
-		}
+		parent, stands = t.find(name.Parent())
 	}
 	e := entry{parent: parent, rdn: name[0], key: name[0].Key(t.d.schema), text: name[0].String()}
+	_, taken := t.tree.names[place{parent, e.key}]
+	switch {
+	case stands && taken:
+		return stale("entry already exists")
+	case t.tree.entries[w.ID] != nil:
+		return refused(19, "entryUUID is taken")
+	case !stands:
+		return stale("no such superior")
+	}
 	e.keys, e.attrs = make([]string, 0, len(w.Attrs)+usual), make([]directory.Attribute, 0, len(w.Attrs)+usual)
 	given := make([]changelog.Mod, 0, len(w.Attrs))
 	for _, a := range w.Attrs {
@@ -136,28 +138,29 @@ func (t *txn) put(id changelog.ID, e entry, given []changelog.Mod) error {
 	}
 	e.csn = t.d.clock.next()
 	t.stamp(&e, given, "modifiersName", "modifyTimestamp")
-	e.own = slices.Equal(t.get(&e, "modifiersName"), []string{ownName})
+	e.own = slices.Equal(t.get(&e, "modifiersName"), ownName)
 	t.tree.set(id, &e)
 	t.report(id)
 	return nil
 }
 
-// ownName is who the writer of Apply is.
-const ownName = "cn=ldapsync"
+// Who writes: Apply, or a client.
+var ownName, clientName = []string{"cn=ldapsync"}, []string{"cn=client"}
 
 // stamp sets the two stamps, unless the writer may set them and did.
 func (t *txn) stamp(e *entry, given []changelog.Mod, who, when string) {
-	for _, name := range []string{who, when} {
-		set := slices.ContainsFunc(given, func(m changelog.Mod) bool { return strings.EqualFold(m.Attr, name) })
-		switch {
-		case t.relax && set:
-		case name == who && t.relax:
-			t.set(e, name, []string{ownName})
-		case name == who:
-			t.set(e, name, []string{"cn=client"})
-		default:
-			t.set(e, name, []string{t.d.now().UTC().Format("20060102150405Z")})
+	set := func(name string) bool {
+		return t.relax && slices.ContainsFunc(given, func(m changelog.Mod) bool { return strings.EqualFold(m.Attr, name) })
+	}
+	if !set(who) {
+		name := clientName
+		if t.relax {
+			name = ownName
 		}
+		t.set(e, who, name)
+	}
+	if !set(when) {
+		t.set(e, when, t.d.clock.stamp())
 	}
 }
 
@@ -314,14 +317,12 @@ func (t *txn) check(e *entry) error {
 	if len(classes) == 0 {
 		return refused(65, "no objectClass")
 	}
-	for _, c := range classes {
-		if s.Class(c) == nil {
-			return refused(21, "objectClass %s is unknown", c)
-		}
-	}
 	t.d.contents.mu.Lock()
 	defer t.d.contents.mu.Unlock()
-	c := t.d.contents.content(s, classes)
+	c, err := t.d.contents.content(s, classes)
+	if err != nil {
+		return err
+	}
 	for i, a := range e.attrs {
 		switch c.verdict(s, e.keys[i]) {
 		case undefined:
