@@ -42,11 +42,7 @@ func (nd *node) snapshot(id changelog.ID) snapshot {
 	if e == nil {
 		return snapshot{gone: true}
 	}
-	return snapshotOf(e, nd.server.Parent(id))
-}
-
-func snapshotOf(e *directory.Entry, parent changelog.ID) snapshot {
-	return snapshot{parent: parent, rdn: unmarked(rdnOf(e)), values: valuesIn(e.Attrs)}
+	return snapshot{parent: nd.server.Parent(id), rdn: unmarked(nd.server.RDN(id)), values: valuesIn(e.Attrs)}
 }
 
 func snapshotOfImage(m *store.Image) snapshot {

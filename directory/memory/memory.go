@@ -221,7 +221,7 @@ func (d *Directory) Read(_ context.Context, ids []changelog.ID) ([]directory.Ent
 	var out []directory.Entry
 	for _, id := range ids {
 		if d.tree.entries[id] != nil {
-			out = append(out, *copyOf(d.report(id)))
+			out = append(out, *d.report(id))
 		}
 	}
 	return out, nil
@@ -274,6 +274,17 @@ func (d *Directory) Parent(id changelog.ID) (parent changelog.ID) {
 		parent = e.parent
 	}
 	return parent
+}
+
+// RDN returns the name of an entry as it was written, nil for one that is not there. It
+// must not be changed.
+func (d *Directory) RDN(id changelog.ID) (rdn dn.RDN) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.tree.entries[id]; e != nil {
+		rdn = e.rdn
+	}
+	return rdn
 }
 
 // Dump returns every entry as sorted text, one string per entry, without

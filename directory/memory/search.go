@@ -98,9 +98,9 @@ func (s *Search) read(ids []changelog.ID) {
 	}
 }
 
-// Next returns up to max further events, none when nothing is known. It returns
-// directory.ErrUnavailable when the directory is down or was restored since the
-// search began; the search is over then.
+// Next returns up to max further events, none when nothing is known; what they point
+// to must not be changed. It returns directory.ErrUnavailable when the directory is down
+// or was restored since the search began; the search is over then.
 func (s *Search) Next(max int) ([]directory.Event, error) {
 	d := s.d
 	d.mu.Lock()
@@ -109,27 +109,14 @@ func (s *Search) Next(max int) ([]directory.Event, error) {
 		return nil, directory.ErrUnavailable
 	}
 	n := min(max, len(s.queue))
-	out := slices.Clone(s.queue[:n])
+	out := slices.Clip(s.queue[:n])
 	s.queue = s.queue[n:]
 	for ; len(out) < max && len(s.queue) == 0 && s.next < len(d.history); s.next++ {
 		e := d.history[s.next]
-		e.IDs = slices.Clone(e.IDs)
 		e.Cookie = d.cookie(s.next + 1)
 		out = append(out, e)
 	}
-	for i, e := range out {
-		if e.Entry != nil {
-			out[i].Entry = copyOf(e.Entry)
-		}
-	}
 	return out, nil
-}
-
-// copyOf returns an entry whose values alone must not be changed.
-func copyOf(e *directory.Entry) *directory.Entry {
-	c := *e
-	c.Attrs = slices.Clone(e.Attrs)
-	return &c
 }
 
 // Watch implements directory.Directory.

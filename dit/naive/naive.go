@@ -61,8 +61,17 @@ func (n *Model) with(facts []fact, name, raw string, c *changelog.Change) []fact
 
 var registers = []string{"createTimestamp", "creatorsName", "modifiersName", "modifyTimestamp"}
 
-func isRegister(attr string) bool {
-	return slices.ContainsFunc(registers, func(r string) bool { return strings.EqualFold(r, attr) })
+// register returns which of the registers an attribute is, -1 for none.
+func register(attr string) int {
+	return slices.IndexFunc(registers, func(r string) bool { return strings.EqualFold(r, attr) })
+}
+
+func isRegister(attr string) bool { return register(attr) >= 0 }
+
+// isMark reports whether only the view gives entries such an attribute.
+func isMark(attr string) bool {
+	const prefix = "ldapsync"
+	return len(attr) >= len(prefix) && strings.EqualFold(attr[:len(prefix)], prefix)
 }
 
 // New computes the model of some changes, in any order and repeated or not.
@@ -132,12 +141,12 @@ func (n *Model) add(c *changelog.Change) {
 		}
 	}
 	for _, m := range c.Mods {
-		if strings.HasPrefix(strings.ToLower(m.Attr), "ldapsync") {
+		if isMark(m.Attr) {
 			continue
 		}
 		attr := m.Attr
-		if isRegister(attr) {
-			attr = registers[slices.IndexFunc(registers, func(r string) bool { return strings.EqualFold(r, attr) })]
+		if i := register(attr); i >= 0 {
+			attr = registers[i]
 			if !slices.ContainsFunc(e.clears, func(f fact) bool { return f.name == attr && f.by == c }) {
 				e.adds = slices.DeleteFunc(e.adds, func(f fact) bool { return f.name == attr })
 			}
@@ -382,7 +391,7 @@ func (n *Model) show(e *plain, display, winner dit.ID) {
 	}
 	out.Attrs = make([]dit.Attribute, 0, len(content))
 	for _, shown := range content {
-		var a dit.Attribute
+		a := dit.Attribute{Values: make([]string, 0, len(shown.values))}
 		var newest *changelog.Change
 		for _, v := range shown.values {
 			if !v.alive {

@@ -65,7 +65,7 @@ func (n *Model) rdn(e *plain) dn.RDN {
 // value decides about one attribute, without regard to classes.
 func (n *Model) value(e *plain, attr string) outcomes {
 	sch := n.rules.Schema
-	var out outcomes
+	out := make(outcomes, 0, 2) // as a rule
 	var clear *changelog.Change
 	for _, f := range e.clears {
 		if f.attr == attr {
@@ -188,7 +188,7 @@ func (n *Model) content(e *plain) content {
 
 func (n *Model) decide(e *plain) content {
 	sch := n.rules.Schema
-	names := []string{"objectclass"}
+	names := append(make([]string, 0, len(e.adds)+2), "objectclass")
 	for _, f := range e.adds {
 		names = append(names, f.attr)
 	}
