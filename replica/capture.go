@@ -177,7 +177,7 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name d
 		return err
 	}
 	if old != nil {
-		if done, err := c.settled(w, old, now, e.Own); done || err != nil {
+		if done, err := c.settled(w, old, now); done || err != nil {
 			return err
 		}
 		if c.suspect() && !old.Gone && !w.Same(old, now) {
@@ -202,7 +202,7 @@ func (c *capture) place(w *work, e *directory.Entry, parent changelog.ID, name d
 // settled deals with a report whose entryCSN says how it is to be taken: it shows what
 // is known, or what our own last write left, or is older than one of ours that is on its
 // way, or the directory has been set back. It reports whether that was all.
-func (c *capture) settled(w *work, old, now *store.Image, own bool) (done bool, err error) {
+func (c *capture) settled(w *work, old, now *store.Image) (done bool, err error) {
 	if old.CSN.IsZero() {
 		return false, nil
 	}
@@ -214,7 +214,7 @@ func (c *capture) settled(w *work, old, now *store.Image, own bool) (done bool, 
 		return true, w.confirm(old)
 	case order == 0 && old.Confirmed && old.Unreported:
 		return true, w.cameOut(old, now)
-	case !c.refreshing && !c.ending && (old.Precedes(now.CSN) || own && w.readSince(old, now)):
+	case !c.refreshing && !c.ending && old.Precedes(now.CSN):
 		return true, w.tell(old, now)
 	case order < 0 && !old.Gone:
 		w.r.log.Warn("the directory shows an older state of an entry: its clock was set back, or a backup restored", "id", now.ID, "csn", now.CSN, "known", old.CSN)
@@ -223,14 +223,6 @@ func (c *capture) settled(w *work, old, now *store.Image, own bool) (done bool, 
 		}
 	}
 	return false, nil
-}
-
-// readSince reports whether now, what a write of ours left whose entryCSN was not told,
-// is what was read afterwards, m, but for the stamps that a client gave it in between.
-func (w *work) readSince(m, now *store.Image) bool {
-	unstamped := *m
-	unstamped.Loose = true
-	return m.Confirmed && m.Unreported && w.Same(&unstamped, now)
 }
 
 // confirm notes that the entryCSN of an image is that of exactly its state, and

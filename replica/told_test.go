@@ -181,34 +181,3 @@ func TestClockSetBack(t *testing.T) {
 		})
 	}
 }
-
-// TestRenamedAgainWhileTheClockWentBack promises that what our own rename left is no
-// client's change, though a client gives the entry the same name again, and the entryCSN
-// of that, which is read before anything is reported, is the older one.
-func TestRenamedAgainWhileTheClockWentBack(t *testing.T) {
-	h, a, b := holding(t, unit("ou=box,"+suffix))
-	b.silent = true
-	rename := func(nd *lossy, from string) {
-		nd.must(nd.dir.Do(directory.Write{Op: directory.ModDN, DN: from + "," + suffix, NewRDN: "ou=crate"}))
-	}
-	rename(a, "ou=box")
-	id := a.dir.Find(mustDN("ou=crate," + suffix))
-	for a.step() {
-	}
-	_, _, err := b.rep.StepApply(t.Context())
-	b.must(err)
-	h.now = h.now.Add(-time.Minute)
-	rename(b, "ou=crate")
-	b.must(b.rep.StepConfirm(t.Context(), []changelog.ID{id}))
-	h.stands(id, "ou=crate,"+suffix)
-	b.must(b.store.View(func(tx *store.Tx) error {
-		return tx.Log.After(b.rep.Identity().SID, 0, func(c *changelog.Change) bool {
-			for _, m := range c.Mods {
-				if m.Attr == "modifiersName" {
-					t.Errorf("recorded: %v", m)
-				}
-			}
-			return true
-		})
-	}))
-}

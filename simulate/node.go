@@ -51,8 +51,10 @@ type node struct {
 	server *memory.Directory
 	disk   *store.Memory
 	rules  dit.Rules
-	skew   time.Duration
-	drift  float64
+	// skew and drift are what is wrong with its clock, setBack says that it went back.
+	skew    time.Duration
+	drift   float64
+	setBack bool
 
 	// rep is nil while the process is down.
 	rep   *replica.Replica

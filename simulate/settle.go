@@ -29,7 +29,7 @@ func (w *world) settle() {
 		nd.promote(roles.Master)
 		clear(nd.refusing)
 		if nd.skew > day {
-			nd.skew -= 2 * day
+			nd.skew, nd.setBack = nd.skew-2*day, true
 		}
 	}
 	if w.farAhead {

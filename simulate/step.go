@@ -229,10 +229,12 @@ func (nd *node) refuse() {
 // turnClock sets nd's clock: forwards, or back; now and then so far forwards that
 // nobody merges what it says. In Ages time passes in leaps anyway.
 func (nd *node) turnClock() {
+	was := nd.skew
 	nd.skew = time.Duration(nd.w.rng.Int64N(int64(20*time.Minute))) - 10*time.Minute
 	if nd.w.oneIn(6) && nd.w.cfg.Profile != Ages {
 		nd.skew += 2 * day
 		nd.w.farAhead = true
 	}
+	nd.setBack = nd.setBack || nd.skew < was
 	nd.w.tracef("%d clock is off by %s", nd.i+1, nd.skew)
 }

@@ -311,7 +311,7 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 	case v.recordsDenied(id, p, changes):
 		delete(v.denied, id)
 	case !told && v.namedAgain(id, changes):
-	case !told && v.ledElsewhere(id, changes):
+	case !told && (v.ledElsewhere(id, changes) || v.isOldNews()):
 		v.nd.w.stats.Ambiguous++
 	case !told:
 		fail("invented", "%s made a change though no client did anything: %s", v.nd.name, showChange(changes[0]))
@@ -347,6 +347,11 @@ func (v *watched) ledElsewhere(id changelog.ID, changes []*changelog.Change) boo
 	}
 	return !v.nd.w.tells() && v.nd.stampedThen(id) && leads(now)
 }
+
+// isOldNews reports whether a report may be of a state before the one that the replica has
+// read, and be taken for newer: a directory that does not tell which entryCSNs its writes
+// gave had its clock set back.
+func (v *watched) isOldNews() bool { return v.nd.setBack && !v.nd.w.tells() }
 
 // reach is leads, with the writes known up to which the changes lead: if the replica
 // died on the way, there may be more of them.
