@@ -59,7 +59,7 @@ func (r *Replica) trimmed(ctx context.Context, peer Peer) (bool, error) {
 	}
 	id := r.Identity()
 	if !id.Joined {
-		return r.fill(peer, v)
+		return r.fill(ctx, peer, v)
 	}
 	if r.knownOfUs() > v[id.SID].Seq {
 		return false, nil // the state file is an old copy: see compareSelf
@@ -81,14 +81,21 @@ func (r *Replica) trimmed(ctx context.Context, peer Peer) (bool, error) {
 // fill begins a snapshot where no other log reaches back to v either. One that does may
 // be that of the very server which gave the last: the state of one that keeps changes of
 // the future aside does not contain them, and other logs begin behind them.
-func (r *Replica) fill(peer Peer, v changelog.Vector) (bool, error) {
-	r.noteShort(peer, v)
-	if _, more := r.bestPeer(v); more {
-		return true, nil
+func (r *Replica) fill(ctx context.Context, peer Peer, v changelog.Vector) (bool, error) {
+	for _, p := range r.Peers() {
+		if p.JID == peer.JID || p.outside() || r.shutsOut(p) || r.gain(v, &p) == 0 {
+			continue
+		}
+		changes, _, err := r.cfg.Network.Pull(ctx, p.JID, v.Seqs())
+		if err != nil {
+			r.log.Debug("cannot be pulled from, or its log is too short, too", "peer", p.JID, "error", err)
+			continue
+		}
+		got, err := r.Receive(Delivery{Relay: p.SID, RelayRole: p.Role, Pulled: true, Changes: changes})
+		if err != nil || got.New > 0 {
+			return true, err
+		}
 	}
-	r.mu.Lock()
-	clear(r.short)
-	r.mu.Unlock()
 	if g, ok := r.giver(&store.Snapshot{}); !ok || !r.hasMore(&g, v) {
 		return false, nil // who has more is not ready yet
 	}
