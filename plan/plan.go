@@ -129,7 +129,7 @@ func (b Base) Make(held map[changelog.ID]bool) (*Plan, error) {
 	if err := p.complete(held); err != nil {
 		return nil, err
 	}
-	if err := p.schedule(newLayout(b)); err != nil {
+	if err := p.schedule(newLayout(b, p.order)); err != nil {
 		return nil, err
 	}
 	return &p.plan, nil
@@ -244,7 +244,8 @@ func (u *Unit) place(l *layout) error {
 	u.Leaves = u.Want
 	switch u.Kind() {
 	case directory.Add:
-		u.name, u.Below = l.below(u.Want.Parent, u.RDN).String(), l.name(u.Want.Parent).String()
+		above := l.name(u.Want.Parent)
+		u.name, u.Below = append(dn.DN{u.RDN}, above...).String(), above.String()
 		u.Write = directory.Write{Op: directory.Add, DN: u.name, Attrs: u.Want.Attrs}
 	case directory.Delete:
 		u.Write = directory.Write{Op: directory.Delete, DN: l.name(u.ID).String()}

@@ -18,6 +18,8 @@ type place struct {
 	rdn    dn.RDN
 	key    string
 	exists bool
+	// joined says that the plan has placed it there.
+	joined bool
 }
 
 // maxDepth bounds walks up the tree.
@@ -30,16 +32,35 @@ type layout struct {
 	// places are those that were asked for or changed.
 	places map[changelog.ID]place
 	// names overlays the index of names: the zero ID is a name set free.
-	names map[string]changelog.ID
-	// joined holds the entries placed under a superior.
-	joined map[changelog.ID]map[changelog.ID]bool
+	names map[nameKey]changelog.ID
+	// joined counts the entries placed under each superior.
+	joined map[changelog.ID]int
 }
 
-func newLayout(b Base) *layout {
-	return &layout{
-		Base: b, places: map[changelog.ID]place{},
-		names: map[string]changelog.ID{}, joined: map[changelog.ID]map[changelog.ID]bool{},
+// nameKey is a name, in its normal form, below a superior.
+type nameKey struct {
+	parent changelog.ID
+	key    string
+}
+
+// newLayout returns the layout before any of some units is made.
+func newLayout(b Base, units []*Unit) *layout {
+	l := &layout{
+		Base: b, places: make(map[changelog.ID]place, 2*len(units)),
+		names: map[nameKey]changelog.ID{}, joined: map[changelog.ID]int{},
 	}
+	for _, u := range units {
+		l.places[u.ID] = u.stands()
+	}
+	return l
+}
+
+// stands returns where the entry of a unit stands before the unit is made.
+func (u *Unit) stands() place {
+	if u.Have == nil {
+		return place{}
+	}
+	return place{parent: u.Have.Parent, rdn: u.OldRDN, key: u.Have.RDNKey, exists: true}
 }
 
 func (l *layout) placeOf(id changelog.ID) place {
@@ -64,7 +85,7 @@ func placeIn(m *store.Image) place {
 }
 
 func (l *layout) occupant(parent changelog.ID, key string) changelog.ID {
-	if id, ok := l.names[string(parent[:])+key]; ok {
+	if id, ok := l.names[nameKey{parent, key}]; ok {
 		return id
 	}
 	return l.Named(parent, key)
@@ -74,24 +95,23 @@ func (l *layout) occupant(parent changelog.ID, key string) changelog.ID {
 func (l *layout) set(id changelog.ID, p place) {
 	if old := l.placeOf(id); old.exists {
 		if l.occupant(old.parent, old.key) == id {
-			l.names[string(old.parent[:])+old.key] = changelog.ID{}
+			l.names[nameKey{old.parent, old.key}] = changelog.ID{}
 		}
-		delete(l.joined[old.parent], id)
+		if old.joined {
+			l.joined[old.parent]--
+		}
 	}
+	p.joined = p.exists
 	l.places[id] = p
-	if !p.exists {
-		return
+	if p.exists {
+		l.names[nameKey{p.parent, p.key}] = id
+		l.joined[p.parent]++
 	}
-	l.names[string(p.parent[:])+p.key] = id
-	if l.joined[p.parent] == nil {
-		l.joined[p.parent] = map[changelog.ID]bool{}
-	}
-	l.joined[p.parent][id] = true
 }
 
 // name returns the DN of an entry at this point.
 func (l *layout) name(id changelog.ID) dn.DN {
-	var name dn.DN
+	name := make(dn.DN, 0, 8) // as a rule
 	for depth := 0; !id.IsZero() && depth < maxDepth; depth++ {
 		p := l.placeOf(id)
 		name = append(name, p.rdn)
@@ -131,7 +151,7 @@ func (l *layout) stands(id changelog.ID) bool {
 
 // hasChildren reports whether anything stands right below id.
 func (l *layout) hasChildren(id changelog.ID) bool {
-	if len(l.joined[id]) > 0 {
+	if l.joined[id] > 0 {
 		return true
 	}
 	for _, c := range l.Children(id, 4*BatchSize) {

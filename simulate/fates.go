@@ -26,9 +26,10 @@ type fates struct {
 
 // judgeFates looks at what became of every change that was merged.
 func (w *world) judgeFates(twin *naive.Model) {
+	changes := w.merged()
 	byEntry := map[changelog.ID]*fates{}
-	byCSN := map[changelog.CSN]*changelog.Change{}
-	for _, c := range w.merged() {
+	byCSN := make(map[changelog.CSN]*changelog.Change, len(changes))
+	for _, c := range changes {
 		byCSN[c.CSN] = c
 		f := byEntry[c.ID]
 		if f == nil {
@@ -303,6 +304,7 @@ func (v element) equal(o element) bool { return v.attr == o.attr && v.norm == o.
 // effects returns the values that c added and those that it removed and did not
 // add.
 func effects(c *changelog.Change) (adds, dels []element) {
+	adds = make([]element, 0, len(c.Mods)+1)
 	for _, m := range c.Mods {
 		attr := standard.Canonical(m.Attr)
 		if t := standard.Attribute(attr); isMark(m.Attr) || t != nil && t.Operational {
