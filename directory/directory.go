@@ -7,24 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-
 	"ldapsync/changelog"
 	"ldapsync/schema"
 )
 
 // Attribute is one attribute of an entry with its values in the directory's
-// order. Name is the attribute description as the directory spells it, options
-// included; values are raw octets.
-type Attribute struct {
-	Name   string
-	Values []string
-}
-
-// Equal reports whether two attributes are the same to the octet, in one order.
-func (a Attribute) Equal(o Attribute) bool {
-	return a.Name == o.Name && slices.Equal(a.Values, o.Values)
-}
+// order, its name as the directory spells it.
+type Attribute = changelog.Attribute
 
 // Entry is the state of one entry as its directory holds it: user attributes,
 // and of the operational ones creatorsName, createTimestamp, modifiersName and

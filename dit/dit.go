@@ -12,25 +12,14 @@
 package dit
 
 import (
-	"slices"
-
 	"ldapsync/changelog"
 )
 
 // ID is the identity of an entry, its entryUUID.
 type ID = changelog.ID
 
-// Attribute is one attribute of an entry. Name is the attribute description,
-// options included; Values are raw octets.
-type Attribute struct {
-	Name   string
-	Values []string
-}
-
-// Equal reports whether two attributes are the same to the octet, in one order.
-func (a Attribute) Equal(o Attribute) bool {
-	return a.Name == o.Name && slices.Equal(a.Values, o.Values)
-}
+// Attribute is one attribute of an entry.
+type Attribute = changelog.Attribute
 
 // KV is one transaction's view of an ordered store.
 type KV interface {

@@ -197,7 +197,7 @@ func (w *work) changes(base, now *store.Image) (list []changelog.Change, adopted
 		}
 		list, undelete = append(list, c), false
 	}
-	if mods := w.rules.Diff(toDIT(attrs), toDIT(now.Attrs)); len(mods) > 0 {
+	if mods := w.rules.Diff(attrs, now.Attrs); len(mods) > 0 {
 		list = append(list, changelog.Change{Op: changelog.OpModify, ID: now.ID, Mods: mods, Undelete: undelete})
 	}
 	return list, false, nil
@@ -272,13 +272,4 @@ func (w *work) spell(m *store.Image) string {
 		return m.RDN
 	}
 	return m.RDN + "," + above.String()
-}
-
-// toDIT hands attributes to package dit, which has its own type for them.
-func toDIT(attrs []directory.Attribute) []dit.Attribute {
-	out := make([]dit.Attribute, len(attrs))
-	for i, a := range attrs {
-		out[i] = dit.Attribute{Name: a.Name, Values: a.Values}
-	}
-	return out
 }

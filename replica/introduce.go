@@ -35,7 +35,7 @@ func (w *work) introduce(id changelog.ID) error {
 // addition returns the change that adds an entry as it is.
 func (w *work) addition(m *store.Image) changelog.Change {
 	c := changelog.Change{Op: changelog.OpAdd, ID: m.ID, RDN: m.RDN, Superior: m.Parent}
-	c.Mods = w.rules.Diff(nil, toDIT(m.Attrs))
+	c.Mods = w.rules.Diff(nil, m.Attrs)
 	for i := range c.Mods {
 		c.Mods[i].Op = changelog.ModAdd
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"ldapsync/changelog"
-	"ldapsync/directory"
 	"ldapsync/dit"
 	"ldapsync/dn"
 	"ldapsync/members"
@@ -113,7 +112,7 @@ func (w *work) readopt(now *store.Image) error {
 		return err
 	}
 	base.Doubt = ret.Horizon.Before(newest) || ret.Differs(now.ID)
-	past, err := w.dit.Past(now.ID, base, dit.Held{Parent: now.Parent, RDN: rdn, Attrs: toDIT(now.Attrs)})
+	past, err := w.dit.Past(now.ID, base, dit.Held{Parent: now.Parent, RDN: rdn, Attrs: now.Attrs})
 	if err != nil {
 		return err
 	}
@@ -141,12 +140,9 @@ func (w *work) readopt(now *store.Image) error {
 
 // pastImage returns the image that the earlier self had of an entry.
 func (w *work) pastImage(past *dit.Past, now *store.Image) *store.Image {
-	was := &store.Image{ID: now.ID, Parent: past.Parent, RDN: w.Spelling(past.RDN), RDNKey: past.RDN.Key(w.rules.Schema), Newest: past.Newest}
+	was := &store.Image{ID: now.ID, Parent: past.Parent, RDN: w.Spelling(past.RDN), RDNKey: past.RDN.Key(w.rules.Schema), Newest: past.Newest, Attrs: past.Attrs}
 	if was.RDNKey == now.RDNKey {
 		was.RDN = now.RDN
-	}
-	for _, a := range past.Attrs {
-		was.Attrs = append(was.Attrs, directory.Attribute{Name: a.Name, Values: a.Values})
 	}
 	return was
 }

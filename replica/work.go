@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"ldapsync/changelog"
-	"ldapsync/directory"
 	"ldapsync/dit"
 	"ldapsync/dn"
 	"ldapsync/image"
@@ -160,15 +159,10 @@ func (w *work) wanted(id changelog.ID) (*store.Image, dn.RDN, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	m := &store.Image{
+	return &store.Image{
 		ID: shown.ID, Parent: shown.Parent,
-		RDN: w.Spelling(shown.RDN), RDNKey: shown.RDN.Key(w.rules.Schema), Newest: newest,
-	}
-	m.Attrs = make([]directory.Attribute, 0, len(shown.Attrs))
-	for _, a := range shown.Attrs {
-		m.Attrs = append(m.Attrs, directory.Attribute{Name: a.Name, Values: a.Values})
-	}
-	return m, shown.RDN, nil
+		RDN: w.Spelling(shown.RDN), RDNKey: shown.RDN.Key(w.rules.Schema), Newest: newest, Attrs: shown.Attrs,
+	}, shown.RDN, nil
 }
 
 // nameOf returns the DN an entry has in the directory; false when it, or a

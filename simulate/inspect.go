@@ -200,7 +200,7 @@ func (w *world) compareView(s *dit.State, twin *naive.Model, id changelog.ID) (w
 	}
 	compareTwin(twin, id, shown)
 	if shown != nil {
-		want = flatShown(shown)
+		want = flat(shown.Attrs)
 	}
 	var equal []directory.Attribute
 	for _, nd := range w.members() {
@@ -303,15 +303,6 @@ func (v value) compare(o value) int {
 		return c
 	}
 	return strings.Compare(v.text, o.text)
-}
-
-// flatShown returns the attributes of a view as flat does.
-func flatShown(shown *dit.Shown) []value {
-	attrs := make([]directory.Attribute, len(shown.Attrs))
-	for i, a := range shown.Attrs {
-		attrs[i] = directory.Attribute{Name: a.Name, Values: a.Values}
-	}
-	return flat(attrs)
 }
 
 // flat returns the values of attributes, sorted.
