@@ -52,25 +52,19 @@ func (b *block) find(key []byte, h uint64) (i int, found bool) {
 	if low == end || b.heads[low] != h {
 		return low, false
 	}
-	if low+1 == end || b.heads[low+1] != h {
-		end = low + 1 // as a rule
-	}
-	for low < end {
+	for low+1 < end && b.heads[low+1] == h { // rarely
 		mid := int(uint(low+end) >> 1)
-		order := 1
-		if b.heads[mid] == h {
-			order = bytes.Compare(b.items[mid].key, key)
-		}
-		switch {
-		case order == 0:
-			return mid, true
-		case order > 0:
+		if b.heads[mid] > h || bytes.Compare(b.items[mid].key, key) > 0 {
 			end = mid
-		default:
-			low = mid + 1
+		} else {
+			low = mid
 		}
 	}
-	return low, false
+	order := bytes.Compare(b.items[low].key, key)
+	if order < 0 {
+		low++
+	}
+	return low, order == 0
 }
 
 // below returns how many of ascending numbers are below h.
@@ -110,12 +104,11 @@ func (m *Memory) Len() int { return m.size }
 
 // find returns the block and the position in it where key is or belongs.
 func (m *Memory) find(key []byte) (b, i int, found bool) {
-	h := head(key)
-	high := len(m.blocks) - 1
-	if high < 0 {
+	if m.size == 0 {
 		return 0, 0, false
 	}
-	for b < high {
+	h := head(key)
+	for high := len(m.blocks) - 1; b < high; {
 		mid := int(uint(b+high+1) >> 1)
 		if first := m.blocks[mid]; first.heads[0] > h || first.heads[0] == h && bytes.Compare(first.items[0].key, key) > 0 {
 			high = mid - 1
@@ -237,6 +230,9 @@ func (m *Memory) Take(key []byte) (kept, old []byte) {
 
 // Scan implements KV.
 func (m *Memory) Scan(prefix, from []byte, fn func(key, value []byte) bool) {
+	if m.size == 0 {
+		return
+	}
 	start := prefix
 	if bytes.Compare(from, prefix) > 0 {
 		start = from
