@@ -3,7 +3,6 @@ package changelog
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"ldapsync/octets"
 )
@@ -22,7 +21,7 @@ const (
 // AppendBinary appends the stored form of c. It implements
 // encoding.BinaryAppender and never fails.
 func (c *Change) AppendBinary(b []byte) ([]byte, error) {
-	b = append(slices.Grow(b, c.sizeHint()), codecVersion, byte(c.Op), c.flags())
+	b = append(b, codecVersion, byte(c.Op), c.flags())
 	b = octets.AppendUint(b, c.Seq)
 	b = c.CSN.AppendKey(b)
 	b = append(b, c.ID[:]...)
@@ -46,18 +45,6 @@ func (c *Change) AppendBinary(b []byte) ([]byte, error) {
 		b = AppendIDs(b, c.Except)
 	}
 	return b, nil
-}
-
-// sizeHint is about how many octets the stored form of c takes.
-func (c *Change) sizeHint() int {
-	n := 80 + len(c.DN) + len(c.RDN) + 6*len(c.Seen)
-	for _, m := range c.Mods {
-		n += 4 + len(m.Attr)
-		for _, v := range m.Values {
-			n += 2 + len(v)
-		}
-	}
-	return n
 }
 
 func (c *Change) flags() (f byte) {

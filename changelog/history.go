@@ -10,12 +10,11 @@ func (l *Log) index(c *Change) error {
 	if l.entries == nil || c.ID.IsZero() {
 		return nil
 	}
-	return l.entries.Put(entryKey(c.ID, c.CSN), binary.BigEndian.AppendUint64(nil, c.Seq))
+	l.value = binary.BigEndian.AppendUint64(l.value[:0], c.Seq)
+	return l.entries.Put(appendEntryKey(l.key[:0], c.ID, c.CSN), l.value)
 }
 
-func entryKey(id ID, at CSN) []byte {
-	return at.AppendKey(append(make([]byte, 0, len(id)+CSNKeySize), id[:]...))
-}
+func appendEntryKey(b []byte, id ID, at CSN) []byte { return at.AppendKey(append(b, id[:]...)) }
 
 // indexed returns the key in the index of a stored change, nil when it has none.
 func (l *Log) indexed(raw []byte) []byte {
@@ -26,7 +25,7 @@ func (l *Log) indexed(raw []byte) []byte {
 	if err != nil || id.IsZero() {
 		return nil
 	}
-	return entryKey(id, at.CSN)
+	return appendEntryKey(nil, id, at.CSN)
 }
 
 // History calls fn with the changes of an entry that are stored, in the order

@@ -21,8 +21,7 @@ type Bucket interface {
 	// Get returns the value of key, nil when there is none. It is valid until
 	// the next Put or Delete and must not be changed.
 	Get(key []byte) []byte
-	// Put sets the value of key. Neither may be changed before the transaction
-	// ends.
+	// Put sets the value of key. It keeps copies of both.
 	Put(key, value []byte) error
 	// Delete removes key; it is no error when there is none.
 	Delete(key []byte) error
@@ -40,8 +39,10 @@ type Log struct {
 	changes, vector Bucket
 	// entries finds the changes of an entry, nil where nobody asks for them.
 	entries Bucket
-	// key is where keys to be read are put together, pairs what reads few of them.
-	key   [10]byte
+	// key and value are where what is looked for or written is put together, pairs
+	// what reads few keys.
+	key   [len(ID{}) + CSNKeySize]byte
+	value []byte
 	pairs Pairs
 }
 
@@ -117,7 +118,8 @@ func (l *Log) Know(sid SID) error {
 }
 
 func (l *Log) putMark(sid SID, m Mark) error {
-	return l.vector.Put(sidKey(sid), m.CSN.AppendKey(binary.BigEndian.AppendUint64(make([]byte, 0, 8+CSNKeySize), m.Seq)))
+	l.value = m.CSN.AppendKey(binary.BigEndian.AppendUint64(l.value[:0], m.Seq))
+	return l.vector.Put(l.at(sid), l.value)
 }
 
 // Begin makes the log of a server begin behind m: the state is known to hold
@@ -155,11 +157,12 @@ func (l *Log) Append(c *Change) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	raw, err := c.AppendBinary(nil)
+	raw, err := c.AppendBinary(l.value[:0])
 	if err != nil {
 		return err
 	}
-	if err := l.changes.Put(logKey(c.SID(), c.Seq), raw); err != nil {
+	l.value = raw
+	if err := l.changes.Put(l.changeAt(c.SID(), c.Seq), raw); err != nil {
 		return fmt.Errorf("store change %s/%d: %w", c.SID(), c.Seq, err)
 	}
 	if err := l.index(c); err != nil {
@@ -194,8 +197,7 @@ func (l *Log) Get(sid SID, seq uint64) (*Change, error) {
 // Stored returns the stored form of a change as it stands in the log, or nil when
 // that does not hold it; valid until the next write.
 func (l *Log) Stored(sid SID, seq uint64) []byte {
-	l.at(sid)
-	return l.changes.Get(binary.BigEndian.AppendUint64(l.key[:2], seq))
+	return l.changes.Get(l.changeAt(sid, seq))
 }
 
 // First returns the sequence number of the oldest change of sid that is still
@@ -292,10 +294,11 @@ func (l *Log) Trim(sid SID, seq uint64, max int) (int, error) {
 	return len(old), nil
 }
 
-// at is sidKey for who reads; valid until the next call.
-func (l *Log) at(sid SID) []byte {
-	binary.BigEndian.PutUint16(l.key[:], uint16(sid))
-	return l.key[:2]
+// at and changeAt are sidKey and logKey, valid until the next key of l.
+func (l *Log) at(sid SID) []byte { return binary.BigEndian.AppendUint16(l.key[:0], uint16(sid)) }
+
+func (l *Log) changeAt(sid SID, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(l.at(sid), seq)
 }
 
 func sidKey(sid SID) []byte { return binary.BigEndian.AppendUint16(make([]byte, 0, 10), uint16(sid)) }

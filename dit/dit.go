@@ -26,7 +26,7 @@ type KV interface {
 	// Get returns the value of key, nil when there is none. It is valid until
 	// the next Put or Delete and must not be changed.
 	Get(key []byte) []byte
-	// Put sets the value of key. Both belong to the callee.
+	// Put sets the value of key. It keeps copies of both.
 	Put(key, value []byte) error
 	// Delete removes key; it is no error when there is none.
 	Delete(key []byte) error

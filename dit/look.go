@@ -23,7 +23,7 @@ func (l *look) begin() {
 	}
 }
 
-// keyAt returns a key of one id, to be read or deleted; valid until the next call.
+// keyAt returns a key of one id, valid until the next call.
 func (s *State) keyAt(kind byte, id ID) []byte {
 	s.look.key[0] = kind
 	copy(s.look.key[1:], id[:])
@@ -43,7 +43,7 @@ func (s *State) has(kind byte, id ID) bool { return s.kv.Get(s.keyAt(kind, id)) 
 func (s *State) setID(kind byte, id ID, stand bool) {
 	switch has := s.has(kind, id); {
 	case stand && !has:
-		s.put(idKey(kind, id), []byte{})
+		s.put(s.keyAt(kind, id), []byte{})
 	case has && !stand:
 		s.delete(s.keyAt(kind, id))
 	}

@@ -143,15 +143,7 @@ func (m *Memory) Get(key []byte) []byte {
 
 // Put implements KV. It never fails.
 func (m *Memory) Put(key, value []byte) error {
-	if value == nil {
-		value = []byte{}
-	}
-	b, i, found := m.find(key)
-	if found {
-		m.own(b).items[i].value = value
-		return nil
-	}
-	m.insert(b, i, key, value)
+	m.Swap(key, append([]byte{}, value...), bytes.Clone)
 	return nil
 }
 

@@ -219,7 +219,7 @@ func (s *State) save(e *entry) {
 	}
 	s.ruled(e)
 	t.sum.add(s.memo.known.add(e, record))
-	s.put(idKey(keyEntry, e.id), bytes.Clone(record))
+	s.put(s.keyAt(keyEntry, e.id), record)
 }
 
 // Newest returns the newest CSN among the facts of an entry, zero when there

@@ -135,11 +135,11 @@ func (s *State) flush() {
 	if t == nil || !t.dirty {
 		return
 	}
-	v := make([]byte, 0, totalsSize)
+	v := s.scratch[:0]
 	for _, p := range t.fields() {
 		v = binary.LittleEndian.AppendUint64(v, *p)
 	}
-	t.dirty = false
+	t.dirty, s.scratch = false, v
 	s.put([]byte{keyTotals}, v)
 }
 

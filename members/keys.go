@@ -14,7 +14,7 @@ func key(kind byte, sid changelog.SID) []byte {
 	return binary.BigEndian.AppendUint16([]byte{kind}, uint16(sid))
 }
 
-// key is the function of that name for who reads; valid until the next call.
+// key is the function of that name, valid until the next call.
 func (t *Table) key(kind byte, sid changelog.SID) []byte {
 	t.at[0] = kind
 	binary.BigEndian.PutUint16(t.at[1:], uint16(sid))

@@ -153,7 +153,7 @@ func (b *fileBucket) change() { b.t.changed |= 1 << b.part }
 
 func (b *fileBucket) Put(key, value []byte) error {
 	b.change()
-	return b.Bucket.Put(key, value)
+	return b.Bucket.Put(key, bytes.Clone(value))
 }
 
 func (b *fileBucket) Delete(key []byte) error {

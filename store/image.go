@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -83,21 +82,6 @@ func (m *Image) Precedes(csn changelog.CSN) bool {
 	return csn == m.CSN || m.Unreported && !m.Ahead.Before(csn)
 }
 
-// sizeHint is about how many octets the stored form of m takes.
-func (m *Image) sizeHint() int {
-	n := 64 + len(m.RDN) + len(m.RDNKey)
-	if m.Told != nil {
-		n += len(m.Told.Parent) + 2 + len(m.Told.RDNKey)
-	}
-	for _, a := range m.Attrs {
-		n += 4 + len(a.Name)
-		for _, v := range a.Values {
-			n += 2 + len(v)
-		}
-	}
-	return n
-}
-
 // appendTo appends the stored form of m.
 func (m *Image) appendTo(b []byte) []byte {
 	flags := byte(0)
@@ -122,7 +106,7 @@ func (m *Image) appendTo(b []byte) []byte {
 	if !m.Ahead.IsZero() {
 		flags |= imageAhead
 	}
-	b = append(append(slices.Grow(b, m.sizeHint()), 1, flags), m.Parent[:]...)
+	b = append(append(b, 1, flags), m.Parent[:]...)
 	b = m.Newest.AppendKey(m.CSN.AppendKey(b))
 	b = octets.AppendString(octets.AppendString(b, m.RDN), m.RDNKey)
 	if m.Told != nil {
@@ -233,7 +217,13 @@ func (t *Tx) PutImage(m *Image) error {
 			return err
 		}
 	}
-	return t.bucket(bucketImages).Put(m.ID[:], m.appendTo(nil))
+	return t.storeImage(m)
+}
+
+// storeImage is PutImage where the names stay.
+func (t *Tx) storeImage(m *Image) error {
+	t.value = m.appendTo(t.value[:0])
+	return t.bucket(bucketImages).Put(m.ID[:], t.value)
 }
 
 // nameValue is what stands in the index of names: the entry, and one octet more
@@ -352,7 +342,7 @@ func appendNameKey(b []byte, parent changelog.ID, rdnKey string) []byte {
 	return append(b, rdnKey...)
 }
 
-// nameAt is nameKey for who reads or deletes; valid until the next such key.
+// nameAt is nameKey, valid until the next such key.
 func (t *Tx) nameAt(parent changelog.ID, rdnKey string) []byte {
 	t.key = appendNameKey(t.key[:0], parent, rdnKey)
 	return t.key

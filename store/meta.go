@@ -198,7 +198,8 @@ func (t *Tx) SetPublished(seq uint64) error {
 }
 
 func (t *Tx) setNumber(key []byte, n uint64) error {
-	return t.bucket(bucketMeta).Put(key, binary.BigEndian.AppendUint64(nil, n))
+	t.value = binary.BigEndian.AppendUint64(t.value[:0], n)
+	return t.bucket(bucketMeta).Put(key, t.value)
 }
 
 // Offered returns the last of our own sequence numbers that the XMPP server may have
@@ -222,7 +223,8 @@ func (t *Tx) Clock() (changelog.CSN, error) {
 
 // SetClock stores the last CSN issued, in the transaction that uses it.
 func (t *Tx) SetClock(c changelog.CSN) error {
-	return t.bucket(bucketMeta).Put(keyClock, c.AppendKey(nil))
+	t.value = c.AppendKey(t.value[:0])
+	return t.bucket(bucketMeta).Put(keyClock, t.value)
 }
 
 // Fault returns why this server may not take part any more, "" when it may.

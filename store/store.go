@@ -116,8 +116,10 @@ type Tx struct {
 	// Log is the change log of the transaction.
 	Log *changelog.Log
 	log changelog.Log
-	// key is where keys to be read are put together.
-	key []byte
+	// key and value are where what is looked for or written is put together.
+	key, value []byte
+	// seen is where the Seen of a mark is kept while that is moved.
+	seen []byte
 	// roster is what Roster returns, nil where that is made each time.
 	roster *members.Table
 }

@@ -18,7 +18,13 @@ const (
 
 func toldNameKey(p *Place) []byte { return append([]byte{toldName}, nameKey(p.Parent, p.RDNKey)...) }
 
-// toldAt is toldNameKey for who reads or deletes; valid until the next such key.
+// toldEntryAt returns the key of an entry, toldAt is toldNameKey; valid until the next
+// such key.
+func (t *Tx) toldEntryAt(id changelog.ID) []byte {
+	t.key = append(append(t.key[:0], toldEntry), id[:]...)
+	return t.key
+}
+
 func (t *Tx) toldAt(parent changelog.ID, rdnKey string) []byte {
 	t.key = appendNameKey(append(t.key[:0], toldName), parent, rdnKey)
 	return t.key
@@ -26,18 +32,18 @@ func (t *Tx) toldAt(parent changelog.ID, rdnKey string) []byte {
 
 func (t *Tx) putTold(m *Image) error {
 	b := t.bucket(bucketTold)
-	if err := b.Put(append([]byte{toldEntry}, m.ID[:]...), []byte{}); err != nil {
+	if err := b.Put(t.toldEntryAt(m.ID), []byte{}); err != nil {
 		return err
 	}
 	if *m.Told == (Place{}) {
 		return nil
 	}
-	return b.Put(toldNameKey(m.Told), m.ID[:])
+	return b.Put(t.toldAt(m.Told.Parent, m.Told.RDNKey), m.ID[:])
 }
 
 func (t *Tx) dropTold(m *Image) error {
 	b := t.bucket(bucketTold)
-	if err := b.Delete(append([]byte{toldEntry}, m.ID[:]...)); err != nil {
+	if err := b.Delete(t.toldEntryAt(m.ID)); err != nil {
 		return err
 	}
 	if key := t.toldAt(m.Told.Parent, m.Told.RDNKey); bytes.Equal(b.Get(key), m.ID[:]) {
@@ -70,7 +76,7 @@ func (t *Tx) share(m *Image, key []byte) (*Image, bool, error) {
 		return m, false, err
 	}
 	known.Told = here
-	return m, false, errors.Join(t.putTold(known), t.bucket(bucketImages).Put(known.ID[:], known.appendTo(nil)))
+	return m, false, errors.Join(t.putTold(known), t.storeImage(known))
 }
 
 // Told returns the entry that the directory's reports know under a name, the
@@ -121,7 +127,7 @@ func (t *Tx) tellOne(m *Image) error {
 			return err
 		}
 	}
-	return t.bucket(bucketImages).Put(m.ID[:], m.appendTo(nil))
+	return t.storeImage(m)
 }
 
 func sharedKey(m *Image) []byte {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -31,7 +30,7 @@ func (t *Tx) MarkDirty(id changelog.ID, seen changelog.Seqs) error {
 		return err
 	}
 	if kept == nil {
-		kept = changelog.AppendSeqs(nil, seen)
+		kept = t.seqs(seen)
 	} else if err := t.bucket(bucketQueue).Delete(t.genAt(old)); err != nil {
 		return err
 	}
@@ -42,7 +41,8 @@ func (t *Tx) MarkDirty(id changelog.ID, seen changelog.Seqs) error {
 	return t.putMark(id, gen, kept)
 }
 
-// markOf returns the number and the stored Seen of a mark, nil when there is none.
+// markOf returns the number and the stored Seen of a mark, nil when there is none;
+// valid until the next call.
 func (t *Tx) markOf(id changelog.ID) (gen uint64, seen []byte, err error) {
 	raw := t.bucket(bucketDirty).Get(id[:])
 	if raw == nil {
@@ -52,7 +52,8 @@ func (t *Tx) markOf(id changelog.ID) (gen uint64, seen []byte, err error) {
 	if n <= 0 || n == len(raw) {
 		return 0, nil, fmt.Errorf("read mark of %s: %w", id, octets.ErrDamaged)
 	}
-	return gen, bytes.Clone(raw[n:]), nil
+	t.seen = append(t.seen[:0], raw[n:]...)
+	return gen, t.seen, nil
 }
 
 // SetSeen replaces what the image of a dirty entry contains; the mark keeps
@@ -62,14 +63,21 @@ func (t *Tx) SetSeen(id changelog.ID, seen changelog.Seqs) error {
 	if err != nil || old == nil {
 		return err
 	}
-	return t.putMark(id, gen, changelog.AppendSeqs(nil, seen))
+	return t.putMark(id, gen, t.seqs(seen))
+}
+
+// seqs returns the stored form of s, valid as what markOf returns.
+func (t *Tx) seqs(s changelog.Seqs) []byte {
+	t.seen = changelog.AppendSeqs(t.seen[:0], s)
+	return t.seen
 }
 
 func (t *Tx) putMark(id changelog.ID, gen uint64, seen []byte) error {
-	if err := t.bucket(bucketQueue).Put(genKey(gen), id[:]); err != nil {
+	if err := t.bucket(bucketQueue).Put(t.genAt(gen), id[:]); err != nil {
 		return err
 	}
-	return t.bucket(bucketDirty).Put(id[:], append(octets.AppendUint(make([]byte, 0, binary.MaxVarintLen64+len(seen)), gen), seen...))
+	t.value = append(octets.AppendUint(t.value[:0], gen), seen...)
+	return t.bucket(bucketDirty).Put(id[:], t.value)
 }
 
 // Dirty returns the mark of an entry, nil when it has none.
@@ -136,9 +144,9 @@ type Intent struct {
 
 // PutIntent stores the intent for an entry.
 func (t *Tx) PutIntent(in *Intent) error {
-	b := octets.AppendUint(make([]byte, 0, 16+8*len(in.Seen)+in.Image.sizeHint()), in.Gen)
-	b = changelog.AppendSeqs(b, in.Seen)
-	return t.bucket(bucketIntents).Put(in.Image.ID[:], in.Image.appendTo(b))
+	b := changelog.AppendSeqs(octets.AppendUint(t.value[:0], in.Gen), in.Seen)
+	t.value = in.Image.appendTo(b)
+	return t.bucket(bucketIntents).Put(in.Image.ID[:], t.value)
 }
 
 // Intent returns the intent for an entry, nil when there is none.
@@ -182,7 +190,7 @@ func (t *Tx) IntentCount() int { return t.count(bucketIntents) }
 // DropIntent removes the intent for an entry.
 func (t *Tx) DropIntent(id changelog.ID) error { return t.bucket(bucketIntents).Delete(id[:]) }
 
-// genAt is genKey for who deletes; valid until the next such key.
+// genAt is genKey, valid until the next such key.
 func (t *Tx) genAt(gen uint64) []byte {
 	t.key = binary.BigEndian.AppendUint64(t.key[:0], gen)
 	return t.key
