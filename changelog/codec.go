@@ -78,7 +78,11 @@ func (c *Change) UnmarshalBinary(b []byte) error {
 	c.ID, c.Superior = ReadID(r), ReadID(r)
 	c.DN, c.RDN = r.String(), r.String()
 	c.Seen = ReadSeqs(r)
-	for n := r.Count(3); n > 0; n-- {
+	n := r.Count(3)
+	if n > 0 {
+		c.Mods = make([]Mod, 0, min(n, 64))
+	}
+	for ; n > 0; n-- {
 		c.Mods = append(c.Mods, Mod{Op: ModOp(r.Byte()), Attr: r.String(), Values: r.Strings()})
 	}
 	if !c.Op.Alters() {

@@ -96,11 +96,19 @@ func (c CSN) IsZero() bool { return c == CSN{} }
 
 // Compare returns -1, 0 or 1 as c is before, equal to or after d.
 func (c CSN) Compare(d CSN) int {
-	return cmp.Or(cmp.Compare(c.Time, d.Time), cmp.Compare(c.Count, d.Count), cmp.Compare(c.SID, d.SID))
+	switch {
+	case c.Time != d.Time:
+		return cmp.Compare(c.Time, d.Time)
+	case c.Count != d.Count:
+		return cmp.Compare(c.Count, d.Count)
+	}
+	return cmp.Compare(c.SID, d.SID)
 }
 
 // Before reports whether c is earlier than d.
-func (c CSN) Before(d CSN) bool { return c.Compare(d) < 0 }
+func (c CSN) Before(d CSN) bool {
+	return c.Time < d.Time || c.Time == d.Time && c.Compare(d) < 0
+}
 
 // CSNKeySize is the length of a CSN's binary form.
 const CSNKeySize = 14

@@ -157,8 +157,12 @@ func (m *Memory) insert(b, i int, key, value []byte) {
 		m.blocks = append(m.blocks, m.empty)
 	}
 	block := m.own(b)
-	block.heads = slices.Insert(block.heads, i, head(key))
-	block.items = slices.Insert(block.items, i, item{key, value})
+	block.heads = append(block.heads, 0)
+	copy(block.heads[i+1:], block.heads[i:])
+	block.heads[i] = head(key)
+	block.items = append(block.items, item{})
+	copy(block.items[i+1:], block.items[i:])
+	block.items[i] = item{key, value}
 	if len(block.items) > blockSize {
 		m.split(b, i == len(block.items)-1)
 	}

@@ -101,9 +101,11 @@ func appendKeyText(k []byte, text string) []byte {
 }
 
 // nameKey returns the prefix of the keys of the entries called rdn (in normal
-// form) below parent.
+// form) below parent, with room for the id of one.
 func nameKey(parent ID, rdn string) []byte {
-	return appendKeyText(idKey(keyName, parent), rdn)
+	k := make([]byte, 1, 1+len(parent)+2+min(len(rdn), longKey)+len(ID{}))
+	k[0] = keyName
+	return appendKeyText(append(k, parent[:]...), rdn)
 }
 
 // lastID returns the id at the end of a key.

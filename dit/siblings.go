@@ -157,7 +157,11 @@ func (s *State) nameSince(e *entry) changelog.CSN {
 // touches.
 func (s *State) kin(e *entry, found *idSet) {
 	found.add(e.id)
-	siblings := s.siblings(e)
+	ids := s.claimants(e)
+	if len(ids) < 2 && (len(ids) == 0 || ids[0] == e.id) {
+		return // as a rule
+	}
+	siblings := s.rank(ids)
 	for _, sib := range siblings {
 		found.add(sib.id)
 	}

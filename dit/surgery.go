@@ -77,8 +77,10 @@ func (m *surgery) close() {
 			ring = append(ring, s.circle(id)...)
 		}
 	}
-	for _, id := range slices.Concat(m.adopted, ring, m.ids) {
-		s.settle(id)
+	for _, list := range [...][]ID{m.adopted, ring, m.ids} {
+		for _, id := range list {
+			s.settle(id)
+		}
 	}
 	for _, id := range m.ids {
 		s.touch(s.peek(id), m.found)
@@ -98,13 +100,20 @@ func (m *surgery) close() {
 		m.found.add(id)
 		s.below(id, m.found)
 	}
-	reviewed := newIDSet()
-	for _, id := range append(slices.Clone(m.ids), m.found.order...) {
-		if reviewed.add(id) {
-			if e := s.peek(id); e != nil {
-				s.review(e)
-			}
+	for _, id := range m.ids {
+		s.reviewAt(id)
+	}
+	for _, id := range m.found.order {
+		if _, reviewed := slices.BinarySearchFunc(m.ids, id, ID.Compare); !reviewed {
+			s.reviewAt(id)
 		}
+	}
+}
+
+// reviewAt keeps the journal of an entry if anything is known of that.
+func (s *State) reviewAt(id ID) {
+	if e := s.peek(id); e != nil {
+		s.review(e)
 	}
 }
 
