@@ -69,24 +69,30 @@ func (t Terms) Renamed(attrs []directory.Attribute, oldName, newName string, del
 	if err != nil {
 		return nil, err
 	}
-	s := t.Schema
-	var out []directory.Attribute
+	out := make([]directory.Attribute, 0, len(attrs)+len(next))
 	for _, a := range attrs {
-		name := s.Canonical(a.Name)
-		var values []string
-		for _, v := range a.Values {
-			key := s.Normalise(a.Name, v)
-			if deleteOld && t.IsNaming(oldRDN, name, key) && !t.IsNaming(next, name, key) {
-				continue
-			}
-			values = append(values, v)
+		if deleteOld {
+			a.Values = t.withoutOld(a, oldRDN, next)
 		}
-		out = append(out, directory.Attribute{Name: a.Name, Values: values})
+		out = append(out, a)
 	}
 	for _, ava := range next {
 		out = t.withValue(out, ava)
 	}
 	return slices.DeleteFunc(out, func(a directory.Attribute) bool { return len(a.Values) == 0 }), nil
+}
+
+// withoutOld returns the values of an attribute but for those that are in an old name
+// and not in the next.
+func (t Terms) withoutOld(a directory.Attribute, old, next dn.RDN) []string {
+	name := t.Schema.Canonical(a.Name)
+	if !slices.ContainsFunc(old, func(ava dn.AVA) bool { return t.Schema.Canonical(ava.Attr) == name }) {
+		return a.Values
+	}
+	return slices.DeleteFunc(slices.Clone(a.Values), func(v string) bool {
+		key := t.Schema.Normalise(a.Name, v)
+		return t.IsNaming(old, name, key) && !t.IsNaming(next, name, key)
+	})
 }
 
 // withValue returns attrs with a naming value, if it is not among them.

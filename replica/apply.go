@@ -280,11 +280,11 @@ func (w *work) label(u *plan.Unit) string {
 	if m == nil {
 		m, rdn = u.Have, u.OldRDN
 	}
-	above, ok := w.nameOf(m.Parent)
-	if !ok {
+	above, _ := w.nameOf(m.Parent)
+	if above == "" {
 		return rdn.String()
 	}
-	return append(dn.DN{rdn}, above...).String()
+	return rdn.String() + "," + above
 }
 
 // parkBlocked sets aside the units that wait for something outside the batch.

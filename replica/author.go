@@ -264,12 +264,9 @@ func (w *work) isOlder(now *store.Image) (bool, error) {
 
 // spell returns the DN of an image, for people.
 func (w *work) spell(m *store.Image) string {
-	above, ok := w.nameOf(m.Parent)
-	if !ok {
+	above, _ := w.nameOf(m.Parent)
+	if above == "" {
 		return m.RDN
 	}
-	if len(above) == 0 {
-		return m.RDN
-	}
-	return m.RDN + "," + above.String()
+	return m.RDN + "," + above
 }

@@ -280,7 +280,7 @@ func (w *work) changeRecord(c *changelog.Change) *ldif.Record {
 // "" when neither has it any more.
 func (w *work) superiorName(id changelog.ID) string {
 	if name, ok := w.nameOf(id); ok {
-		return name.String()
+		return name
 	}
 	name, _, err := w.dit.DN(id)
 	if err != nil {

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"errors"
+	"strings"
 	"sync"
 
 	"ldapsync/changelog"
@@ -165,26 +166,25 @@ func (w *work) wanted(id changelog.ID) (*store.Image, dn.RDN, error) {
 	}, shown.RDN, nil
 }
 
-// nameOf returns the DN an entry has in the directory; false when it, or a
-// superior of it, has no image.
-func (w *work) nameOf(id changelog.ID) (dn.DN, bool) {
-	var name dn.DN
+// nameOf returns the DN an entry has in the directory, printed; false when it, or a
+// superior of it, has no image with a name.
+func (w *work) nameOf(id changelog.ID) (string, bool) {
+	var names []string
 	for depth := 0; depth < maxDepth; depth++ {
 		if id.IsZero() {
-			return append(name, w.rules.Suffix.Parent()...), true
+			if above := w.rules.Suffix.Parent(); len(above) > 0 {
+				names = append(names, above.String())
+			}
+			return strings.Join(names, ","), true
 		}
 		m, err := w.ImageHead(id)
-		if err != nil || m == nil || m.Gone {
-			return nil, false
+		if err != nil || m == nil || m.Gone || m.RDN == "" {
+			return "", false
 		}
-		rdn, err := dn.ParseRDN(m.RDN)
-		if err != nil {
-			return nil, false
-		}
-		name = append(name, rdn)
+		names = append(names, m.RDN)
 		id = m.Parent
 	}
-	return nil, false
+	return "", false
 }
 
 // maxDepth bounds walks up the tree.

@@ -164,14 +164,18 @@ func (w *world) judge() {
 func (w *world) judgeViews(states []*node) *naive.Model {
 	ids, twin := w.everyID(), naive.New(standardRules, w.merged())
 	members := w.members()
+	lost := slices.DeleteFunc(slices.Clone(members), func(nd *node) bool { return !nd.lost })
 	named := map[string][]value{}
 	for _, of := range states {
 		of.read(func(_ *store.Tx, s *dit.State) error {
 			clear(named)
 			for _, id := range ids {
-				want, err := w.compareView(s, twin, id)
+				want, err := compareView(s, twin, id, members)
 				if err != nil {
 					return err
+				}
+				if len(lost) == 0 {
+					continue
 				}
 				if name, ok, err := s.DN(id); err != nil {
 					return err
@@ -182,18 +186,16 @@ func (w *world) judgeViews(states []*node) *naive.Model {
 			return w.compareJournal(twin, s)
 		})
 	}
-	for _, nd := range members {
-		if nd.lost {
-			nd.compareNames(named)
-		}
+	for _, nd := range lost {
+		nd.compareNames(named)
 	}
 	checkDIT(twin.Shown)
 	return twin
 }
 
-// compareView compares the view of an entry with the twin, and the entry in every
-// directory with it. It returns the attributes as flat does.
-func (w *world) compareView(s *dit.State, twin *naive.Model, id changelog.ID) (want []value, err error) {
+// compareView compares the view of an entry with the twin, and the entry in the
+// directory of every member with it. It returns the attributes as flat does.
+func compareView(s *dit.State, twin *naive.Model, id changelog.ID, members []*node) (want []value, err error) {
 	shown, err := s.View(id)
 	if err != nil {
 		return nil, err
@@ -203,7 +205,7 @@ func (w *world) compareView(s *dit.State, twin *naive.Model, id changelog.ID) (w
 		want = flat(shown.Attrs)
 	}
 	var equal []directory.Attribute
-	for _, nd := range w.members() {
+	for _, nd := range members {
 		if !nd.lost {
 			equal = nd.compareEntry(id, shown, want, equal)
 		}

@@ -113,12 +113,13 @@ func (s *snapshot) clear(attr string) {
 
 // after returns the state that a change leaves, as RFC 4511 has it.
 func (s snapshot) after(c *changelog.Change) snapshot {
-	next := snapshot{parent: s.parent, rdn: s.rdn, values: slices.Clone(s.values)}
+	room := make([]held, 0, len(s.values)+2*len(c.Mods)) // as a rule
+	next := snapshot{parent: s.parent, rdn: s.rdn, values: append(room, s.values...)}
 	switch c.Op {
 	case changelog.OpDelete:
 		return snapshot{gone: true}
 	case changelog.OpAdd:
-		next = snapshot{parent: c.Superior, rdn: unmarked(mustRDN(c.RDN))}
+		next = snapshot{parent: c.Superior, rdn: unmarked(mustRDN(c.RDN)), values: room}
 	case changelog.OpModDN:
 		next.moddn(c)
 	}

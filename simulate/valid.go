@@ -35,7 +35,14 @@ func checkDIT(shown map[changelog.ID]*dit.Shown) {
 
 // unsuited says what the schema has against an entry, "" when nothing.
 func unsuited(v *dit.Shown) string {
-	classes := shownValues(v, "objectclass")
+	names := canonicalNames(v)
+	values := func(attr string) []string {
+		if i := slices.Index(names, standard.Canonical(attr)); i >= 0 {
+			return v.Attrs[i].Values
+		}
+		return nil
+	}
+	classes := values("objectclass")
 	if len(classes) == 0 {
 		return "no class"
 	}
@@ -45,12 +52,12 @@ func unsuited(v *dit.Shown) string {
 		}
 	}
 	for _, a := range v.RDN {
-		if !hasEqual(shownValues(v, a.Attr), a) {
+		if !hasEqual(values(a.Attr), a) {
 			return "name without its value"
 		}
 	}
 	for _, must := range standard.Must(classes) {
-		if len(shownValues(v, must)) == 0 {
+		if len(values(must)) == 0 {
 			return "no value of " + must
 		}
 	}
@@ -71,6 +78,15 @@ func unsuited(v *dit.Shown) string {
 		}
 	}
 	return ""
+}
+
+// canonicalNames returns those of the attributes of an entry, in their order.
+func canonicalNames(v *dit.Shown) []string {
+	names := make([]string, len(v.Attrs))
+	for i, a := range v.Attrs {
+		names[i] = standard.Canonical(a.Name)
+	}
+	return names
 }
 
 // shownValues returns the values of an attribute of any spelling.
