@@ -179,6 +179,11 @@ func (r *reader) check(ok bool, what string) {
 }
 
 func (r *reader) uvarint() uint64 {
+	if r.rest != "" && r.rest[0] < 0x80 { // as a rule
+		v := r.rest[0]
+		r.rest = r.rest[1:]
+		return uint64(v)
+	}
 	v, n := uvarint(r.rest)
 	if n == 0 {
 		r.fail("number")

@@ -84,6 +84,11 @@ func (r *Reader) Byte() byte {
 
 // Uint reads a number.
 func (r *Reader) Uint() uint64 {
+	if len(r.rest) > 0 && r.rest[0] < 0x80 { // as a rule
+		v := r.rest[0]
+		r.rest = r.rest[1:]
+		return uint64(v)
+	}
 	v, n := binary.Uvarint(r.rest)
 	if n <= 0 {
 		r.Fail()
