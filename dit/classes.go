@@ -3,6 +3,8 @@ package dit
 import (
 	"slices"
 	"strings"
+
+	"ldapsync/dn"
 )
 
 // classRule is what a set of object classes means for the attributes.
@@ -61,7 +63,18 @@ func (s *State) isContainer(e *entry) bool {
 			g.spelt = append(g.spelt, a)
 		}
 	}
+	if !s.mayContain(e, g) {
+		return false
+	}
 	return slices.ContainsFunc(s.aspect(e, g, s.names(e)).values, func(f fate) bool { return f.shown && s.isContainerClass(f.norm) })
+}
+
+// mayContain reports, cheaply, whether e was ever given the class of a container,
+// among its classes g or by its name.
+func (s *State) mayContain(e *entry, g attributeGroup) bool {
+	given := func(v value) bool { return s.isContainerClass(g.rule.normalise(v.raw)) }
+	return slices.ContainsFunc(s.rdnOf(e), func(a dn.AVA) bool { return s.canonical(a.Attr) == s.objectClass }) ||
+		slices.ContainsFunc(g.spelt, func(a *attribute) bool { return a.spill != nil || slices.ContainsFunc(a.values, given) })
 }
 
 // isContainerClass reports whether a class, in normal form, is one of the

@@ -26,10 +26,7 @@ type namingValue struct {
 }
 
 func (s *State) names(e *entry) *names {
-	n := &names{rdn: s.parseRDN(e.name().rdn), at: e.name().at}
-	if s.isRoot(e) && len(s.rules.Suffix) > 0 {
-		n.rdn = s.rules.Suffix[0]
-	}
+	n := &names{rdn: s.rdnOf(e), at: e.name().at}
 	n.values = s.namingValues(n.rdn)
 	if len(e.names) == 1 {
 		return n
@@ -46,6 +43,14 @@ func (s *State) names(e *entry) *names {
 		}
 	}
 	return n
+}
+
+// rdnOf returns the RDN of e in force; it is shared and must not be changed.
+func (s *State) rdnOf(e *entry) dn.RDN {
+	if s.isRoot(e) && len(s.rules.Suffix) > 0 {
+		return s.rules.Suffix[0]
+	}
+	return s.parseRDN(e.name().rdn)
 }
 
 // replaced returns which of the names before it a rename took the place of: the

@@ -43,10 +43,15 @@ func (s *State) family(parent ID) *family {
 	if !known || !n.created {
 		return f
 	}
-	siblings := s.siblings(s.peek(parent))
-	if len(siblings) == 0 {
+	ids := s.claimants(s.peek(parent))
+	switch {
+	case len(ids) == 0:
+		return f
+	case len(ids) == 1 && ids[0] == parent:
+		f.stand(parent)
 		return f
 	}
+	siblings := s.rank(ids)
 	first := siblings[0]
 	if !n.parent.IsZero() && (first.id == parent || !first.container || !n.container) {
 		f.stand(parent)
@@ -71,11 +76,6 @@ func (f *family) stand(parent ID) {
 	f.members = f.alone[:]
 }
 
-// siblings returns the entries that claim the name of e below the same parent as
-// shown, e among them when it is placed, the one that has the name first. There
-// are none when a superior is missing. All entries without a parent are siblings.
-func (s *State) siblings(e *entry) []sibling { return s.rank(s.claimants(e)) }
-
 // foremost returns the first of the siblings of e; false when there are none.
 func (s *State) foremost(e *entry) (first sibling, ok bool) {
 	ids := s.claimants(e)
@@ -87,8 +87,10 @@ func (s *State) foremost(e *entry) (first sibling, ok bool) {
 	return first, len(ids) > 0
 }
 
-// claimants returns the siblings of e in no order that means anything; valid until
-// the next call of gathered.
+// claimants returns the siblings of e: those that claim its name below the same parent
+// as shown, e among them when it is placed. There are none when a superior is missing.
+// All entries without a parent are siblings. They come in no order that means
+// anything, and are valid until the next call of gathered.
 func (s *State) claimants(e *entry) []ID {
 	if e == nil || !e.node.edged {
 		return nil
