@@ -165,7 +165,7 @@ func (f *fates) judge() {
 	if created && f.death == nil && f.shown == nil {
 		fail("lost", "entry %s lives and is not shown", short(f.id))
 	}
-	values := map[string]map[string]string{}
+	values := done{map[element]string{}, map[string]bool{}}
 	named := false
 	var place *changelog.ID // in force
 	for i, c := range slices.Backward(f.changes) {
@@ -256,21 +256,21 @@ func (f *fates) lost(c *changelog.Change, what string) {
 		what, short(f.id), showChange(c), all.String(), showView(f.shown), f.records)
 }
 
-// values judges what a change did to values, the newest change first: done holds
-// what newer changes did to a value, by attribute and normal form.
-func (f *fates) values(i int, c *changelog.Change, done map[string]map[string]string) {
+// values judges what a change did to values, the newest change first: done is what
+// newer changes did.
+func (f *fates) values(i int, c *changelog.Change, done done) {
 	adds, dels := effects(c)
 	for _, v := range adds {
-		if spelled, ok := done[v.attr][v.norm]; ok { // a newer addition speaks for it
+		if spelled, ok := done.to(v); ok { // a newer addition speaks for it
 			if spelled != v.raw {
 				f.rules[SpelledAlike]++
 			}
 			continue
 		}
-		if len(done[v.attr]) > 0 && f.shown != nil && standard.SingleValue(v.attr) {
+		if done.attrs[v.attr] && f.shown != nil && standard.SingleValue(v.attr) {
 			f.rules[Single]++
 		}
-		mark(done, v)
+		done.note(v)
 		if !f.has(v) && !f.dead(c) && !f.overwritten(i, func(o *changelog.Change) bool { return f.removes(o, v) }) && !f.valueRecorded(c, v) {
 			f.lost(c, "the value "+v.attr+"="+v.norm)
 		}
@@ -279,7 +279,7 @@ func (f *fates) values(i int, c *changelog.Change, done map[string]map[string]st
 		return
 	}
 	for _, v := range dels {
-		if _, ok := done[v.attr][v.norm]; ok || !f.has(v) {
+		if _, ok := done.to(v); ok || !f.has(v) {
 			continue
 		}
 		if !f.forced(v) {
@@ -292,11 +292,21 @@ func (f *fates) values(i int, c *changelog.Change, done map[string]map[string]st
 // element is one value of one attribute.
 type element struct{ attr, norm, raw string }
 
-func mark(done map[string]map[string]string, v element) {
-	if done[v.attr] == nil {
-		done[v.attr] = map[string]string{}
-	}
-	done[v.attr][v.norm] = v.raw
+// done is what changes added: how each value was spelled, without which it is the key,
+// and of which attributes.
+type done struct {
+	spelled map[element]string
+	attrs   map[string]bool
+}
+
+func (d done) note(v element) {
+	d.spelled[element{attr: v.attr, norm: v.norm}], d.attrs[v.attr] = v.raw, true
+}
+
+// to returns how a value was spelled; false when it was not added.
+func (d done) to(v element) (spelled string, ok bool) {
+	spelled, ok = d.spelled[element{attr: v.attr, norm: v.norm}]
+	return spelled, ok
 }
 
 func (v element) equal(o element) bool { return v.attr == o.attr && v.norm == o.norm }

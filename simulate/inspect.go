@@ -170,17 +170,17 @@ func (w *world) judgeViews(states []*node) *naive.Model {
 		of.read(func(_ *store.Tx, s *dit.State) error {
 			clear(named)
 			for _, id := range ids {
-				want, err := compareView(s, twin, id, members)
+				shown, err := compareView(s, twin, id, members)
 				if err != nil {
 					return err
 				}
-				if len(lost) == 0 {
+				if len(lost) == 0 || shown == nil {
 					continue
 				}
 				if name, ok, err := s.DN(id); err != nil {
 					return err
 				} else if ok {
-					named[name.Key(standard)] = want
+					named[name.Key(standard)] = flat(shown.Attrs)
 				}
 			}
 			return w.compareJournal(twin, s)
@@ -194,23 +194,19 @@ func (w *world) judgeViews(states []*node) *naive.Model {
 }
 
 // compareView compares the view of an entry with the twin, and the entry in the
-// directory of every member with it. It returns the attributes as flat does.
-func compareView(s *dit.State, twin *naive.Model, id changelog.ID, members []*node) (want []value, err error) {
+// directory of every member with it. It returns the view.
+func compareView(s *dit.State, twin *naive.Model, id changelog.ID, members []*node) (*dit.Shown, error) {
 	shown, err := s.View(id)
 	if err != nil {
 		return nil, err
 	}
 	compareTwin(twin, id, shown)
-	if shown != nil {
-		want = flat(shown.Attrs)
-	}
-	var equal []directory.Attribute
 	for _, nd := range members {
 		if !nd.lost {
-			equal = nd.compareEntry(id, shown, want, equal)
+			nd.compareEntry(id, shown)
 		}
 	}
-	return want, nil
+	return shown, nil
 }
 
 // everyID returns every entry there was.
@@ -267,14 +263,12 @@ func (nd *node) read(fn func(*store.Tx, *dit.State) error) {
 	nd.readStore(func(t *store.Tx) error { return fn(t, dit.Open(t.KV(), nd.rules)) })
 }
 
-// compareEntry compares an entry of the directory with its view, whose
-// values are want; equal are attributes that were found to be the same
-// before. It returns those of the entry.
-func (nd *node) compareEntry(id changelog.ID, shown *dit.Shown, want []value, equal []directory.Attribute) []directory.Attribute {
+// compareEntry compares an entry of the directory with its view.
+func (nd *node) compareEntry(id changelog.ID, shown *dit.Shown) {
 	e := nd.server.Entry(id)
 	switch {
 	case e == nil && shown == nil:
-		return nil
+		return
 	case e == nil || shown == nil:
 		fail("view", "%s: entry %s: shown %v, in the directory %v", nd.name, short(id), shown != nil, e != nil)
 	}
@@ -282,13 +276,19 @@ func (nd *node) compareEntry(id changelog.ID, shown *dit.Shown, want []value, eq
 		fail("view", "%s: entry %s is shown as %s below %s and stands in the directory as %s below %s", nd.name, short(id),
 			shown.RDN, short(shown.Parent), rdnOf(e), short(parent))
 	}
-	if len(equal) > 0 && slices.EqualFunc(e.Attrs, equal, directory.Attribute.Equal) {
-		return equal
+	if reordered(e.Attrs, shown.Attrs) {
+		return
 	}
-	if have := flat(e.Attrs); !slices.Equal(have, want) {
+	if have, want := flat(e.Attrs), flat(shown.Attrs); !slices.Equal(have, want) {
 		fail("view", "%s: entry %s: view and directory:\n  %q\n  %q", nd.name, short(id), want, have)
 	}
-	return e.Attrs
+}
+
+// reordered reports whether the attributes of an entry, each of which stands there
+// once, are some others, to the octet, in any order.
+func reordered(entry, others []directory.Attribute) bool {
+	return len(entry) == len(others) &&
+		!slices.ContainsFunc(entry, func(a directory.Attribute) bool { return !slices.ContainsFunc(others, a.Equal) })
 }
 
 // bears reports whether an entry has a name, as that is printed.

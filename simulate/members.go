@@ -17,7 +17,7 @@ const maxMembers = 7
 
 // members returns the servers that have not left.
 func (w *world) members() []*node {
-	var out []*node
+	out := make([]*node, 0, len(w.nodes))
 	for _, nd := range w.nodes {
 		if !nd.gone {
 			out = append(out, nd)

@@ -79,7 +79,7 @@ func (t *txn) write(w directory.Write) error {
 	if err != nil {
 		return err
 	}
-	return t.put(id, e, w.Mods)
+	return t.put(id, e, w)
 }
 
 func (t *txn) find(name dn.DN) (changelog.ID, bool) { return t.tree.find(name, t.d.suffix, t.d.schema) }
@@ -105,20 +105,18 @@ func (t *txn) add(w directory.Write, name dn.DN) error {
 		return stale("no such superior")
 	}
 	e.keys, e.attrs = make([]string, 0, len(w.Attrs)+usual), make([]directory.Attribute, 0, len(w.Attrs)+usual)
-	given := make([]changelog.Mod, 0, len(w.Attrs))
 	for _, a := range w.Attrs {
 		if len(a.Values) > 0 {
-			t.set(&e, a.Name, slices.Clone(a.Values))
-			given = append(given, changelog.Mod{Attr: a.Name})
+			t.set(&e, a.Name, a.Values)
 		}
 	}
 	for _, ava := range name[0] {
 		t.ensure(&e, ava)
 	}
-	t.stamp(&e, given, "creatorsName", "createTimestamp")
+	t.stamp(&e, w, "creatorsName", "createTimestamp")
 	t.tree.serial++
 	e.serial = t.tree.serial
-	return t.put(w.ID, e, given)
+	return t.put(w.ID, e, w)
 }
 
 func (t *txn) remove(id changelog.ID) error {
@@ -130,14 +128,13 @@ func (t *txn) remove(id changelog.ID) error {
 	return nil
 }
 
-// put checks an entry, stamps it and reports it. Given are the attributes that
-// the writer set.
-func (t *txn) put(id changelog.ID, e entry, given []changelog.Mod) error {
+// put checks an entry that a write has made, stamps it and reports it.
+func (t *txn) put(id changelog.ID, e entry, w directory.Write) error {
 	if err := t.check(&e); err != nil {
 		return err
 	}
 	e.csn = t.d.clock.next()
-	t.stamp(&e, given, "modifiersName", "modifyTimestamp")
+	t.stamp(&e, w, "modifiersName", "modifyTimestamp")
 	e.own = slices.Equal(t.get(&e, "modifiersName"), ownName)
 	t.tree.set(id, &e)
 	t.report(id)
@@ -148,20 +145,23 @@ func (t *txn) put(id changelog.ID, e entry, given []changelog.Mod) error {
 var ownName, clientName = []string{"cn=ldapsync"}, []string{"cn=client"}
 
 // stamp sets the two stamps, unless the writer may set them and did.
-func (t *txn) stamp(e *entry, given []changelog.Mod, who, when string) {
-	set := func(name string) bool {
-		return t.relax && slices.ContainsFunc(given, func(m changelog.Mod) bool { return strings.EqualFold(m.Attr, name) })
-	}
-	if !set(who) {
+func (t *txn) stamp(e *entry, w directory.Write, who, when string) {
+	if !t.relax || !gives(w, who) {
 		name := clientName
 		if t.relax {
 			name = ownName
 		}
 		t.set(e, who, name)
 	}
-	if !set(when) {
+	if !t.relax || !gives(w, when) {
 		t.set(e, when, t.d.clock.stamp())
 	}
+}
+
+// gives reports whether a write says what becomes of an attribute.
+func gives(w directory.Write, attr string) bool {
+	return slices.ContainsFunc(w.Mods, func(m changelog.Mod) bool { return strings.EqualFold(m.Attr, attr) }) ||
+		slices.ContainsFunc(w.Attrs, func(a directory.Attribute) bool { return len(a.Values) > 0 && strings.EqualFold(a.Name, attr) })
 }
 
 // set replaces the values of an attribute. An attribute that is there keeps its
