@@ -124,6 +124,7 @@ func bit(set bool) uint64 {
 func (e *entry) readFacts(facts string) error {
 	r := &reader{rest: facts}
 	r.stamps()
+	e.stamped = len(r.table)
 	e.created, e.deleted, e.undeleted = r.ref(), r.ref(), r.ref()
 	if e.deleted != nil {
 		e.lastDN = r.text()
@@ -253,6 +254,7 @@ func (r *reader) stamps() {
 	for i := range r.table {
 		last += r.varint()
 		r.table[i] = r.stampAt(last)
+		r.table[i].index = i
 		r.check(i == 0 || r.table[i-1].csn.Before(r.table[i].csn), "order of stamps")
 	}
 }

@@ -28,6 +28,10 @@ type entry struct {
 	attrs []*attribute
 	// settled are the records that an administrator has dropped, ascending.
 	settled []settled
+	// stamped is how many stamps the record has that e was read from or written to.
+	stamped int
+	// copied is how often it was copied since it was read.
+	copied int
 }
 
 // edge is one parent an entry was given. The oldest edge of an entry is in force
@@ -105,6 +109,7 @@ func (e *entry) stamps() []*stamp {
 	for i, s := range all {
 		s.index = i
 	}
+	e.stamped = len(all)
 	return all
 }
 

@@ -86,7 +86,7 @@ func (x *export) add(e *entry) {
 
 // entry exports all of e; false when the budget ends within it.
 func (x *export) entry(e *entry) bool {
-	if !slices.ContainsFunc(e.attrs, func(a *attribute) bool { return a.spill != nil }) {
+	if !e.spilled() {
 		x.add(e)
 		return true
 	}

@@ -117,10 +117,7 @@ func (e *entry) keepContent(c *content) {
 	if e.known == nil || e.known.entry != e {
 		return
 	}
-	for _, a := range e.attrs {
-		if a.spill != nil {
-			return
-		}
+	if !e.spilled() {
+		e.known.content.Store(c)
 	}
-	e.known.content.Store(c)
 }

@@ -14,7 +14,7 @@ func (e *entry) untouched() bool {
 		return false
 	}
 	e.eachStamp(func(at *stamp) { same = same && at == e.created })
-	return same && !slices.ContainsFunc(e.attrs, func(a *attribute) bool { return a.spill != nil })
+	return same && !e.spilled()
 }
 
 // uneventful reports, cheaply and of most entries, that there are no records

@@ -132,10 +132,16 @@ func (s *State) node(id ID) (node, bool) {
 
 // load returns the facts about entry id, to be changed; nil when there are none.
 func (s *State) load(id ID) *entry {
-	if record := s.recordOf(id); record != nil {
-		return s.parse(id, string(record))
+	record := s.recordOf(id)
+	if record == nil {
+		return nil
 	}
-	return nil
+	if e := s.memo.known.find(id, record); e != nil && e.copied < maxCopied && !e.spilled() {
+		if own := e.copy(); own != nil {
+			return own
+		}
+	}
+	return s.parse(id, string(record))
 }
 
 // parse returns the entry of a record.

@@ -132,7 +132,7 @@ func (f fate) superseded(id ID, canonical string) Record {
 // their values alone, which spillAttribute keeps; nil when the records of e can
 // only be told by reading all of it.
 func (s *State) apart(e *entry) *entry {
-	if e.created == nil || !slices.ContainsFunc(e.attrs, func(a *attribute) bool { return a.spill != nil }) {
+	if e.created == nil || !e.spilled() {
 		return e
 	}
 	rest := *e

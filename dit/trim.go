@@ -170,7 +170,7 @@ func (t *trimming) names() {
 			break
 		}
 	}
-	if last == 0 || slices.ContainsFunc(e.attrs, func(a *attribute) bool { return a.spill != nil }) {
+	if last == 0 || e.spilled() {
 		return
 	}
 	first := last
