@@ -106,11 +106,12 @@ func (w *world) register(nd *node, c *changelog.Change, v changelog.Vector) {
 	key := changeKey{c.SID(), c.Seq}
 	known := w.made[key]
 	if known == nil {
-		if c.SID() != nd.sid() {
+		if c.SID() == nd.sid() {
+			nd.checkRemovals(c)
+		} else if !w.isUnsureAuthors(key, raw) {
 			fail("change", "%s holds a change that its author does not: %s", nd.name, showChange(c))
 		}
 		w.made[key] = &made{Change: c, raw: string(raw)}
-		nd.checkRemovals(c)
 		if c.Op == changelog.OpAdd {
 			w.births[c.ID] = key
 		}
@@ -124,6 +125,21 @@ func (w *world) register(nd *node, c *changelog.Change, v changelog.Vector) {
 	if known.raw != string(raw) && !w.alsoHello(known, c, string(raw)) {
 		fail("change", "%s holds %s, its author %s", nd.name, showChange(c), showChange(known.Change))
 	}
+}
+
+// isUnsureAuthors reports whether the author of a change holds it that is unsure, and so
+// not looked at: its state was lost, and what nobody else had with it, and is back.
+func (w *world) isUnsureAuthors(key changeKey, raw []byte) bool {
+	return slices.ContainsFunc(w.nodes, func(o *node) (same bool) {
+		if !o.unsure || o.gone || o.store == nil || o.sid() != key.sid {
+			return false
+		}
+		o.readLog(func(l *changelog.Log) error {
+			same = bytes.Equal(l.Stored(key.sid, key.seq), raw)
+			return nil
+		})
+		return same
+	})
 }
 
 // heard counts a change that arrived before its superior had, at a server whose log
