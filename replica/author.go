@@ -21,6 +21,9 @@ func (w *work) author(base, now *store.Image) error {
 	if misnamed, err := w.misnamed(base, now); misnamed || err != nil {
 		return err
 	}
+	if stranded, err := w.stranded(base, now); stranded || err != nil {
+		return err
+	}
 	changes, adopted, err := w.changes(base, now)
 	if err != nil || adopted {
 		return err

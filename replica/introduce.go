@@ -41,3 +41,21 @@ func (w *work) addition(m *store.Image) changelog.Change {
 	}
 	return c
 }
+
+// stranded handles the state of an entry that a client put below one which nobody has
+// heard of and which is gone: clients had added it when this server was not allowed to
+// write, and that has been undone meanwhile. Whoever was told of this would wait for it
+// for ever: the state is written down, and the view is put in its place. Base is what the
+// directory held before, nil for nothing.
+func (w *work) stranded(base, now *store.Image) (bool, error) {
+	if now.Parent.IsZero() || base != nil && !base.Gone && base.Parent == now.Parent || !w.r.Role().Writes() {
+		return false, nil
+	}
+	if life, err := w.dit.Life(now.Parent); err != nil || life != dit.Unborn {
+		return false, err
+	}
+	if m, err := w.ImageHead(now.Parent); err != nil || m != nil && !m.Gone {
+		return false, err
+	}
+	return true, w.undo(now)
+}
