@@ -41,7 +41,7 @@ type lane struct {
 // ones in which all else happens, too.
 var lanes = []lane{
 	{[]simulate.Profile{simulate.Tree, simulate.Attributes, simulate.Names, simulate.Life, simulate.Mixed}, 30, 1},
-	{simulate.Profiles, 80, 3},
+	{[]simulate.Profile{simulate.Classes, simulate.Members, simulate.Calm, simulate.Ages, simulate.Mixed}, 80, 3},
 }
 
 // TestHistories runs histories on all processors.
