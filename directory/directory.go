@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
 	"ldapsync/changelog"
 	"ldapsync/schema"
 )

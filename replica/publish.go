@@ -179,7 +179,7 @@ func (r *Replica) StepPull(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("pull from %s: %w", peer.JID, err)
 	}
-	got, err := r.Receive(Delivery{Relay: peer.SID, RelayRole: peer.Role, Pulled: true, Changes: changes})
+	got, err := r.receivePulled(peer, changes)
 	if err != nil {
 		return false, err
 	}

@@ -69,6 +69,11 @@ func (r *Replica) Receive(d Delivery) (Receipt, error) {
 	return got, nil
 }
 
+// receivePulled is Receive of what was pulled from a server.
+func (r *Replica) receivePulled(from Peer, changes []changelog.Change) (Receipt, error) {
+	return r.Receive(Delivery{Relay: from.SID, RelayRole: from.Role, Pulled: true, Changes: changes})
+}
+
 func (r *Replica) tally(got Receipt) {
 	r.counters.Received.Add(uint64(got.New))
 	r.counters.Duplicates.Add(uint64(got.Known))

@@ -91,7 +91,7 @@ func (r *Replica) fill(ctx context.Context, peer Peer, v changelog.Vector) (bool
 			r.log.Debug("cannot be pulled from, or its log is too short, too", "peer", p.JID, "error", err)
 			continue
 		}
-		got, err := r.Receive(Delivery{Relay: p.SID, RelayRole: p.Role, Pulled: true, Changes: changes})
+		got, err := r.receivePulled(p, changes)
 		if err != nil || got.New > 0 {
 			return true, err
 		}
@@ -170,7 +170,7 @@ func (r *Replica) askOthers(ctx context.Context, v changelog.Vector) (got bool, 
 		if err != nil && !errors.Is(err, ErrTrimmed) {
 			return false, fmt.Errorf("pull from %s: %w", p.JID, err)
 		}
-		receipt, err := r.Receive(Delivery{Relay: p.SID, RelayRole: p.Role, Pulled: true, Changes: changes})
+		receipt, err := r.receivePulled(p, changes)
 		if err != nil || receipt.New > 0 {
 			return true, err
 		}

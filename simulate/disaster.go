@@ -134,7 +134,7 @@ func (w *world) isHeld(key changeKey, some func(*node) bool) bool {
 // received a change, or has a number under which it was published and hands it out.
 func (w *world) mayHold(key changeKey, nd *node) bool {
 	return slices.ContainsFunc(w.nodes, func(o *node) bool {
-		if o == nd || !o.unsure || o.gone || o.store == nil {
+		if o == nd || !o.isUnread() {
 			return false
 		}
 		if o.sid() == key.sid {
@@ -143,6 +143,9 @@ func (w *world) mayHold(key changeKey, nd *node) bool {
 		return o.covers(key)
 	})
 }
+
+// isUnread reports whether nd has a log that is not looked at, as nd is unsure.
+func (nd *node) isUnread() bool { return nd.unsure && !nd.gone && nd.store != nil }
 
 // covers reports whether the log of nd reaches to a change, looked at or not.
 func (nd *node) covers(key changeKey) (yes bool) {

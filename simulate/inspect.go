@@ -131,7 +131,7 @@ func (w *world) register(nd *node, c *changelog.Change, v changelog.Vector) {
 // not looked at: its state was lost, and what nobody else had with it, and is back.
 func (w *world) isUnsureAuthors(key changeKey, raw []byte) bool {
 	return slices.ContainsFunc(w.nodes, func(o *node) (same bool) {
-		if !o.unsure || o.gone || o.store == nil || o.sid() != key.sid {
+		if !o.isUnread() || o.sid() != key.sid {
 			return false
 		}
 		o.readLog(func(l *changelog.Log) error {

@@ -267,24 +267,21 @@ func (d *Directory) Find(name dn.DN) changelog.ID {
 
 // Parent returns the superior of an entry, zero for that of the suffix and for
 // one that is not there.
-func (d *Directory) Parent(id changelog.ID) (parent changelog.ID) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if e := d.tree.entries[id]; e != nil {
-		parent = e.parent
-	}
-	return parent
-}
+func (d *Directory) Parent(id changelog.ID) changelog.ID { return d.stored(id).parent }
 
 // RDN returns the name of an entry as it was written, nil for one that is not there. It
 // must not be changed.
-func (d *Directory) RDN(id changelog.ID) (rdn dn.RDN) {
+func (d *Directory) RDN(id changelog.ID) dn.RDN { return d.stored(id).rdn }
+
+// stored returns an entry as it is held, the zero entry for one that is not there. What
+// it refers to must not be changed.
+func (d *Directory) stored(id changelog.ID) (e entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if e := d.tree.entries[id]; e != nil {
-		rdn = e.rdn
+	if held := d.tree.entries[id]; held != nil {
+		e = *held
 	}
-	return rdn
+	return e
 }
 
 // Dump returns every entry as sorted text, one string per entry, without
