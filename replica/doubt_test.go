@@ -117,6 +117,40 @@ func TestMoveToWhereAWriteWasToLead(t *testing.T) {
 	h.stands(id, "ou=x,ou=one,"+one)
 }
 
+// TestMoveWithinWhatWasMoved promises the same where a write of ours has since renamed
+// what all of that is below.
+func TestMoveWithinWhatWasMoved(t *testing.T) {
+	box, crate := "ou=box,"+suffix, "ou=crate,"+suffix
+	one, two, three := "ou=one,"+box, "ou=two,"+box, "ou=three,"+suffix
+	h, a, b := holding(t, unit(box), unit(one), unit(two), unit(three))
+	a.must(a.dir.Do(unit("ou=x," + one)))
+	id := a.dir.Find(mustDN("ou=x," + one))
+	for a.step() {
+	}
+	b.must(b.dir.Do(
+		directory.Write{Op: directory.ModDN, DN: one, NewRDN: "ou=first"},
+		directory.Write{Op: directory.ModDN, DN: two, NewRDN: "ou=one"},
+	))
+	if _, _, err := b.rep.StepApply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	events, err := b.search.Next(2) // what the clients did, not what came of the write
+	b.must(err)
+	b.must(b.capture.Step(t.Context(), events))
+	a.must(a.dir.Do(
+		directory.Write{Op: directory.ModDN, DN: box, NewRDN: "ou=crate"},
+		directory.Write{Op: directory.ModDN, DN: "ou=x,ou=one," + crate, NewRDN: "ou=x", NewSuperior: three},
+	))
+	for a.step() {
+	}
+	b.must(b.dir.Do(directory.Write{Op: directory.ModDN, DN: "ou=x," + one, NewRDN: "ou=x", NewSuperior: "ou=first," + box}))
+	if _, _, err := b.rep.StepApply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.interrupted()
+	h.stands(id, "ou=x,ou=first,"+crate)
+}
+
 // TestMoveInTheSecondOfAWrite promises that a client's move stands though the directory did
 // not tell which entryCSN our write gave, and the client left the same stamps: it wrote in
 // the second that our write noted, and under the same name.

@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"slices"
+
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dn"
@@ -72,19 +74,43 @@ func (w *work) led(m, now *store.Image, e *directory.Entry) changelog.ID {
 	if e.Own || !m.Confirmed && w.Same(m, now) {
 		return m.Parent
 	}
-	if other, found := w.named(m.Below); found {
+	name, err := dn.Parse(m.Below)
+	if err != nil {
+		return m.Parent
+	}
+	if other, found := w.superior(append(dn.DN{nil}, name...), w.Named); found {
 		return other
 	}
-	return m.Parent
+	return w.namesake(m.Parent, name)
 }
 
-// named returns the entry that has a DN in the directory, as far as that is known.
-func (w *work) named(text string) (id changelog.ID, found bool) {
-	name, err := dn.Parse(text)
-	if err != nil {
-		return id, false
+// namesake returns the entry that has the name which an entry had, that one itself where
+// none has. What is above may have been moved by our own writes since, so the name
+// is looked up below what the entry stands below.
+func (w *work) namesake(id changelog.ID, name dn.DN) changelog.ID {
+	other, above := id, id
+	for n := 1; n <= len(name)-len(w.rules.Suffix); n++ {
+		m, err := w.ImageHead(above)
+		if err != nil || m == nil || m.Gone {
+			break
+		}
+		above = m.Parent
+		if found := w.downFrom(above, name[:n]); !found.IsZero() {
+			other = found
+		}
 	}
-	return w.superior(append(dn.DN{nil}, name...), w.Named)
+	return other
+}
+
+// downFrom returns the entry that has a name, relative to another, in the directory; the
+// zero ID when there is none.
+func (w *work) downFrom(id changelog.ID, name dn.DN) changelog.ID {
+	for _, rdn := range slices.Backward(name) {
+		if id = w.Named(id, rdn.Key(w.rules.Schema)); id.IsZero() {
+			break
+		}
+	}
+	return id
 }
 
 // isBelow reports whether name is right below another.
