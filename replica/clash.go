@@ -35,19 +35,19 @@ func (r *Replica) clash(p *Peer) error {
 // keepsNumber decides whether this server keeps the number that p shows too. One
 // that has joined keeps it; of two that have not, the one that has said hello, so
 // that its word stands for what the others may have stored. Where neither has, the
-// smaller install id keeps it. Where both have, neither does: some of the others
-// may have stored the one hello, some the other.
+// smaller install id keeps it, unless p is refused and may have joined. Where both
+// have, neither does: some of the others may have stored the one hello, some the other.
 func keepsNumber(id store.Identity, spoke bool, p *Peer) bool {
 	theirs := p.Vector[p.SID].Seq > 0
 	switch {
 	case id.Joined:
 		return p.outside()
-	case p.State != stateWaiting && p.State != stateJoining:
+	case !p.outside():
 		return false
 	case spoke || theirs:
 		return spoke && !theirs
 	}
-	return id.Install < p.Install
+	return p.State != stateRefused && id.Install < p.Install
 }
 
 // errSpoke says that a number was spoken under.

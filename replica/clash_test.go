@@ -122,17 +122,20 @@ func TestWhichNewcomerKeepsItsNumber(t *testing.T) {
 		install, state string
 		want           string
 	}{
-		"the smaller install":               {0, false, false, "z", "joining", keeps},
-		"the greater install":               {0, false, false, "a", "waiting", yields},
-		"only it spoke":                     {0, true, false, "a", "joining", keeps},
-		"only the other spoke":              {0, false, true, "z", "joining", yields},
-		"both spoke":                        {0, true, true, "z", "joining", again},
-		"the other has joined":              {0, false, false, "z", "ready", yields},
-		"the other has joined, it spoke":    {0, true, true, "z", "catching-up", again},
-		"asked for, the other has joined":   {1, false, false, "z", "ready", refuses},
-		"asked for, the greater install":    {1, false, false, "a", "joining", refuses},
-		"asked for, the smaller install":    {1, false, false, "z", "joining", keeps},
-		"the other is refused, and smaller": {0, false, false, "a", "refused", yields},
+		"the smaller install":                 {0, false, false, "z", "joining", keeps},
+		"the greater install":                 {0, false, false, "a", "waiting", yields},
+		"only it spoke":                       {0, true, false, "a", "joining", keeps},
+		"only the other spoke":                {0, false, true, "z", "joining", yields},
+		"both spoke":                          {0, true, true, "z", "joining", again},
+		"the other has joined":                {0, false, false, "z", "ready", yields},
+		"the other has joined, it spoke":      {0, true, true, "z", "catching-up", again},
+		"asked for, the other has joined":     {1, false, false, "z", "ready", refuses},
+		"asked for, the greater install":      {1, false, false, "a", "joining", refuses},
+		"asked for, the smaller install":      {1, false, false, "z", "joining", keeps},
+		"the other is refused, and smaller":   {0, false, false, "a", "refused", yields},
+		"the other is refused, and greater":   {0, false, false, "z", "refused", yields},
+		"the other is refused, only it spoke": {0, true, false, "a", "refused", keeps},
+		"the other is refused, both spoke":    {0, true, true, "z", "refused", again},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newcomer(t, tt.wanted, tt.spoke)
