@@ -46,8 +46,8 @@ fuzz: ## fuzz every target for FUZZTIME (10s) each
 	scripts/fuzz
 
 .PHONY: soak
-soak: ## run HISTORIES (a million) random histories of STEPS (200) steps from SEED (1) on; goes on where it was stopped
-	$(GO) run ./simulate/soak $(if $(HISTORIES),-histories $(HISTORIES)) $(if $(STEPS),-steps $(STEPS)) $(if $(SEED),-seed $(SEED)) $(if $(SOAK_DIR),-dir $(SOAK_DIR))
+soak: ## run HISTORIES (a million) random histories of STEPS (200) steps from SEED (1) on, whole states looked at after EVERY steps (0, once); goes on where it was stopped
+	$(GO) run ./simulate/soak $(if $(HISTORIES),-histories $(HISTORIES)) $(if $(STEPS),-steps $(STEPS)) $(if $(SEED),-seed $(SEED)) $(if $(EVERY),-every $(EVERY)) $(if $(SOAK_DIR),-dir $(SOAK_DIR))
 
 .PHONY: mutants
 mutants: ## break every decision of the merge and the view, and list what nobody notices

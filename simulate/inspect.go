@@ -48,7 +48,7 @@ func (w *world) inspect() {
 				return w.compare(nd, t.Log, nd.inspected, own)
 			})
 			if !own {
-				nd.vector, nd.stale, nd.firm = nd.inspected, false, nd.settled
+				nd.vector, nd.stale, nd.fresh, nd.firm = nd.inspected, false, true, nd.settled
 			}
 		}
 	}

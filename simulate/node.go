@@ -101,6 +101,8 @@ type node struct {
 	// there have been commits since.
 	vector changelog.Vector
 	stale  bool
+	// fresh says that the state has not been looked at in full since it changed.
+	fresh bool
 	// Firm says that it had joined by then: before, it may begin again with the state
 	// of another.
 	firm bool

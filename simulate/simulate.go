@@ -20,8 +20,8 @@ type Config struct {
 	// Steps is the number of steps before everything is put right and the
 	// replicas have to agree.
 	Steps int
-	// Every is after how many steps the state of a replica is looked at in full;
-	// 0 for once, somewhere in the middle.
+	// Every is after how many steps each state that has changed is looked at in full;
+	// 0 for one state once, somewhere in the middle.
 	Every int
 	// Keep, when not nil, are the steps to make, in ascending order; the others
 	// are left out.
@@ -84,9 +84,7 @@ func Run(cfg Config) (stats Stats, err error) {
 		step = i
 		nd := w.step(i)
 		w.inspect()
-		if cfg.looks(i) && nd.store != nil && !nd.gone && nd.twin == nil && !nd.unsure && !nd.forked {
-			w.look(nd)
-		}
+		w.lookAfter(i, nd)
 	}
 	step = cfg.Steps
 	w.settle()
@@ -96,14 +94,6 @@ func Run(cfg Config) (stats Stats, err error) {
 	}
 	w.stats.Histories++
 	return w.stats, nil
-}
-
-// looks reports whether a state is looked at after step i.
-func (c Config) looks(i int) bool {
-	if c.Every > 0 {
-		return i%c.Every == 0
-	}
-	return c.Steps > 0 && i == int(c.Seed%uint64(c.Steps))
 }
 
 // violation is what ends a history early; Run recovers it.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ var (
 	profile   = flag.String("profile", "mixed", "profile of the history to replay, or of all histories (default each in turn)")
 	steps     = flag.Int("steps", 60, "steps of a history to replay, or of all histories (default those of each lane)")
 	keep      = flag.String("keep", "", "steps to make, separated by commas (default all)")
-	every     = flag.Int("every", 0, "look at a whole state after so many steps (default once in a history)")
+	every     = flag.Int("every", 0, "look at every state that has changed after so many steps, 0 for once in a history (default that of each lane)")
 	histories = flag.Int("histories", 1000, "number of histories, in lanes that of the first")
 	shrink    = flag.Bool("shrink", true, "shorten a history that fails")
 )
@@ -33,22 +34,24 @@ func TestMain(m *testing.M) {
 
 // lane is a kind of histories, of which there is one in oneIn of those of the first.
 type lane struct {
-	profiles     []simulate.Profile
-	steps, oneIn int
+	profiles            []simulate.Profile
+	steps, oneIn, every int
 }
 
-// lanes are short histories of what clients do, of some sixty operations each, and long
-// ones in which all else happens, too.
+// lanes are short histories of what clients do, of some sixty operations each, long
+// ones in which all else happens, too, and some of all profiles in which every state is
+// looked at in full whenever it has changed.
 var lanes = []lane{
-	{[]simulate.Profile{simulate.Tree, simulate.Attributes, simulate.Names, simulate.Life, simulate.Mixed}, 30, 1},
-	{[]simulate.Profile{simulate.Classes, simulate.Members, simulate.Calm, simulate.Ages, simulate.Mixed}, 80, 3},
+	{[]simulate.Profile{simulate.Tree, simulate.Attributes, simulate.Names, simulate.Life, simulate.Mixed}, 30, 1, 0},
+	{[]simulate.Profile{simulate.Classes, simulate.Members, simulate.Calm, simulate.Ages, simulate.Mixed}, 80, 3, 0},
+	{simulate.Profiles, 50, 20, 1},
 }
 
 // TestHistories runs histories on all processors.
 func TestHistories(t *testing.T) {
 	run := lanes
 	if flagGiven("steps") || flagGiven("profile") {
-		run = []lane{{simulate.Profiles, *steps, 1}}
+		run = []lane{{simulate.Profiles, *steps, 1, 0}}
 	}
 	if flagGiven("profile") {
 		run[0].profiles = []simulate.Profile{simulate.Profile(*profile)}
@@ -63,8 +66,29 @@ func TestHistories(t *testing.T) {
 	}
 }
 
+// TestEveryStepIsLookedAt: the histories of every profile are among those in which
+// whole states are looked at after every step, and there every server's is that the
+// step has changed, whomever it was about.
+func TestEveryStepIsLookedAt(t *testing.T) {
+	for _, p := range simulate.Profiles {
+		if !slices.ContainsFunc(lanes, func(l lane) bool { return l.every == 1 && slices.Contains(l.profiles, p) }) {
+			t.Errorf("no lane looks at %s after every step", p)
+		}
+	}
+	for every, want := range map[int]int{0: 1, 1: 9, 16: 6} {
+		// Three servers learn of what a client does in the steps 0, 8 and 16.
+		stats, err := simulate.Run(simulate.Config{Profile: simulate.Calm, Seed: 1, Steps: 17, Every: every})
+		if err != nil || stats.Looks != want {
+			t.Errorf("every %d: %d looks instead of %d, %v", every, stats.Looks, want, err)
+		}
+	}
+}
+
 func (l lane) run(t *testing.T) simulate.Stats {
-	s := series.Series{First: *seed, Profiles: l.profiles, Steps: l.steps, Every: *every}
+	s := series.Series{First: *seed, Profiles: l.profiles, Steps: l.steps, Every: l.every}
+	if flagGiven("every") {
+		s.Every = *every
+	}
 	n, began := *histories/l.oneIn, time.Now()
 	stats, err := s.Run(t.Context(), simulate.Run, 0, n, runtime.GOMAXPROCS(0))
 	if err != nil {

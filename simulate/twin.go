@@ -43,6 +43,31 @@ func (w *world) compareJournal(twin *naive.Model, s *dit.State) error {
 	return err
 }
 
+// lookAfter looks, after step i, at what is to be looked at then: at every state that
+// has changed, or, if that is not asked for, once in a history at that of the server
+// that the step was about.
+func (w *world) lookAfter(i int, about *node) {
+	if every := w.cfg.Every; every == 0 {
+		if i == int(w.cfg.Seed%uint64(w.cfg.Steps)) && about.isSound() {
+			w.look(about)
+		}
+		return
+	} else if i%every != 0 {
+		return
+	}
+	for _, nd := range w.nodes {
+		if nd.fresh && nd.isSound() {
+			w.look(nd)
+			nd.fresh = false
+		}
+	}
+}
+
+// isSound reports whether what nd shows has to follow from the changes in its log.
+func (nd *node) isSound() bool {
+	return nd.store != nil && !nd.gone && nd.twin == nil && !nd.unsure && !nd.forked
+}
+
 // look compares all that nd shows with what the obvious computation makes of the
 // changes in its log, in the middle of a history. One that is taking over the
 // state of another, or has just done so, holds some of what its log does not reach.

@@ -31,7 +31,7 @@ func (o *randomOptions) addFlags(c *cobra.Command) {
 	c.Flags().IntVar(&o.histories, "histories", 1, "random histories to run, of consecutive seeds")
 	c.Flags().StringVar(&o.profile, "profile", "mixed", "what the clients of random histories mostly do: "+strings.Join(profileNames(), ", "))
 	c.Flags().IntVar(&o.steps, "steps", 60, "steps of a random history")
-	c.Flags().IntVar(&o.every, "every", 0, "steps after which everything is looked at; 0 for once in the middle")
+	c.Flags().IntVar(&o.every, "every", 0, "steps after which every state that has changed is looked at; 0 for one, once in the middle")
 	c.Flags().IntSliceVar(&o.keep, "keep", nil, "the only steps to make, as a shortened history names them")
 	c.Flags().BoolVar(&o.trace, "trace", false, "print all that happens in a random history")
 	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(profileNames(), cobra.ShellCompDirectiveNoFileComp)); err != nil {

@@ -37,7 +37,7 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 	s := &soak{chunk: 200, out: out, now: time.Now, run: simulate.Run}
 	flags.Uint64Var(&s.series.First, "seed", 1, "seed of the first history")
 	flags.IntVar(&s.series.Steps, "steps", 200, "steps of a history")
-	flags.IntVar(&s.series.Every, "every", 0, "look at a whole state after so many steps (default once in a history)")
+	flags.IntVar(&s.series.Every, "every", 0, "look at every state that has changed after so many steps (default once in a history)")
 	flags.IntVar(&s.number, "histories", 1_000_000, "number of histories")
 	flags.IntVar(&s.patience, "patience", 20, "give up when so many histories have ended badly")
 	flags.IntVar(&s.workers, "workers", runtime.GOMAXPROCS(0), "histories to run at the same time")
@@ -45,8 +45,8 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	if s.number < 1 || s.patience < 1 || s.series.Steps < 0 || flags.NArg() > 0 {
-		fmt.Fprintln(errOut, "soak: there must be at least one history, patience for one, and no further arguments")
+	if s.number < 1 || s.patience < 1 || s.series.Steps < 0 || s.series.Every < 0 || flags.NArg() > 0 {
+		fmt.Fprintln(errOut, "soak: there must be at least one history, patience for one, no negative number, and no further arguments")
 		return 2
 	}
 	series.LetGarbageLie()

@@ -210,6 +210,9 @@ func TestCommand(t *testing.T) {
 	if code := command(context.Background(), []string{"-histories", "0"}, &out, &errOut); code != 2 || errOut.Len() == 0 {
 		t.Errorf("exit code %d for no histories", code)
 	}
+	if code := command(context.Background(), []string{"-every", "-1"}, &out, &errOut); code != 2 {
+		t.Errorf("exit code %d for looking after -1 steps", code)
+	}
 	if code := command(context.Background(), []string{"-patience", "0"}, &out, &errOut); code != 2 {
 		t.Errorf("exit code %d for no patience", code)
 	}
