@@ -41,7 +41,7 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 	flags.IntVar(&s.number, "histories", 1_000_000, "number of histories")
 	flags.IntVar(&s.patience, "patience", 20, "give up when so many histories have ended badly")
 	flags.IntVar(&s.workers, "workers", runtime.GOMAXPROCS(0), "histories to run at the same time")
-	dir := flags.String("dir", defaultDir(), "where to keep the progress")
+	flags.StringVar(&s.dir, "dir", defaultDir(), "where to keep the progress, in a file for each seed, steps, every and program")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
@@ -50,7 +50,6 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 		return 2
 	}
 	series.LetGarbageLie()
-	s.file = filepath.Join(*dir, "soak.json")
 	err := s.identify()
 	if err == nil {
 		err = s.do(ctx)

@@ -29,8 +29,8 @@ type soak struct {
 	workers int
 	// patience is how many histories may end badly before the rest are not run.
 	patience int
-	// file is where the progress stands.
-	file string
+	// dir is where the files with the progress are.
+	dir string
 	// program identifies the code: progress made by another is not counted.
 	program string
 	out     io.Writer
@@ -56,28 +56,46 @@ func (s *soak) fresh() progress {
 	return progress{Program: s.program, Seed: s.series.First, Steps: s.series.Steps, Every: s.series.Every}
 }
 
+// file returns where the progress stands: every series has a file of its own with
+// every program, so that none overwrites what another has done.
+func (s *soak) file() string { return s.fileOf(s.program) }
+
+func (s *soak) fileOf(program string) string {
+	return filepath.Join(s.dir, fmt.Sprintf("soak-seed%d-steps%d-every%d-%s.json", s.series.First, s.series.Steps, s.series.Every, program))
+}
+
 // load returns how far an earlier run came with the same series and program.
 func (s *soak) load() (progress, error) {
-	p := s.fresh()
-	raw, err := os.ReadFile(s.file)
+	raw, err := os.ReadFile(s.file())
 	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
+		return s.fresh(), nil
 	}
 	if err != nil {
-		return p, err
+		return progress{}, err
 	}
-	var old progress
-	if err := json.Unmarshal(raw, &old); err != nil {
-		return p, fmt.Errorf("%s: %w", s.file, err)
+	var p progress
+	if err = json.Unmarshal(raw, &p); err == nil {
+		err = s.check(p)
 	}
-	if old.Program != p.Program || old.Seed != p.Seed || old.Steps != p.Steps || old.Every != p.Every {
-		fmt.Fprintf(s.out, "the progress in %s is of another program or series: beginning anew\n", s.file)
-		return p, nil
+	if err != nil {
+		return progress{}, fmt.Errorf("the progress in %s is damaged: %w; remove that file to begin anew, or keep the progress in another folder with SOAK_DIR (-dir)", s.file(), err)
 	}
-	if old.Done < 0 {
-		return p, fmt.Errorf("%s: %d histories done", s.file, old.Done)
+	return p, nil
+}
+
+// check says what cannot be about progress that is to be of the series of s. The
+// counts are of the histories that went well.
+func (s *soak) check(p progress) error {
+	well, last := p.Done-len(p.Failed), p.Seed+uint64(max(p.Done, 0))
+	switch {
+	case p.Program != s.program || p.Seed != s.series.First || p.Steps != s.series.Steps || p.Every != s.series.Every:
+		return errors.New("it is of another program or series")
+	case p.Done < 0 || well < 0 || last < p.Seed || p.Busy < 0:
+		return fmt.Errorf("%d histories from seed %d on are done, %d of them failed, in %s", p.Done, p.Seed, len(p.Failed), p.Busy)
+	case p.Stats.Histories != well:
+		return fmt.Errorf("%d histories are done and %d of them failed, but %d are counted that went well", p.Done, len(p.Failed), p.Stats.Histories)
 	}
-	return old, nil
+	return nil
 }
 
 // save replaces the file, whole or not at all.
@@ -86,14 +104,14 @@ func (s *soak) save(p progress) error {
 	if err != nil {
 		return err
 	}
-	next := s.file + ".new"
-	if err := os.MkdirAll(filepath.Dir(s.file), 0o755); err != nil {
+	next := s.file() + ".new"
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return err
 	}
 	if err := os.WriteFile(next, raw, 0o644); err != nil {
 		return err
 	}
-	return os.Rename(next, s.file)
+	return os.Rename(next, s.file())
 }
 
 // lineEvery is the time between two lines of progress.
@@ -110,9 +128,14 @@ func (s *soak) do(ctx context.Context) error {
 		return err
 	}
 	last := s.series.First + uint64(s.number) - 1
-	fmt.Fprintf(s.out, "histories of %d steps, seeds %d to %d, on %d processors; progress in %s\n", s.series.Steps, s.series.First, last, s.workers, s.file)
-	if p.Done > 0 {
+	fmt.Fprintf(s.out, "histories of %d steps, seeds %d to %d, on %d processors; progress in %s\n", s.series.Steps, s.series.First, last, s.workers, s.file())
+	switch {
+	case p.Done > s.number:
+		fmt.Fprintf(s.out, "%d are done already, more than the %d asked for: what follows is about all that are done\n", p.Done, s.number)
+	case p.Done > 0:
 		fmt.Fprintf(s.out, "going on after %d\n", p.Done)
+	default:
+		s.tellOfOthers()
 	}
 	began, from := s.now(), p
 	lined := began
@@ -136,6 +159,13 @@ func (s *soak) do(ctx context.Context) error {
 		}
 	}
 	return s.conclude(p)
+}
+
+// tellOfOthers says that what other programs have done of the series does not count.
+func (s *soak) tellOfOthers() {
+	if files, err := filepath.Glob(s.fileOf("*")); err == nil && len(files) > 0 {
+		fmt.Fprintf(s.out, "beginning anew: what another program has done of this series does not count, and stays in %s\n", strings.Join(files, ", "))
+	}
 }
 
 // runChunk runs the histories from up to, but not including, to. It tells of those

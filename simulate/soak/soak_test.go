@@ -24,7 +24,7 @@ func newSoak(t *testing.T, out *bytes.Buffer) *soak {
 	now := time.Unix(0, 0)
 	return &soak{
 		series: series.Series{First: 50, Steps: 6}, number: 30, chunk: 10, workers: 2, patience: 2, program: "p", out: out,
-		file: filepath.Join(t.TempDir(), "deep", "soak.json"), run: simulate.Run,
+		dir: filepath.Join(t.TempDir(), "deep"), run: simulate.Run,
 		now: func() time.Time { now = now.Add(time.Minute); return now },
 	}
 }
@@ -97,7 +97,7 @@ func TestDoneIsDone(t *testing.T) {
 	}
 }
 
-func TestProgressOfAnotherDoesNotCount(t *testing.T) {
+func TestAnotherSeriesHasProgressOfItsOwn(t *testing.T) {
 	for name, change := range map[string]func(*soak){
 		"program": func(s *soak) { s.program = "q" },
 		"seed":    func(s *soak) { s.series.First++ },
@@ -105,35 +105,84 @@ func TestProgressOfAnotherDoesNotCount(t *testing.T) {
 		"every":   func(s *soak) { s.series.Every++ },
 	} {
 		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			s := newSoak(t, &out)
-			p := s.fresh()
-			p.Done = 12
-			if err := s.save(p); err != nil {
-				t.Fatal(err)
-			}
+			s := newSoak(t, new(bytes.Buffer))
+			s.mustSave(t, 12)
 			if got := s.mustLoad(t); got.Done != 12 {
 				t.Fatalf("%d done", got.Done)
 			}
-			change(s)
-			if got := s.mustLoad(t); got.Done != 0 || !strings.Contains(out.String(), "beginning anew") {
-				t.Errorf("%d done, %q", got.Done, out.String())
+			other := *s
+			change(&other)
+			if got := other.mustLoad(t); got.Done != 0 {
+				t.Errorf("%d done", got.Done)
+			}
+			other.mustSave(t, 3)
+			if got := s.mustLoad(t); got.Done != 12 {
+				t.Errorf("%d done after the other has saved", got.Done)
 			}
 		})
 	}
 }
 
-func TestDamagedProgressIsAnError(t *testing.T) {
-	s := newSoak(t, new(bytes.Buffer))
-	if err := s.save(progress{}); err != nil {
+func TestProgressOfAnotherProgramIsToldOf(t *testing.T) {
+	var out bytes.Buffer
+	s := newSoak(t, &out)
+	s.mustSave(t, 12)
+	file := s.file()
+	s.program = "q"
+	if err := s.do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	for _, raw := range []string{"", "{", `{"program":"p","seed":50,"steps":6,"done":-1}`} {
-		if err := os.WriteFile(s.file, []byte(raw), 0o600); err != nil {
+	if want := "beginning anew: what another program has done of this series does not count, and stays in " + file + "\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in\n%s", want, &out)
+	}
+}
+
+// mustSave saves that n histories went well.
+func (s *soak) mustSave(t *testing.T, n int) {
+	t.Helper()
+	p := s.fresh()
+	p.Done, p.Stats.Histories = n, n
+	if err := s.save(p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDamagedProgressIsAnError(t *testing.T) {
+	s := newSoak(t, new(bytes.Buffer))
+	s.mustSave(t, 0)
+	for _, raw := range []string{
+		"", "{", "{}", `{"program":"q","seed":50,"steps":6}`,
+		`{"program":"p","seed":50,"steps":6,"done":-1}`,
+		`{"program":"p","seed":50,"steps":6,"done":1000000000}`,
+		`{"program":"p","seed":50,"steps":6,"done":10,"stats":{"Histories":10},"failed":["one"]}`,
+		`{"program":"p","seed":50,"steps":6,"done":1,"stats":{"Histories":-1},"failed":["one","two"]}`,
+	} {
+		if err := os.WriteFile(s.file(), []byte(raw), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.do(context.Background()); err == nil {
+		err := s.do(context.Background())
+		if err == nil {
 			t.Errorf("%q is taken", raw)
+			continue
+		}
+		for _, want := range []string{s.file(), "remove that file", "SOAK_DIR"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("no %q in %v", want, err)
+			}
+		}
+	}
+}
+
+func TestMoreThanAskedForIsSaid(t *testing.T) {
+	var out bytes.Buffer
+	s := newSoak(t, &out)
+	s.mustSave(t, 40)
+	if err := s.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"40 are done already, more than the 30 asked for", "40 of 40 histories"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
 		}
 	}
 }
