@@ -226,8 +226,10 @@ func TestUndelete(t *testing.T) {
 	if err != nil || len(dead) != 2 || dead[0].Deleted.Before(dead[1].Deleted) || !strings.HasPrefix(a.name, dead[0].Server) {
 		t.Fatal(dead, err)
 	}
-	if _, err := b.Undelete(dead[0].ID.String(), ""); !errors.As(err, &bad) || !strings.Contains(bad.HintText, "--rename") {
-		t.Errorf("the name is taken: %v", err)
+	for _, rename := range []string{"", "uid=ann", "UID=Ann"} {
+		if _, err := b.Undelete(dead[0].ID.String(), rename); !errors.As(err, &bad) || !strings.Contains(bad.HintText, "--rename") || !strings.Contains(bad.Text, ann) {
+			t.Errorf("the name is taken, renamed to %q: %v", rename, err)
+		}
 	}
 	if done, err := b.Undelete(dead[0].ID.String(), "uid=ann2"); err != nil || !strings.Contains(done, "uid=ann2") {
 		t.Fatal(done, err)
@@ -243,6 +245,25 @@ func TestUndelete(t *testing.T) {
 	if _, err := b.Undelete(suffix, ""); !errors.As(err, &bad) {
 		t.Errorf("the suffix is not deleted: %v", err)
 	}
+}
+
+// TestRestoreTakesNoName promises that what is restored under another name does not take
+// that of a living entry.
+func TestRestoreTakesNoName(t *testing.T) {
+	c, a, _ := two(t)
+	c.apart(modify(ann, replace("description", "kept")), directory.Write{Op: directory.Delete, DN: ann})
+	a.write(person("bob"))
+	c.settled()
+	var bad *replica.RequestError
+	id := c.only(dit.ChangeOnDeleted).ID
+	if done, err := a.Restore(id, replica.RestoreOptions{Rename: "uid=bob"}); !errors.As(err, &bad) || !strings.Contains(bad.Text, "exists") {
+		t.Fatal(done, err)
+	}
+	if _, err := a.Restore(id, replica.RestoreOptions{Rename: "uid=anna"}); err != nil {
+		t.Fatal(err)
+	}
+	c.settled()
+	c.none()
 }
 
 func TestHistory(t *testing.T) {

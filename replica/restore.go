@@ -326,18 +326,8 @@ func (w *work) undelete(id changelog.ID, rename string) (string, error) {
 			HintText: "add it anew",
 		}
 	}
-	name, _, err := w.dit.NameOf(id)
+	c, err := w.authorUndelete(id, rename)
 	if err != nil {
-		return "", err
-	}
-	c := &changelog.Change{Op: changelog.OpModify, ID: id, DN: name, Undelete: true}
-	if rename != "" {
-		rdn, err := dn.ParseRDN(rename)
-		if err != nil {
-			return "", &RequestError{Text: fmt.Sprintf("%q is not an RDN: %v", rename, err)}
-		}
-		c.Op, c.RDN, c.DeleteOldRDN = changelog.OpModDN, rdn.String(), true
-	} else if err := w.nameIsFree(id, name); err != nil {
 		return "", err
 	}
 	if err := w.assert(c); err != nil {
@@ -346,18 +336,22 @@ func (w *work) undelete(id changelog.ID, rename string) (string, error) {
 	return w.undeleted(id)
 }
 
-// nameIsFree refuses to bring back an entry whose name another one has taken:
-// the older name would win.
-func (w *work) nameIsFree(id changelog.ID, name string) error {
-	d, err := dn.Parse(name)
-	if err != nil {
-		return nil
+// authorUndelete returns the change that brings back an entry, under a new name where
+// one is given.
+func (w *work) authorUndelete(id changelog.ID, rename string) (*changelog.Change, error) {
+	var rdn dn.RDN
+	if rename != "" {
+		var err error
+		if rdn, err = dn.ParseRDN(rename); err != nil {
+			return nil, &RequestError{Text: fmt.Sprintf("%q is not an RDN: %v", rename, err)}
+		}
 	}
-	other, found, err := w.dit.Find(d)
-	if err != nil || !found || other == id {
-		return err
+	c, err := w.dit.AuthorUndelete(id, rdn)
+	var refused *dit.ResultError
+	if errors.As(err, &refused) {
+		return nil, &RequestError{Text: refused.Text, HintText: "give the one that comes back another name with --rename RDN"}
 	}
-	return &RequestError{Text: "another entry is called " + name + " now", HintText: "give the one that comes back another name with --rename RDN"}
+	return c, err
 }
 
 // undeleted says where an entry that was brought back is now.
