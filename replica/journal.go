@@ -259,13 +259,19 @@ func (w *work) resolve(name string) (changelog.ID, error) {
 	return slices.MaxFunc(dead, func(a, b dit.Tombstone) int { return a.Deleted.Compare(b.Deleted) }).ID, nil
 }
 
-// server returns the JID of the server with a number, "" when it is not known.
+// server returns the bare JID of the server with a number, "" when it is not known. It
+// is what that server has said in its changes, so that every server tells the same,
+// one that never met it too; only before the first heartbeat it is what the room shows.
 func (w *work) server(sid changelog.SID) (string, error) {
-	if sid == w.r.sid() {
-		return bare(w.r.Identity().JID), nil
+	said, err := w.Roster().Member(sid)
+	if err != nil || said.JID != "" {
+		return bare(said.JID), err
 	}
-	m, _, err := w.Member(sid)
-	return bare(m.JID), err
+	if id := w.r.Identity(); sid == id.SID {
+		return bare(id.JID), nil
+	}
+	shown, _, err := w.Member(sid)
+	return bare(shown.JID), err
 }
 
 // conflict tells of a record of the state.
