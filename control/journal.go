@@ -64,12 +64,15 @@ type Conflict struct {
 	Attribute string       `json:"attribute"`
 	Lost      ConflictSide `json:"lost"`
 	Won       ConflictSide `json:"won"`
-	// Other is the other entry of a name conflict, reference or value.
+	// Other is the other entry of a name conflict, reference or value; in a Conflict
+	// asked for by its id also that which was moved the other way, or is below glue.
 	Other   string `json:"other"`
 	OtherDN string `json:"other_dn"`
 	// Restore says what conflicts restore would do, ByHand what else helps.
 	Restore string `json:"restore"`
 	ByHand  string `json:"by_hand"`
+	// Command is what restores it, "" where nothing does by itself.
+	Command string `json:"restore_command,omitempty"`
 }
 
 // ConflictSide is one of two changes that met; all fields are empty where no
@@ -82,6 +85,12 @@ type ConflictSide struct {
 	Value
 	// Parent is the DN of where a move went.
 	Parent string `json:"parent"`
+	// Op is what the change did, add, modify, delete, moddn or undelete, where no
+	// value and no Parent says it and it is known.
+	Op string `json:"op,omitempty"`
+	// Change is what the change log tells of the change, its values in short: only in a
+	// Conflict asked for by its id, and as long as the log holds it.
+	Change *HistoryChange `json:"change,omitempty"`
 }
 
 // Value is the value of an attribute, or an RDN.
@@ -168,6 +177,8 @@ type HistoryMod struct {
 	Op     string  `json:"op"`
 	Attr   string  `json:"attribute"`
 	Values []Value `json:"values"`
+	// More is how many values were left out, in what is told in short.
+	More int `json:"more,omitempty"`
 }
 
 // UndeleteRequest asks to bring back an entry, by entryUUID or by the DN it had.
@@ -228,13 +239,24 @@ func (p *ConflictsPage) normalise() {
 	}
 }
 
+func (c *Conflict) normalise() {
+	c.Lost.Change.normalise()
+	c.Won.Change.normalise()
+}
+
 func (h *History) normalise() {
 	h.Changes = notNil(h.Changes)
 	for i := range h.Changes {
-		c := &h.Changes[i]
-		c.Mods, c.Records = notNil(c.Mods), notNil(c.Records)
-		for j := range c.Mods {
-			c.Mods[j].Values = notNil(c.Mods[j].Values)
-		}
+		h.Changes[i].normalise()
+	}
+}
+
+func (c *HistoryChange) normalise() {
+	if c == nil {
+		return
+	}
+	c.Mods, c.Records = notNil(c.Mods), notNil(c.Records)
+	for i := range c.Mods {
+		c.Mods[i].Values = notNil(c.Mods[i].Values)
 	}
 }

@@ -12,7 +12,11 @@ func handleJournal(mux *http.ServeMux, service Journal) {
 		page.normalise()
 		return page, err
 	})
-	post(mux, pathConflict, func(ctx context.Context, ask ConflictRequest) (any, error) { return service.Conflict(ctx, ask) })
+	post(mux, pathConflict, func(ctx context.Context, ask ConflictRequest) (any, error) {
+		found, err := service.Conflict(ctx, ask)
+		found.normalise()
+		return found, err
+	})
 	post(mux, pathRestore, func(ctx context.Context, ask RestoreRequest) (any, error) {
 		done, err := service.Restore(ctx, ask)
 		return doneReply{done}, err

@@ -82,7 +82,7 @@ func (d *daemon) Conflicts(_ context.Context, ask control.ConflictsRequest) (out
 		out.Counts[string(kind)] = n
 	}
 	for _, c := range page.Conflicts {
-		out.Conflicts = append(out.Conflicts, conflict(c))
+		out.Conflicts = append(out.Conflicts, d.conflict(ask.Suffix, c))
 	}
 	return out, nil
 }
@@ -94,7 +94,10 @@ func (d *daemon) Conflict(_ context.Context, ask control.ConflictRequest) (contr
 		return control.Conflict{}, err
 	}
 	c, err := r.Conflict(ask.ID, ask.ShowSecrets)
-	return conflict(c), asked(err)
+	if err != nil {
+		return control.Conflict{}, asked(err)
+	}
+	return d.conflict(ask.Suffix, c), nil
 }
 
 // Restore implements control.Service.
@@ -186,10 +189,14 @@ func (d *daemon) Deleted(_ context.Context, ask control.DeletedRequest) (out con
 	return out, nil
 }
 
-func conflict(c replica.Conflict) control.Conflict {
+// conflict tells of a conflict in the suffix of that name, "" for the only one.
+func (d *daemon) conflict(suffix string, c replica.Conflict) control.Conflict {
 	out := control.Conflict{
 		ID: c.ID, Kind: string(c.Kind), Text: c.Text, Entry: c.Entry.String(), DN: c.DN, Attribute: c.Attribute,
-		Lost: side(c.Lost), Won: side(c.Won), OtherDN: c.OtherDN, Restore: c.Restore, ByHand: c.ByHand,
+		Lost: side(c.Lost), Won: side(c.Won), OtherDN: c.OtherDN, Restore: c.Restore, ByHand: c.ByHand, Command: c.Command,
+	}
+	if len(d.units) > 1 && c.Command != "" {
+		out.Command += " --suffix '" + strings.ReplaceAll(suffix, "'", `'\''`) + "'"
 	}
 	if !c.Other.IsZero() {
 		out.Other = c.Other.String()
@@ -198,8 +205,12 @@ func conflict(c replica.Conflict) control.Conflict {
 }
 
 func side(s replica.ConflictSide) control.ConflictSide {
-	out := control.ConflictSide{Server: s.Server, Value: octets(s.Value), Parent: s.Parent}
+	out := control.ConflictSide{Server: s.Server, Value: octets(s.Value), Parent: s.Parent, Op: s.Op}
 	out.Hidden = s.Hidden
+	if s.Change != nil {
+		change := historyChange(*s.Change)
+		out.Change = &change
+	}
 	if !s.CSN.IsZero() {
 		out.CSN, out.Time, out.SID = s.CSN.String(), s.CSN.When(), int(s.CSN.SID)
 	}
@@ -220,7 +231,7 @@ func historyChange(c replica.HistoryChange) control.HistoryChange {
 		RDN: c.RDN, DeleteOldRDN: c.DeleteOldRDN, Superior: c.Superior, Undelete: c.Undelete, Records: c.Records,
 	}
 	for _, m := range c.Mods {
-		mod := control.HistoryMod{Op: m.Op.String(), Attr: m.Attr}
+		mod := control.HistoryMod{Op: m.Op.String(), Attr: m.Attr, More: m.More}
 		for _, v := range m.Values {
 			mod.Values = append(mod.Values, octets(v))
 		}

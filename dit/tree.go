@@ -118,17 +118,20 @@ func (s *State) replay(from changelog.CSN, at map[ID]ID, r *reshaping) {
 
 // parentBefore returns the parent that was in force before the moves from a CSN
 // on; the oldest always was.
-func (s *State) parentBefore(e *entry, from changelog.CSN) ID {
-	parent := e.edges[0].parent
+func (s *State) parentBefore(e *entry, from changelog.CSN) ID { return s.edgeBefore(e, from).parent }
+
+// edgeBefore is parentBefore, with what made it the parent.
+func (s *State) edgeBefore(e *entry, from changelog.CSN) edge {
+	last := e.edges[0]
 	for _, g := range e.edges[1:] {
 		if !g.at.csn.Before(from) {
 			break
 		}
 		if !s.skipped(g, e.id) {
-			parent = g.parent
+			last = g
 		}
 	}
-	return parent
+	return last
 }
 
 // leads reports whether the way up from id meets target. The parents in at go

@@ -33,8 +33,9 @@ type HistoryMod struct {
 	Op     changelog.ModOp
 	Attr   string
 	Values []string
-	// Hidden is how many values were left out as secrets.
-	Hidden int
+	// Hidden is how many values were left out as secrets, More how many because there
+	// are so many.
+	Hidden, More int
 }
 
 // HistoryPage is a part of the changes of an entry, oldest first.
@@ -153,11 +154,7 @@ func (w *work) told(c *changelog.Change, secrets bool) (h HistoryChange, err err
 			return h, err
 		}
 	}
-	for _, m := range c.Mods {
-		switch strings.ToLower(m.Attr) {
-		case "modifiersname", "creatorsname", createTimestamp, modifyTimestamp:
-			continue
-		}
+	for _, m := range ofUsers(c.Mods) {
 		mod := HistoryMod{Op: m.Op, Attr: m.Attr, Values: m.Values}
 		if !secrets && IsSecret(m.Attr) {
 			mod.Values, mod.Hidden = nil, len(m.Values)
@@ -165,6 +162,18 @@ func (w *work) told(c *changelog.Change, secrets bool) (h HistoryChange, err err
 		h.Mods = append(h.Mods, mod)
 	}
 	return h, nil
+}
+
+// ofUsers returns the modifications of a change that its client asked for.
+func ofUsers(mods []changelog.Mod) (out []changelog.Mod) {
+	for _, m := range mods {
+		switch strings.ToLower(m.Attr) {
+		case "modifiersname", "creatorsname", createTimestamp, modifyTimestamp:
+			continue
+		}
+		out = append(out, m)
+	}
+	return out
 }
 
 // DeletedEntry is an entry that can be undeleted.

@@ -51,6 +51,8 @@ type Conflict struct {
 	// Restore says what restoring it would do, and ByHand what an
 	// administrator can do instead; either may be "".
 	Restore, ByHand string
+	// Command is what restores it, "" where nothing does.
+	Command string
 }
 
 // ConflictSide is one of the two changes that met.
@@ -64,6 +66,12 @@ type ConflictSide struct {
 	Value  string
 	Hidden bool
 	Parent string
+	// Op is what the change did, where neither Value nor Parent says it: add, modify,
+	// delete, moddn or undelete, "" where that is not known.
+	Op string
+	// Change is what the log tells of the change: nil in a list, and when the log
+	// does not hold it any more.
+	Change *HistoryChange
 }
 
 // ConflictQuery says which conflicts are wanted.
@@ -150,6 +158,8 @@ type listing struct {
 	q       ConflictQuery
 	below   changelog.ID
 	servers map[changelog.SID]string
+	// full wants what a list leaves out.
+	full bool
 }
 
 // page goes through the sources in their order. Where it ends in one is a number
@@ -228,11 +238,16 @@ const longValue = 200
 
 func cutValues(c Conflict) Conflict {
 	for _, side := range []*ConflictSide{&c.Lost, &c.Won} {
-		if len(side.Value) > longValue {
-			side.Value = strings.ToValidUTF8(side.Value[:longValue], "?") + "..."
-		}
+		side.Value = cutValue(side.Value)
 	}
 	return c
+}
+
+func cutValue(v string) string {
+	if len(v) <= longValue {
+		return v
+	}
+	return strings.ToValidUTF8(v[:longValue], "?") + "..."
 }
 
 // resolve returns the entry of a DN or UUID: one that is shown, else the one
@@ -277,7 +292,7 @@ func (w *work) server(sid changelog.SID) (string, error) {
 // conflict tells of a record of the state.
 func (l *listing) conflict(r dit.Record) (c Conflict, err error) {
 	c = Conflict{ID: r.ID(), Kind: r.Kind, Text: meanings[r.Kind].text, Entry: r.Entry, Attribute: l.spelt(r.Attribute), Other: r.Winner}
-	c.Restore, c.ByHand = meanings[r.Kind].restore, meanings[r.Kind].byHand
+	c.advise()
 	if c.DN, _, err = l.dit.NameOf(r.Entry); err != nil {
 		return c, err
 	}
@@ -290,8 +305,23 @@ func (l *listing) conflict(r dit.Record) (c Conflict, err error) {
 	if c.Lost, err = l.side(r.Lost, hidden); err != nil {
 		return c, err
 	}
-	c.Won, err = l.side(r.Won, hidden)
+	if c.Won, err = l.side(r.Won, hidden); err != nil {
+		return c, err
+	}
+	c.Lost.Op, c.Won.Op = meanings[r.Kind].lost, meanings[r.Kind].won
+	if l.full {
+		err = l.explain(&c, r)
+	}
 	return c, err
+}
+
+// advise says what can be done about c.
+func (c *Conflict) advise() {
+	m := meanings[c.Kind]
+	c.Restore, c.ByHand = m.restore, m.byHand
+	if m.restore != "" {
+		c.Command = strings.TrimSpace("ldapsync conflicts restore " + c.ID + " " + m.option)
+	}
 }
 
 // spelt returns the attribute as the schema writes it.
@@ -403,11 +433,16 @@ func refused(p store.Parked) Conflict {
 	}
 }
 
-func (l *listing) setAside(kind dit.Kind, c *changelog.Change, id string) (Conflict, error) {
-	m := meanings[kind]
-	server, err := l.author(c.SID())
-	return Conflict{
-		ID: id, Kind: kind, Text: m.text + ": " + c.Op.String() + " " + summary(c.Mods).String(), Entry: c.ID, DN: c.DN,
-		Lost: ConflictSide{CSN: c.CSN, Server: server, Value: c.RDN}, Restore: m.restore, ByHand: m.byHand,
-	}, err
+func (l *listing) setAside(kind dit.Kind, c *changelog.Change, id string) (about Conflict, err error) {
+	about = Conflict{
+		ID: id, Kind: kind, Text: meanings[kind].text + ": " + c.Op.String() + " " + summary(ofUsers(c.Mods)).String(), Entry: c.ID, DN: c.DN,
+		Lost: ConflictSide{CSN: c.CSN, Value: c.RDN, Op: c.Op.String()},
+	}
+	about.advise()
+	if about.Lost.Server, err = l.author(c.SID()); err != nil || !l.full {
+		return about, err
+	}
+	modifier := ""
+	about.Lost.Change, err = l.toldInShort(c, client(c, &modifier))
+	return about, err
 }

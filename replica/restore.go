@@ -100,42 +100,6 @@ func (w *work) find(id string) (dit.Record, error) {
 	return found[0], nil
 }
 
-// Conflict returns one conflict with its values in full.
-func (r *Replica) Conflict(id string, secrets bool) (c Conflict, err error) {
-	err = r.view(func(w *work) error {
-		l := &listing{work: w, q: ConflictQuery{Secrets: secrets}, servers: map[changelog.SID]string{}}
-		if strings.Contains(id, ":") {
-			c, err = l.aside(id)
-			return err
-		}
-		record, err := w.find(id)
-		if err != nil {
-			return err
-		}
-		c, err = l.conflict(record)
-		return err
-	})
-	return c, err
-}
-
-// aside returns what is set aside on this server under an id.
-func (l *listing) aside(id string) (found Conflict, err error) {
-	kinds := map[string]dit.Kind{"parked": ParkedRejected, "future": ParkedFuture, "denied": DeniedByRole}
-	word, _, _ := strings.Cut(id, ":")
-	if kind, ok := kinds[word]; ok {
-		err = l.each(kind, func(c Conflict) bool {
-			if c.ID == id {
-				found = c
-			}
-			return found.ID == ""
-		})
-	}
-	if err == nil && found.ID == "" {
-		err = &RequestError{Text: "no conflict " + id, HintText: "ldapsync conflicts list shows them"}
-	}
-	return found, err
-}
-
 // Restore makes a change that gives the losing side of a conflict its effect
 // again, and says in words what it did.
 func (r *Replica) Restore(id string, o RestoreOptions) (done string, err error) {

@@ -55,10 +55,11 @@ func moment(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// brief prints a side in a cell: the value, or where a move went, and whose it is.
+// brief prints a side in a cell: the value, where a move went, or what was done, and
+// whose it is.
 func brief(s control.ConflictSide) string {
 	const width = 40
-	text := []rune(cmp.Or(valueText(s.Value), printable(s.Parent)))
+	text := []rune(sideText(s))
 	if len(text) > width {
 		text = append(text[:width-3], []rune("...")...)
 	}
@@ -84,6 +85,11 @@ func valueText(v control.Value) string {
 	return printable(v.Text)
 }
 
+// sideText says what one side is about, "" where only its change could.
+func sideText(s control.ConflictSide) string {
+	return cmp.Or(valueText(s.Value), printable(s.Parent), printable(s.Op))
+}
+
 // renderConflict prints one conflict for people.
 func renderConflict(w io.Writer, c control.Conflict) error {
 	var b strings.Builder
@@ -98,22 +104,46 @@ func renderConflict(w io.Writer, c control.Conflict) error {
 	line("entry", printable(c.DN))
 	line("", printable(c.Entry))
 	line("attribute", printable(c.Attribute))
-	side := func(name string, s control.ConflictSide) {
-		line(name, cmp.Or(valueText(s.Value), printable(s.Parent)))
-		if s.CSN != "" {
-			from := ""
-			if s.Server != "" {
-				from = " on " + printable(s.Server)
+	for _, side := range []struct {
+		name string
+		control.ConflictSide
+	}{{"lost", c.Lost}, {"won", c.Won}} {
+		for i, text := range sideLines(side.ConflictSide) {
+			if i > 0 {
+				side.name = ""
 			}
-			line("", fmt.Sprintf("%s%s, sid %d, %s", moment(s.Time), from, s.SID, printable(s.CSN)))
+			line(side.name, text)
 		}
 	}
-	side("lost", c.Lost)
-	side("won", c.Won)
 	line("other", printable(c.OtherDN))
 	line("", printable(c.Other))
 	line("restore", printable(c.Restore))
+	line("", printable(c.Command))
 	line("by hand", printable(c.ByHand))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// sideLines tells of one side: what it is about, what its change did where that says
+// more, and when and by whom it was made.
+func sideLines(s control.ConflictSide) []string {
+	lines := []string{cmp.Or(sideText(s), "-")}
+	if s.Op != "" {
+		lines[0] = printable(s.Op)
+		if s.Change != nil {
+			lines = append(lines, historyLines(*s.Change)...)
+		}
+	}
+	if s.CSN == "" {
+		return lines
+	}
+	from := moment(s.Time)
+	if s.Server != "" {
+		from += " on " + printable(s.Server)
+	}
+	from += fmt.Sprintf(", sid %d, %s", s.SID, printable(s.CSN))
+	if s.Change != nil && s.Change.By != "" {
+		from += ", by " + printable(s.Change.By)
+	}
+	return append(lines, from)
 }

@@ -103,11 +103,14 @@ func historyLines(c control.HistoryChange) (lines []string) {
 		add("conflict %s dropped", printable(id))
 	}
 	for _, m := range c.Mods {
-		if len(m.Values) == 0 {
+		if len(m.Values)+m.More == 0 {
 			add("%s %s: all values removed", printable(m.Op), printable(m.Attr))
 		}
 		for _, v := range m.Values {
 			add("%s %s: %s", printable(m.Op), printable(m.Attr), valueText(v))
+		}
+		if m.More > 0 {
+			add("%s %s: %d more", printable(m.Op), printable(m.Attr), m.More)
 		}
 	}
 	return lines
