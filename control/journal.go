@@ -156,7 +156,8 @@ type HistoryChange struct {
 	SID    int       `json:"sid"`
 	Seq    uint64    `json:"seq"`
 	Server string    `json:"server"`
-	// By is the DN of the client, as its directory noted it; "" where it did not.
+	// By is the DN of the client, as its directory noted it; "" where that is not
+	// certain.
 	By string `json:"by"`
 	// Op is add, modify, delete, moddn or settle; DN the entry's name before.
 	Op string `json:"op"`

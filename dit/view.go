@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"ldapsync/changelog"
 	"ldapsync/dn"
 	"ldapsync/schema"
 )
@@ -90,6 +91,24 @@ func (s *State) show(e *entry) *Shown {
 		out.mark(s, schema.ConflictOf, p.winner.String())
 	}
 	return out
+}
+
+// Register returns the value that an entry has of an attribute which has one, and the
+// change that it is from, zero where it has none. Of an entry that is deleted it is
+// what it would have.
+func (s *State) Register(id ID, attr string) (value string, from changelog.Mark, err error) {
+	e := s.peek(id)
+	if e == nil || !e.node.created {
+		return "", from, s.caught()
+	}
+	if a := s.content(e).aspect(s.canonical(attr)); a != nil {
+		for _, f := range a.values {
+			if f.shown && f.add != nil {
+				value, from = f.raw, changelog.Mark{Seq: f.add.seq, CSN: f.add.csn}
+			}
+		}
+	}
+	return value, from, s.caught()
 }
 
 // conflictAVA returns what an entry that lost its name has in its RDN.

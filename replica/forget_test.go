@@ -59,9 +59,14 @@ func newListener(t *testing.T) *listener {
 func (l *listener) hear(sid changelog.SID, seq uint64, c changelog.Change) {
 	l.t.Helper()
 	c.Seq, c.CSN = seq, changelog.CSN{Time: l.now.UnixMicro(), SID: sid}
-	got, err := l.Receive(replica.Delivery{Relay: sid, RelayRole: roles.Master, Changes: []changelog.Change{c}})
+	l.receive(c)
+}
+
+func (l *listener) receive(c changelog.Change) {
+	l.t.Helper()
+	got, err := l.Receive(replica.Delivery{Relay: c.SID(), RelayRole: roles.Master, Changes: []changelog.Change{c}})
 	if err != nil || got.New != 1 {
-		l.t.Fatalf("change %s/%d: %+v, %v", sid, seq, got, err)
+		l.t.Fatalf("change %s/%d: %+v, %v", c.SID(), c.Seq, got, err)
 	}
 }
 

@@ -1,9 +1,7 @@
 package replica
 
 import (
-	"cmp"
 	"fmt"
-	"strings"
 	"time"
 
 	"ldapsync/changelog"
@@ -17,7 +15,7 @@ type HistoryChange struct {
 	Server string
 	Op     changelog.Op
 	// DN is the entry's name before the change, By the name of the client that
-	// made it, as the directory noted it; "" where it did not.
+	// made it, as far as that follows from what the directory noted; else "".
 	DN, By string
 	// RDN and Superior are the new name and place, "" where they stay.
 	RDN, Superior string
@@ -75,16 +73,19 @@ func (r *Replica) History(name string, secrets bool, limit int, after string) (p
 }
 
 func (w *work) history(page *HistoryPage, secrets bool, limit int, from changelog.CSN) error {
+	who, err := w.clients(page.ID)
+	if err != nil {
+		return err
+	}
 	var failed error
-	modifier := ""
 	first := true
-	err := w.Log.History(page.ID, changelog.CSN{}, func(c *changelog.Change) bool {
+	err = w.Log.History(page.ID, changelog.CSN{}, func(c *changelog.Change) bool {
 		if first {
 			page.Truncated, first = c.Op != changelog.OpAdd, false
 		}
-		by := client(c, &modifier)
-		if !from.Before(c.CSN) {
-			return true
+		var by string
+		if by, failed = who.made(c); failed != nil || !from.Before(c.CSN) {
+			return failed == nil
 		}
 		if len(page.Changes) == limit {
 			page.Next = page.Changes[limit-1].CSN.String()
@@ -115,32 +116,6 @@ func (h *HistoryChange) empty() bool {
 	return h.Op == changelog.OpModify && len(h.Mods) == 0 && !h.Undelete && len(h.Records) == 0
 }
 
-// client returns the name of the client that made a change, "" where its
-// directory noted none. A directory notes it together with the time, and a name
-// that stays the same is not part of the change: modifier holds the last.
-func client(c *changelog.Change, modifier *string) (by string) {
-	noted, creator := false, ""
-	for _, m := range c.Mods {
-		switch strings.ToLower(m.Attr) {
-		case "modifiersname":
-			if len(m.Values) == 1 {
-				*modifier = m.Values[0]
-			}
-			noted = true
-		case "creatorsname":
-			if len(m.Values) == 1 {
-				creator = m.Values[0]
-			}
-		case modifyTimestamp:
-			noted = true
-		}
-	}
-	if noted {
-		by = *modifier
-	}
-	return cmp.Or(by, creator)
-}
-
 // told tells of a change.
 func (w *work) told(c *changelog.Change, secrets bool) (h HistoryChange, err error) {
 	h = HistoryChange{
@@ -167,11 +142,9 @@ func (w *work) told(c *changelog.Change, secrets bool) (h HistoryChange, err err
 // ofUsers returns the modifications of a change that its client asked for.
 func ofUsers(mods []changelog.Mod) (out []changelog.Mod) {
 	for _, m := range mods {
-		switch strings.ToLower(m.Attr) {
-		case "modifiersname", "creatorsname", createTimestamp, modifyTimestamp:
-			continue
+		if !isNote(m.Attr) {
+			out = append(out, m)
 		}
-		out = append(out, m)
 	}
 	return out
 }

@@ -442,7 +442,6 @@ func (l *listing) setAside(kind dit.Kind, c *changelog.Change, id string) (about
 	if about.Lost.Server, err = l.author(c.SID()); err != nil || !l.full {
 		return about, err
 	}
-	modifier := ""
-	about.Lost.Change, err = l.toldInShort(c, client(c, &modifier))
+	about.Lost.Change, err = l.toldInShort(c, notesOf(c).client())
 	return about, err
 }

@@ -64,7 +64,7 @@ func (w *work) ledHere(m, now *store.Image, e *directory.Entry, made bool) bool 
 // stampedThen reports whether the time of the last modification is that of the entryCSN,
 // as what clients write leaves it, in seconds.
 func (w *work) stampedThen(m *store.Image) bool {
-	return w.Value(m, modifyTimestamp) == m.CSN.When().UTC().Format("20060102150405Z")
+	return w.Value(m, modifyTimestamp) == generalizedTime(m.CSN)
 }
 
 // led returns the entry below which our write, m, led where now is below the one that

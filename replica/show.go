@@ -94,13 +94,16 @@ func (l *listing) attribute(side *ConflictSide, ids ...changelog.ID) (err error)
 // logged returns what the log tells of a change of an entry, nil when it has none with
 // that CSN.
 func (l *listing) logged(id changelog.ID, at changelog.CSN) (h *HistoryChange, err error) {
-	modifier := ""
+	who, err := l.clients(id)
+	if err != nil {
+		return nil, err
+	}
 	read := l.Log.History(id, changelog.CSN{}, func(c *changelog.Change) bool {
-		by := client(c, &modifier)
-		if c.CSN == at {
+		var by string
+		if by, err = who.made(c); err == nil && c.CSN == at {
 			h, err = l.toldInShort(c, by)
 		}
-		return c.CSN.Before(at)
+		return err == nil && c.CSN.Before(at)
 	})
 	if err == nil {
 		err = read
