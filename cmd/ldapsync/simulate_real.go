@@ -21,8 +21,9 @@ type realOptions struct {
 
 // simulateReal plays files on real servers.
 func simulateReal(ctx context.Context, files []*scenario.File, definitions *scenario.Definitions, opts realOptions, out io.Writer) error {
-	servers := 2
+	servers, scenarios := 2, 0
 	for _, f := range files {
+		scenarios += len(f.Scenarios)
 		for _, s := range f.Scenarios {
 			servers = max(servers, len(s.Replicas()))
 		}
@@ -46,7 +47,7 @@ func simulateReal(ctx context.Context, files []*scenario.File, definitions *scen
 			site.Dir = filepath.Join(opts.dir, fmt.Sprint("site", n))
 		}
 		if err := playReal(ctx, site, files[:alike], &table); err != nil {
-			table.End()
+			table.Stop(scenarios)
 			return err
 		}
 		files = files[alike:]

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"regexp"
 	"strings"
 	"time"
 
@@ -200,24 +198,4 @@ func (s *Site) part() {
 	for _, server := range s.Servers {
 		server.Link.Cut()
 	}
-}
-
-// Versions names the servers and their versions.
-func Versions() string {
-	words := []string{"OpenLDAP " + versionOf(`slapd (\S+)`, "slapd", "-VV"), "Prosody " + versionOf(`Prosody (\S+)`, "prosodyctl", "about")}
-	return strings.Join(words, ", ")
-}
-
-// versionOf takes the version out of what a program prints.
-func versionOf(pattern, program string, args ...string) string {
-	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	if path, err := exec.LookPath("/usr/sbin/" + program); err == nil {
-		cmd = exec.Command(path, args...)
-	}
-	out, _ := cmd.CombinedOutput()
-	if m := regexp.MustCompile(pattern).FindSubmatch(out); m != nil {
-		return string(m[1])
-	}
-	return "of unknown version"
 }

@@ -55,11 +55,23 @@ func (t *Table) line(cells ...string) {
 	if len(title) > 50 {
 		cells[1] = string(title[:47]) + "..."
 	}
-	fmt.Fprintf(t.Out, "%-6s%-52s%-12s%-13s%-13s%-9s%5s\n", cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6])
+	fmt.Fprintf(t.Out, "%-5s %-51s %-11s %-12s %-12s %-8s %5s\n", cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6])
 }
 
 // End prints what differs and the line that counts.
 func (t *Table) End() {
+	t.finish()
+	fmt.Fprintf(t.Out, "%d scenarios, %d differ\n", len(t.rows), t.Differ())
+}
+
+// Stop is End before all scenarios were played: it says of how many that can be said.
+func (t *Table) Stop(of int) {
+	t.finish()
+	fmt.Fprintf(t.Out, "stopped: %d of %d scenarios were played, %d of them differ\n", len(t.rows), of, t.Differ())
+}
+
+// finish prints what comes between the table and the line that counts.
+func (t *Table) finish() {
 	fmt.Fprintln(t.Out)
 	if t.Markdown {
 		fmt.Fprintln(t.Out, "```")
@@ -68,7 +80,6 @@ func (t *Table) End() {
 	if t.Markdown {
 		fmt.Fprint(t.Out, "```\n\n")
 	}
-	fmt.Fprintf(t.Out, "%d scenarios, %d differ\n", len(t.rows), t.Differ())
 }
 
 // details prints what is to be said of single scenarios.
