@@ -1,9 +1,7 @@
 package scenario
 
 import (
-	"bytes"
 	"encoding/base64"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,8 +11,6 @@ import (
 	"ldapsync/dit"
 	"ldapsync/dn"
 )
-
-func newReader(b []byte) io.Reader { return bytes.NewReader(b) }
 
 // fields are the keys and values of one mapping.
 type fields struct {

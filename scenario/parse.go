@@ -2,12 +2,9 @@ package scenario
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
-	"strconv"
 
 	"go.yaml.in/yaml/v3"
 
@@ -62,7 +59,7 @@ func (p *parser) refuse(line int, format string, args ...any) {
 func (p *parser) parse(b []byte) {
 	root, err := document(b)
 	if err != nil {
-		line, text := yamlError(err)
+		line, text := yamlError(b, err)
 		p.refuse(line, "%s", text)
 		return
 	}
@@ -88,33 +85,6 @@ func (p *parser) parse(b []byte) {
 	if list := f.need("scenarios"); list != nil {
 		p.scenarios(list)
 	}
-}
-
-// document returns the only document of b as it stands, nothing expanded.
-func document(b []byte) (*yaml.Node, error) {
-	dec := yaml.NewDecoder(newReader(b))
-	var doc, second yaml.Node
-	switch err := dec.Decode(&doc); {
-	case errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0:
-		return nil, errors.New("the file is empty")
-	case err != nil:
-		return nil, err
-	}
-	if err := dec.Decode(&second); err == nil {
-		return nil, fmt.Errorf("line %d: a second document: a file holds one", second.Line)
-	} else if !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return doc.Content[0], nil
-}
-
-var yamlLine = regexp.MustCompile(`(?s)^(?:yaml: )?(?:line (\d+): )?(.*)$`)
-
-// yamlError takes the line out of what the library says.
-func yamlError(err error) (line int, text string) {
-	m := yamlLine.FindStringSubmatch(err.Error())
-	line, _ = strconv.Atoi(m[1])
-	return line, m[2]
 }
 
 func (p *parser) scenarios(list *yaml.Node) {

@@ -130,6 +130,10 @@ func TestParseRefuses(t *testing.T) {
 		{good, "", "f.yaml: the file is empty"},
 		{good, "[1, 2]", "f.yaml:1: want keys and values, not a list"},
 		{good, "a: [1", "f.yaml:1: did not find expected ',' or ']'"},
+		{good, "a: b: c", "f.yaml:1: mapping values are not allowed in this context"},
+		{"title: a title", "title: *other", "f.yaml:5: unknown anchor 'other' referenced"},
+		{"title: a title", "title: \"a \x01\"", "f.yaml:5: control characters are not allowed"},
+		{"title: a title", "title: \xff", "f.yaml:5: invalid leading UTF-8 octet"},
 		{good, "base: dc=x\nscenarios: []", "f.yaml:2: scenarios: there is none"},
 		{good, good + strings.TrimPrefix(good[strings.Index(good, "- id"):], "\n"), "f.yaml:35: scenario one: the id is taken, in line 4"},
 	} {
