@@ -31,7 +31,7 @@ func TestScenarios(t *testing.T) {
 func playAll(t *testing.T, file *scenario.File) {
 	for _, sc := range file.Scenarios {
 		t.Run(sc.ID, func(t *testing.T) {
-			r, err := sc.Run(scenario.Options{Shuffles: 500, Seed: 1})
+			r, err := sc.Run(t.Context(), scenario.Options{Shuffles: 500, Seed: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

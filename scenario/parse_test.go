@@ -182,7 +182,7 @@ func FuzzParse(f *testing.F) {
 			if len(s.Ops)+len(s.Initial) > 4 {
 				continue
 			}
-			if r, err := s.Run(scenario.Options{Shuffles: 1}); err != nil || r.Orders == 0 {
+			if r, err := s.Run(t.Context(), scenario.Options{Shuffles: 1}); err != nil || r.Orders == 0 {
 				t.Errorf("%d orders of delivery, %v", r.Orders, err)
 			}
 		}

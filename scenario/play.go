@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -40,25 +41,25 @@ func (r Refused) String() string {
 }
 
 // play lets the clients do what they do, each at its replica.
-func (s *Scenario) play(byState bool) (*played, error) {
+func (s *Scenario) play(ctx context.Context, byState bool) (*played, error) {
 	p := &played{rules: dit.DefaultRules(s.File.Schema, s.File.Base), names: Names{}, byState: byState, idle: map[string]bool{}}
 	p.rules.Unique = s.File.Unique
 	for _, letter := range s.Replicas() {
 		p.replicas = append(p.replicas, newReplica(SID(letter), p.rules))
 	}
-	if err := p.prepare(s); err != nil {
+	if err := p.prepare(ctx, s); err != nil {
 		return nil, err
 	}
 	for _, o := range s.Ops {
-		if err := p.step(o); err != nil {
+		if err := p.step(ctx, o); err != nil {
 			return nil, fmt.Errorf("scenario %s, time %d: %w", s.ID, o.Time, err)
 		}
 	}
-	return p, p.sync()
+	return p, p.sync(ctx)
 }
 
 // prepare gives every replica the base and the initial entries.
-func (p *played) prepare(s *Scenario) error {
+func (p *played) prepare(ctx context.Context, s *Scenario) error {
 	base := dit.Operation{
 		Op: changelog.OpAdd, DN: s.File.Base,
 		Attrs: []dit.Attribute{{Name: "objectClass", Values: []string{"organizationalUnit"}}},
@@ -73,13 +74,16 @@ func (p *played) prepare(s *Scenario) error {
 		}
 	}
 	p.initial = len(p.changes)
-	return p.sync()
+	return p.sync(ctx)
 }
 
 // step makes one operation; what a directory refuses is noted.
-func (p *played) step(o Op) error {
+func (p *played) step(ctx context.Context, o Op) error {
 	if o.Sync {
-		return p.sync()
+		return p.sync(ctx)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	op := o.Operation
 	id := func(name string) (dit.ID, bool) { return idOf(name), true }
@@ -130,11 +134,14 @@ func (p *played) recorded(r *replica, c *changelog.Change) error {
 }
 
 // sync lets all replicas exchange everything.
-func (p *played) sync() error {
+func (p *played) sync(ctx context.Context) error {
 	for _, r := range p.replicas {
 		for _, c := range p.changes {
 			if c.Seq <= r.seen[c.SID()] {
 				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return err
 			}
 			if err := r.merge(c); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
@@ -46,9 +47,10 @@ type Result struct {
 func (r *Result) Differs() bool { return len(r.Differences) > 0 }
 
 // Run plays a scenario, delivers its changes in all orders or in many, and
-// compares. The error is of a scenario that cannot be played.
-func (s *Scenario) Run(o Options) (*Result, error) {
-	p, err := s.play(o.ByState)
+// compares. The error is of a scenario that cannot be played, or of ctx when that
+// ends first.
+func (s *Scenario) Run(ctx context.Context, o Options) (*Result, error) {
+	p, err := s.play(ctx, o.ByState)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func (s *Scenario) Run(o Options) (*Result, error) {
 			r.Differences = append(r.Differences, fmt.Sprintf("A and %s hold different states in the end", Replica(SID("A")+changelog.SID(i))))
 		}
 	}
-	if err := d.all(o); err != nil {
+	if err := d.all(ctx, o); err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.ID, err)
 	}
 	r.Orders = d.orders
@@ -84,14 +86,15 @@ type delivery struct {
 }
 
 // all tries all orders of few changes, and random ones of many.
-func (d *delivery) all(o Options) error {
+func (d *delivery) all(ctx context.Context, o Options) error {
+	deliver := func(order []*changelog.Change) error { return d.deliver(ctx, order) }
 	made := d.changes[d.initial:]
 	switch {
 	case len(d.changes) <= allOrders:
-		return permute(d.changes, d.deliver)
+		return permute(d.changes, deliver)
 	case len(made) <= allOrders:
 		err := permute(made, func(order []*changelog.Change) error {
-			return d.deliver(slices.Concat(d.changes[:d.initial], order))
+			return deliver(slices.Concat(d.changes[:d.initial], order))
 		})
 		if err != nil {
 			return err
@@ -101,16 +104,19 @@ func (d *delivery) all(o Options) error {
 	for range o.Shuffles {
 		order := slices.Concat(d.changes, d.changes)
 		rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-		if err := d.deliver(order); err != nil {
+		if err := deliver(order); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *delivery) deliver(order []*changelog.Change) error {
+func (d *delivery) deliver(ctx context.Context, order []*changelog.Change) error {
 	r := newReplica(100, d.rules)
 	for _, c := range order {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := r.merge(c); err != nil {
 			return err
 		}

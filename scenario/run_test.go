@@ -1,9 +1,12 @@
 package scenario_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -64,7 +67,7 @@ func TestWrongExpectationsDiffer(t *testing.T) {
 	} {
 		s := find(t, load(t), c.id)
 		c.spoil(s.Expect)
-		r, err := s.Run(scenario.Options{Shuffles: 10})
+		r, err := s.Run(t.Context(), scenario.Options{Shuffles: 10})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +131,7 @@ func TestWhatWouldHappenIf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := f.Scenarios[0].Run(scenario.Options{Shuffles: 10})
+	r, err := f.Scenarios[0].Run(t.Context(), scenario.Options{Shuffles: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +166,7 @@ func TestByStateRecordsWhatTheStatesTell(t *testing.T) {
 	f := load(t)
 	for _, id := range []string{"A01", "A06", "A07", "A18", "A22", "D01", "D12"} {
 		s := find(t, f, id)
-		r, err := s.Run(scenario.Options{Shuffles: 20, ByState: true})
+		r, err := s.Run(t.Context(), scenario.Options{Shuffles: 20, ByState: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,5 +177,22 @@ func TestByStateRecordsWhatTheStatesTell(t *testing.T) {
 		if got := strings.Join(r.Differences, "\n"); got != want {
 			t.Errorf("%s: %s", s.ID, got)
 		}
+	}
+}
+
+// TestRunEndsWithItsContext: however many orders are asked for.
+func TestRunEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	s := find(t, load(t), "A01")
+	many := make([]scenario.Op, 0, 50)
+	for i := range 50 {
+		o := s.Ops[0]
+		o.Time = int64(i + 1)
+		many = append(many, o)
+	}
+	s.Ops = many
+	if _, err := s.Run(ctx, scenario.Options{Shuffles: 100_000_000}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
 	}
 }

@@ -39,6 +39,7 @@ func (w *world) judgeFates(twin *naive.Model) {
 		f.changes = append(f.changes, c)
 	}
 	for _, f := range byEntry {
+		w.goOn()
 		if !f.id.IsZero() {
 			f.judge()
 		}

@@ -186,6 +186,7 @@ func (w *world) judgeViews(states []*node) *naive.Model {
 		of.read(func(_ *store.Tx, s *dit.State) error {
 			clear(named)
 			for _, id := range ids {
+				w.goOn()
 				shown, err := compareView(s, twin, id, members)
 				if err != nil {
 					return err
@@ -400,6 +401,7 @@ func (w *world) judgeNaive(want dump) {
 	})
 	w.rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 	for _, key := range keys {
+		w.goOn()
 		if w.made[key].lost {
 			continue
 		}

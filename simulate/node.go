@@ -172,8 +172,10 @@ func (nd *node) newID() changelog.ID {
 
 // time is what the clock of nd shows. Servers that choose their number themselves
 // may choose the same while they do not see each other, and find out by the times
-// of what they say under it: their clocks never show the same microsecond.
+// of what they say under it: their clocks never show the same microsecond. The
+// replica asks for it with every change that it receives, of which there may be many.
 func (nd *node) time() time.Time {
+	nd.w.goOn()
 	elapsed := nd.w.now.Sub(epoch) - nd.w.jumped
 	off := nd.skew + time.Duration(nd.drift*float64(elapsed))
 	if nd.wants == 0 || nd.installs > 0 {

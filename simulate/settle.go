@@ -37,6 +37,7 @@ func (w *world) settle() {
 	}
 	w.separate()
 	for round, idle := 0, 0; idle < 3; round++ {
+		w.goOn()
 		if round == maxRounds {
 			fail("livelock", "still at work after %d rounds: %s", round, w.unfinished())
 		}
@@ -104,6 +105,7 @@ func (w *world) round(n int) (progress bool) {
 
 func (w *world) repeat(what string, nd *node, step func() bool) (progress bool) {
 	for n := 0; step(); n++ {
+		w.goOn()
 		progress = true
 		if n == maxSteps {
 			fail("livelock", "%s of %s goes on after %d steps: %s", what, nd.name, n, w.unfinished())

@@ -8,6 +8,7 @@
 package simulate
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -60,15 +61,17 @@ func (f *Failure) Error() string {
 }
 
 // Run runs a history. It returns a *Failure when something happened that must
-// not.
-func Run(cfg Config) (stats Stats, err error) {
-	w := &world{cfg: cfg, stats: newStats()}
+// not, and the error of ctx when that ends first.
+func Run(ctx context.Context, cfg Config) (stats Stats, err error) {
+	w := &world{ctx: ctx, cfg: cfg, stats: newStats()}
 	step := -1
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
 		case violation:
 			stats, err = w.stats, &Failure{Config: cfg, Step: step, Rule: p.rule, What: p.what}
+		case interruption:
+			stats, err = w.stats, p.error
 		default:
 			panic(fmt.Sprintf("%v\nin step %d of %s", p, step, cfg))
 		}
@@ -82,6 +85,7 @@ func Run(cfg Config) (stats Stats, err error) {
 			k = k[1:]
 		}
 		step = i
+		w.goOn()
 		nd := w.step(i)
 		w.inspect()
 		w.lookAfter(i, nd)
@@ -99,13 +103,23 @@ func Run(cfg Config) (stats Stats, err error) {
 // violation is what ends a history early; Run recovers it.
 type violation struct{ rule, what string }
 
+// interruption ends a history whose context has ended; Run recovers it.
+type interruption struct{ error }
+
+// goOn ends the history once its context has ended.
+func (w *world) goOn() {
+	if err := w.ctx.Err(); err != nil {
+		panic(interruption{err})
+	}
+}
+
 func fail(rule, format string, args ...any) {
 	panic(violation{rule, fmt.Sprintf(format, args...)})
 }
 
 // Shrink leaves out steps of a failing history as long as it violates the same
-// rule, and returns the shortest found.
-func Shrink(f *Failure) *Failure {
+// rule, and returns the shortest found until ctx ends.
+func Shrink(ctx context.Context, f *Failure) *Failure {
 	best := f
 	keep := f.Config.Keep
 	if keep == nil {
@@ -117,7 +131,7 @@ func Shrink(f *Failure) *Failure {
 	try := func(keep []int) bool {
 		cfg := f.Config
 		cfg.Keep = keep
-		_, err := Run(cfg)
+		_, err := Run(ctx, cfg)
 		next, ok := err.(*Failure)
 		if !ok || next.Rule != f.Rule {
 			return false
@@ -135,7 +149,7 @@ func Shrink(f *Failure) *Failure {
 			}
 			at = end
 		}
-		if size == 1 && !cut {
+		if size == 1 && !cut || ctx.Err() != nil {
 			return best
 		}
 		if !cut {

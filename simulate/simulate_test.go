@@ -77,7 +77,7 @@ func TestEveryStepIsLookedAt(t *testing.T) {
 	}
 	for every, want := range map[int]int{0: 1, 1: 9, 16: 6} {
 		// Three servers learn of what a client does in the steps 0, 8 and 16.
-		stats, err := simulate.Run(simulate.Config{Profile: simulate.Calm, Seed: 1, Steps: 17, Every: every})
+		stats, err := simulate.Run(t.Context(), simulate.Config{Profile: simulate.Calm, Seed: 1, Steps: 17, Every: every})
 		if err != nil || stats.Looks != want {
 			t.Errorf("every %d: %d looks instead of %d, %v", every, stats.Looks, want, err)
 		}
@@ -108,7 +108,7 @@ func report(t *testing.T, err error) {
 	}
 	t.Error(f)
 	if *shrink {
-		t.Errorf("shortened: %v", simulate.Shrink(f))
+		t.Errorf("shortened: %v", simulate.Shrink(t.Context(), f))
 	}
 }
 
@@ -133,7 +133,7 @@ func TestReplay(t *testing.T) {
 			cfg.Keep = append(cfg.Keep, n)
 		}
 	}
-	if _, err := simulate.Run(cfg); err != nil {
+	if _, err := simulate.Run(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -159,7 +159,7 @@ func TestOldFaults(t *testing.T) {
 		{Profile: simulate.Tree, Seed: 790881706, Steps: 200}, {Profile: simulate.Members, Seed: 790825030, Steps: 200}, {Profile: simulate.Names, Seed: 790791591, Steps: 200},
 		{Profile: simulate.Members, Seed: 790719019, Steps: 200}, {Profile: simulate.Members, Seed: 790965214, Steps: 200}, {Profile: simulate.Ages, Seed: 790992702, Steps: 200}, {Profile: simulate.Classes, Seed: 801019887, Steps: 200}, {Profile: simulate.Ages, Seed: 801024786, Steps: 200}, {Profile: simulate.Ages, Seed: 802038871, Steps: 200}, {Profile: simulate.Members, Seed: 803016018, Steps: 200}, {Profile: simulate.Mixed, Seed: 804144014, Steps: 200}, {Profile: simulate.Ages, Seed: 804252630, Steps: 200},
 	} {
-		if _, err := simulate.Run(c); err != nil {
+		if _, err := simulate.Run(t.Context(), c); err != nil {
 			t.Error(err)
 		}
 	}
@@ -170,7 +170,7 @@ func BenchmarkHistory(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		cfg := simulate.Config{Seed: uint64(i), Profile: simulate.Profiles[i%len(simulate.Profiles)], Steps: 60}
-		if _, err := simulate.Run(cfg); err != nil {
+		if _, err := simulate.Run(b.Context(), cfg); err != nil {
 			b.Fatal(err)
 		}
 	}

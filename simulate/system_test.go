@@ -25,7 +25,7 @@ func system(t *testing.T, n int, fn func(w *world)) {
 			t.Fatalf("%s: %s", v.rule, v.what)
 		}
 	}()
-	w := &world{cfg: Config{Profile: Mixed, Seed: 1}, stats: newStats()}
+	w := &world{ctx: t.Context(), cfg: Config{Profile: Mixed, Seed: 1}, stats: newStats()}
 	for w.build(); len(w.nodes) != n; w.build() {
 		w.cfg.Seed++
 		w.nodes = nil

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -75,7 +76,7 @@ var templates = func() (list [maxNodes + 1]func() *template) {
 }()
 
 func newTemplate(n int) *template {
-	w := &world{cfg: Config{Profile: Mixed}, stats: newStats(), pcg: rand.NewPCG(0, 0), log: slog.New(slog.DiscardHandler)}
+	w := &world{ctx: context.Background(), cfg: Config{Profile: Mixed}, stats: newStats(), pcg: rand.NewPCG(0, 0), log: slog.New(slog.DiscardHandler)}
 	w.rng = rand.New(w.pcg)
 	w.found(n)
 	w.inspect()

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -40,6 +41,8 @@ func rulesFor(s *schema.Schema) dit.Rules {
 
 // world is everything there is in one history.
 type world struct {
+	// ctx is asked between the steps, and wherever there may be much to do.
+	ctx   context.Context
 	cfg   Config
 	stats Stats
 	// pcg feeds rng; it is seeded anew for every step, so that leaving one out

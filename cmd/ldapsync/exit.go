@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -45,10 +46,16 @@ func misused(c *cobra.Command, err error) error {
 	return inCommand(c, &usageError{text: err.Error(), hint: c.CommandPath() + " --help"})
 }
 
+// errInterrupted is what a command says that was ended from outside.
+var errInterrupted = errors.New("interrupted")
+
 // failed names the command in its error.
 func failed(c *cobra.Command, err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, context.Canceled) && c.Context().Err() != nil {
+		err = errInterrupted
 	}
 	return inCommand(c, err)
 }

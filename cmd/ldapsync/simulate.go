@@ -114,7 +114,7 @@ func simulateFiles(ctx context.Context, names []string, opts simulateOptions, in
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			r, err := s.Run(scenario.Options{Shuffles: opts.shuffles, Seed: opts.random.seed})
+			r, err := s.Run(ctx, scenario.Options{Shuffles: opts.shuffles, Seed: opts.random.seed})
 			if err != nil {
 				return fmt.Errorf("%s: %w", f.Name, err)
 			}

@@ -71,17 +71,17 @@ func runRandom(ctx context.Context, o randomOptions, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	all, err := series.Series{First: o.seed, Steps: o.steps, Every: o.every}.Run(ctx, func(c simulate.Config) (simulate.Stats, error) {
+	all, err := series.Series{First: o.seed, Steps: o.steps, Every: o.every}.Run(ctx, func(ctx context.Context, c simulate.Config) (simulate.Stats, error) {
 		if c.Keep = o.keep; profile != "" {
 			c.Profile = profile
 		}
 		if o.trace {
 			c.Trace = out
 		}
-		return simulate.Run(c)
+		return simulate.Run(ctx, c)
 	}, 0, o.histories, runtime.GOMAXPROCS(0))
 	if err != nil {
-		return shortened(err, out)
+		return shortened(ctx, err, out)
 	}
 	fmt.Fprintf(out, "%d writes of clients, %d changes, %d crashes, agreed after %d rounds at most\n", all.Writes, all.Changes, all.Crashes, all.MaxRounds)
 	for _, kind := range slices.Sorted(maps.Keys(all.Journal)) {
@@ -92,12 +92,12 @@ func runRandom(ctx context.Context, o randomOptions, out io.Writer) error {
 }
 
 // shortened prints the shortest history found that fails in the same way.
-func shortened(err error, out io.Writer) error {
+func shortened(ctx context.Context, err error, out io.Writer) error {
 	var f *simulate.Failure
 	if !errors.As(err, &f) {
 		return err
 	}
-	short := simulate.Shrink(f)
+	short := simulate.Shrink(ctx, f)
 	fmt.Fprintf(out, "found:     %s\nshortened: %s: %s\nreplay:    ldapsync simulate %s --trace\n", flagsOf(f.Config), short.Rule, short.What, flagsOf(short.Config))
 	return fmt.Errorf("history %d of profile %s: %s", f.Config.Seed, f.Config.Profile, f.Rule)
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,7 +14,7 @@ import (
 // runs it again. The failure is made up, so it cannot be shortened.
 func TestFailedHistoryIsReplayable(t *testing.T) {
 	var out strings.Builder
-	err := shortened(&simulate.Failure{
+	err := shortened(t.Context(), &simulate.Failure{
 		Config: simulate.Config{Seed: 7, Profile: simulate.Tree, Steps: 9, Every: 2, Keep: []int{1, 4}}, Rule: "made up", What: "this and that",
 	}, &out)
 	if err == nil || err.Error() != "history 7 of profile tree: made up" {
@@ -24,6 +27,22 @@ func TestFailedHistoryIsReplayable(t *testing.T) {
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+// TestInterruptedSimulation: whatever it is at, it says that it was interrupted, and
+// not by what means.
+func TestInterruptedSimulation(t *testing.T) {
+	file := filepath.Join("..", "..", "scenario", "testdata", "scenarios.yaml")
+	for _, args := range [][]string{{"--seed", "1"}, {file}, {"--shuffles", "1000000", file}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		root := newRootCommand()
+		root.SetArgs(append([]string{"simulate"}, args...))
+		root.SetOut(io.Discard)
+		if err := root.ExecuteContext(ctx); err == nil || err.Error() != "simulate: interrupted" || exitCode(err) != exitFailed {
+			t.Errorf("%q: %v", args, err)
 		}
 	}
 }

@@ -60,17 +60,17 @@ type run struct {
 
 // Play plays a scenario and compares what every server holds at the end. A file
 // that expects nothing is held to what the simulation says. The error is of
-// servers that do not work, not of an outcome.
+// servers that do not work, not of an outcome, or of ctx when that ends first.
 func (s *Site) Play(ctx context.Context, sc *scenario.Scenario) (*Row, error) {
 	began := time.Now()
 	if n := len(sc.Replicas()); n > len(s.Servers) {
 		return nil, fmt.Errorf("scenario %s has %d replicas, there are %d servers", sc.ID, n, len(s.Servers))
 	}
-	asked, err := sc.Run(scenario.Options{})
+	asked, err := sc.Run(ctx, scenario.Options{})
 	if err != nil {
 		return nil, err
 	}
-	foreseen, err := sc.Run(scenario.Options{ByState: true})
+	foreseen, err := sc.Run(ctx, scenario.Options{ByState: true})
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +87,9 @@ func (s *Site) Play(ctx context.Context, sc *scenario.Scenario) (*Row, error) {
 		row: &Row{ID: sc.ID, Title: sc.Title, NoJournal: !sc.Expect.Journal},
 	}
 	if err := r.play(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, fmt.Errorf("scenario %s: %w", sc.ID, err)
 	}
 	r.row.Took = time.Since(began)
@@ -105,6 +108,9 @@ func (r *run) play(ctx context.Context) error {
 		}
 	}
 	if err := r.agree(ctx); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
 		r.differ("the servers do not agree: %v", err)
 	}
 	return r.compare(ctx)

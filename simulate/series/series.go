@@ -34,7 +34,7 @@ func (s Series) Config(i int) simulate.Config {
 }
 
 // Runner runs a history; simulate.Run is one.
-type Runner func(simulate.Config) (simulate.Stats, error)
+type Runner func(context.Context, simulate.Config) (simulate.Stats, error)
 
 // Run runs the histories from up to, but not including, to on as many goroutines
 // as workers says, and returns what they counted. Once one fails, or ctx has
@@ -57,7 +57,7 @@ func (s Series) Run(ctx context.Context, run Runner, from, to, workers int) (sim
 				if i >= to {
 					return
 				}
-				stats, err := run(s.Config(i))
+				stats, err := run(ctx, s.Config(i))
 				mu.Lock()
 				all.Add(stats)
 				if err != nil && (bad == nil || i < at) {

@@ -14,7 +14,7 @@ import (
 func TestRunCallsEachOnce(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[uint64]simulate.Profile{}
-	run := func(c simulate.Config) (simulate.Stats, error) {
+	run := func(_ context.Context, c simulate.Config) (simulate.Stats, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if _, again := seen[c.Seed]; again {
@@ -36,7 +36,7 @@ func TestRunCallsEachOnce(t *testing.T) {
 }
 
 func TestRunReturnsTheFirstFailure(t *testing.T) {
-	run := func(c simulate.Config) (simulate.Stats, error) {
+	run := func(_ context.Context, c simulate.Config) (simulate.Stats, error) {
 		if c.Seed >= 20 {
 			return simulate.Stats{}, fmt.Errorf("seed %d", c.Seed)
 		}
@@ -52,7 +52,7 @@ func TestRunReturnsTheFirstFailure(t *testing.T) {
 func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := 0
-	run := func(simulate.Config) (simulate.Stats, error) {
+	run := func(context.Context, simulate.Config) (simulate.Stats, error) {
 		if calls++; calls == 5 {
 			cancel()
 		}

@@ -173,8 +173,8 @@ func (s *soak) tellOfOthers() {
 func (s *soak) runChunk(ctx context.Context, from, to int) (stats simulate.Stats, failed []string, err error) {
 	var mu sync.Mutex
 	var bad []*simulate.Failure
-	stats, err = s.series.Run(ctx, func(c simulate.Config) (simulate.Stats, error) {
-		stats, err := s.run(c)
+	stats, err = s.series.Run(ctx, func(ctx context.Context, c simulate.Config) (simulate.Stats, error) {
+		stats, err := s.run(ctx, c)
 		var f *simulate.Failure
 		if errors.As(err, &f) {
 			mu.Lock()
@@ -188,7 +188,7 @@ func (s *soak) runChunk(ctx context.Context, from, to int) (stats simulate.Stats
 	}
 	slices.SortFunc(bad, func(a, b *simulate.Failure) int { return cmp.Compare(a.Config.Seed, b.Config.Seed) })
 	for _, f := range bad {
-		fmt.Fprintf(s.out, "%v\nshortened: %v\n", f, simulate.Shrink(f))
+		fmt.Fprintf(s.out, "%v\nshortened: %v\n", f, simulate.Shrink(ctx, f))
 		failed = append(failed, f.Error())
 	}
 	return stats, failed, nil

@@ -48,11 +48,11 @@ func TestGoesOnWhereItWasStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	begun := map[uint64]bool{}
 	s.workers = 1
-	s.run = func(c simulate.Config) (simulate.Stats, error) {
+	s.run = func(ctx context.Context, c simulate.Config) (simulate.Stats, error) {
 		if begun[c.Seed] = true; len(begun) == 15 {
 			cancel()
 		}
-		return simulate.Run(c)
+		return simulate.Run(ctx, c)
 	}
 	if err := s.do(ctx); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
@@ -61,9 +61,9 @@ func TestGoesOnWhereItWasStopped(t *testing.T) {
 		t.Fatalf("%d done before it was stopped", p.Done)
 	}
 	again := map[uint64]bool{}
-	s.run = func(c simulate.Config) (simulate.Stats, error) {
+	s.run = func(ctx context.Context, c simulate.Config) (simulate.Stats, error) {
 		again[c.Seed] = true
-		return simulate.Run(c)
+		return simulate.Run(ctx, c)
 	}
 	out.Reset()
 	if err := s.do(context.Background()); err != nil {
@@ -88,7 +88,7 @@ func TestDoneIsDone(t *testing.T) {
 	if err := s.do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	s.run = func(c simulate.Config) (simulate.Stats, error) {
+	s.run = func(ctx context.Context, c simulate.Config) (simulate.Stats, error) {
 		t.Error("run again: ", c)
 		return simulate.Stats{}, nil
 	}
@@ -191,7 +191,7 @@ func TestMoreThanAskedForIsSaid(t *testing.T) {
 // notes what it ran.
 func failing(ran map[uint64]bool, seeds ...uint64) series.Runner {
 	var mu sync.Mutex
-	return func(c simulate.Config) (simulate.Stats, error) {
+	return func(ctx context.Context, c simulate.Config) (simulate.Stats, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		ran[c.Seed] = true
@@ -243,7 +243,7 @@ func TestGivesUpWhenTooManyFail(t *testing.T) {
 func TestAnErrorOfTheRunnerEndsTheSeries(t *testing.T) {
 	s := newSoak(t, new(bytes.Buffer))
 	bad := errors.New("bad")
-	s.run = func(simulate.Config) (simulate.Stats, error) { return simulate.Stats{}, bad }
+	s.run = func(context.Context, simulate.Config) (simulate.Stats, error) { return simulate.Stats{}, bad }
 	var errOut bytes.Buffer
 	if code := s.exit(s.do(context.Background()), &errOut); code != 2 || !strings.Contains(errOut.String(), "bad") {
 		t.Errorf("exit code %d: %s", code, &errOut)
