@@ -11,6 +11,7 @@ import (
 
 	"ldapsync/config"
 	"ldapsync/control"
+	"ldapsync/testenv/cluster"
 )
 
 // Exit codes.
@@ -118,10 +119,11 @@ func exitCode(err error) int {
 	var own interface{ ExitCode() int }
 	var ue *usageError
 	var ce *control.Error
+	var used *cluster.UsedError
 	switch {
 	case errors.As(err, &own):
 		return own.ExitCode()
-	case errors.As(err, &ue), errors.As(err, &ce) && ce.Code == control.CodeRequest:
+	case errors.As(err, &ue), errors.As(err, &used), errors.As(err, &ce) && ce.Code == control.CodeRequest:
 		return exitUsage
 	}
 	return exitFailed

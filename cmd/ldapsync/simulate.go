@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -39,21 +40,19 @@ docs/scenarios.md describes the files; "-" reads one from standard input.
 With --seed and without a file it runs random histories of whole replicas, with
 lost messages, wrong clocks and crashes, and checks that they agree.
 
-Exit codes: 0 all as expected, 1 failed, 2 a file or flag is wrong, 3 something differs.`,
+Exit codes: 0 all as expected, 1 failed or interrupted, 2 a file or flag is wrong,
+3 something differs.`,
 		Example: `  ldapsync simulate both-rename.yaml
   ldapsync simulate --seed 1 --histories 1000 --profile tree`,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			given := cmd.Flags().Changed
-			switch {
-			case len(files) > 0:
-				if flag := firstGiven(given, "histories", "profile", "steps", "every", "keep", "trace"); flag != "" {
-					return &usageError{text: "--" + flag + " is for random histories, without a file", hint: cmd.CommandPath() + " --help"}
-				}
-				return simulateFiles(cmd.Context(), files, opts, cmd.InOrStdin(), cmd.OutOrStdout())
-			case given("seed") && firstGiven(given, "real", "json", "schema", "shuffles") == "":
-				return runRandom(cmd.Context(), opts.random, cmd.OutOrStdout())
+			if why := misfit(len(files) > 0, opts.real.real, given); why != "" {
+				return &usageError{text: why, hint: cmd.CommandPath() + " --help"}
 			}
-			return &usageError{text: "name a file of scenarios, or --seed for random histories", hint: cmd.CommandPath() + " --help"}
+			if len(files) > 0 {
+				return simulateFiles(cmd.Context(), files, opts, cmd.InOrStdin(), cmd.OutOrStdout())
+			}
+			return runRandom(cmd.Context(), opts.random, cmd.OutOrStdout())
 		},
 	}
 	c.Flags().Uint64Var(&opts.random.seed, "seed", 1, "what chance goes by: of the orders of delivery, or of the first random history")
@@ -66,6 +65,30 @@ Exit codes: 0 all as expected, 1 failed, 2 a file or flag is wrong, 3 something 
 	c.Flags().StringVar(&opts.real.dir, "dir", "", "with --real: keep everything in this `folder` (default: a temporary one)")
 	opts.random.addFlags(c)
 	return c
+}
+
+// misfit says which of the flags given does not go with files of scenarios, or with
+// their absence; "" when all do.
+func misfit(files, real bool, given func(string) bool) string {
+	if files {
+		if flag := firstGiven(given, "histories", "profile", "steps", "every", "keep", "trace"); flag != "" {
+			return "--" + flag + " is for random histories, without a file"
+		}
+		if flag := firstGiven(given, "dir", "markdown"); flag != "" && !real {
+			return "--" + flag + " is for real servers, with --real"
+		}
+		if flag := firstGiven(given, "seed", "shuffles", "json"); flag != "" && real {
+			return "--" + flag + " is not for --real, which plays every scenario once and prints a table"
+		}
+		return ""
+	}
+	if flag := firstGiven(given, "real", "dir", "markdown", "json", "schema", "shuffles", "verbose"); flag != "" {
+		return "--" + flag + " is for scenarios: name a file of them"
+	}
+	if !given("seed") {
+		return "name a file of scenarios, or --seed for random histories"
+	}
+	return ""
 }
 
 func firstGiven(given func(string) bool, flags ...string) string {
@@ -101,9 +124,6 @@ func simulateFiles(ctx context.Context, names []string, opts simulateOptions, in
 	}
 	if opts.shuffles < 1 {
 		return &usageError{text: "--shuffles is less than 1"}
-	}
-	if opts.real.real && opts.asJSON {
-		return &usageError{text: "--real prints a table, not JSON"}
 	}
 	if opts.real.real {
 		return simulateReal(ctx, files, definitions, opts.real, out)
@@ -152,7 +172,7 @@ func readScenarios(names []string, in io.Reader, known *schema.Schema) (files []
 		case errors.As(err, &wrong):
 			bad = append(bad, wrong)
 		case err != nil:
-			return nil, err
+			bad = append(bad, unreadable(name, err))
 		}
 		files = append(files, f)
 	}
@@ -160,6 +180,15 @@ func readScenarios(names []string, in io.Reader, known *schema.Schema) (files []
 		return nil, bad
 	}
 	return files, nil
+}
+
+// unreadable says of a file as a whole why it cannot be read.
+func unreadable(name string, err error) *scenario.Error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		err = of.Err
+	}
+	return &scenario.Error{File: name, Problems: []scenario.Problem{{Text: err.Error()}}}
 }
 
 func readScenario(name string, in io.Reader, known *schema.Schema) (*scenario.File, error) {
@@ -180,7 +209,7 @@ func readSchemas(names []string) (*scenario.Definitions, error) {
 	for _, name := range names {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, err
+			return nil, badFiles{unreadable(name, err)}
 		}
 		err = d.Read(name, f)
 		f.Close()

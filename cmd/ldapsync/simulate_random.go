@@ -62,6 +62,10 @@ func (o *randomOptions) check() (simulate.Profile, error) {
 		return "", &usageError{text: "--trace and --keep are for a single history"}
 	}
 	slices.Sort(o.keep)
+	o.keep = slices.Compact(o.keep)
+	if n := len(o.keep); n > 0 && (o.keep[0] < 0 || o.keep[n-1] >= o.steps) {
+		return "", &usageError{text: fmt.Sprintf("--keep names a step that is not from 0 to %d: there are %d (--steps)", o.steps-1, o.steps)}
+	}
 	return profile, nil
 }
 

@@ -45,19 +45,52 @@ type Cluster struct {
 	opts    Options
 }
 
-// Start starts Prosody and the slapds in dir, which must exist. Close stops
-// everything; what runs ends with the calling process in any case.
+// UsedError says that an earlier cluster has been in a folder.
+type UsedError struct {
+	// Dir is the folder, Found what is there.
+	Dir, Found string
+}
+
+func (e *UsedError) Error() string {
+	return fmt.Sprintf("%s is in use or was used before: %s is there", e.Dir, e.Found)
+}
+
+// Hint says how to go on.
+func (e *UsedError) Hint() string { return "name another folder, or remove this one" }
+
+// unused returns a *UsedError where something of a cluster is there already.
+func unused(dir string, servers int) error {
+	names := []string{prosodyDir}
+	for i := range servers {
+		names = append(names, name(i))
+	}
+	for _, n := range names {
+		if _, err := os.Lstat(filepath.Join(dir, n)); err == nil {
+			return &UsedError{dir, n}
+		}
+	}
+	return nil
+}
+
+// prosodyDir is the folder of Prosody.
+const prosodyDir = "prosody"
+
+// Start starts Prosody and the slapds in dir, where no other may have been: that is a
+// *UsedError. Close stops everything; what runs ends with the calling process in any case.
 func Start(dir string, opts Options) (*Cluster, error) {
+	if err := unused(dir, opts.Servers); err != nil {
+		return nil, err
+	}
 	c := &Cluster{Dir: dir, opts: opts}
 	users := map[string]string{}
 	for i := range opts.Servers {
 		users[name(i)] = password(name(i))
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "prosody"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, prosodyDir), 0o700); err != nil {
 		return nil, err
 	}
 	var err error
-	c.Prosody, err = prosody.Start(filepath.Join(dir, "prosody"), prosody.Options{Domain: Domain, Users: users, Stock: opts.StockProsody})
+	c.Prosody, err = prosody.Start(filepath.Join(dir, prosodyDir), prosody.Options{Domain: Domain, Users: users, Stock: opts.StockProsody})
 	if err != nil {
 		return nil, fmt.Errorf("start Prosody: %w", err)
 	}
