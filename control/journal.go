@@ -73,6 +73,19 @@ type Conflict struct {
 	ByHand  string `json:"by_hand"`
 	// Command is what restores it, "" where nothing does by itself.
 	Command string `json:"restore_command,omitempty"`
+	// Refusal is what the directory said, of a parked-rejected alone.
+	Refusal *Refusal `json:"refusal,omitempty"`
+}
+
+// Refusal is what a directory says of an entry that it would not take.
+type Refusal struct {
+	// Code is the LDAP result code, 0 where the entry only waits for its superior; Text
+	// is the directory's message.
+	Code int    `json:"code"`
+	Text string `json:"text"`
+	// Since is when it first refused the entry, GivenUp when an administrator gave that up.
+	Since   time.Time `json:"since"`
+	GivenUp time.Time `json:"given_up,omitzero"`
 }
 
 // ConflictSide is one of two changes that met; all fields are empty where no

@@ -114,8 +114,15 @@ type Parked struct {
 	ID string `json:"id"`
 	DN string `json:"dn"`
 	// Code is the LDAP result code, Text the directory's message.
-	Code  int       `json:"code"`
-	Text  string    `json:"text"`
+	Code int    `json:"code"`
+	Text string `json:"text"`
+	// CSN is that of the change which the directory would not take, SID and Server say
+	// who made it; empty where that is not known.
+	CSN    string `json:"csn"`
+	SID    int    `json:"sid"`
+	Server string `json:"server"`
+	// Since is when the directory first refused the entry, however often it was
+	// tried again.
 	Since time.Time `json:"since"`
 	// Tries counts the attempts so far.
 	Tries int `json:"tries"`

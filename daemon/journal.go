@@ -198,6 +198,9 @@ func (d *daemon) conflict(suffix string, c replica.Conflict) control.Conflict {
 	if len(d.units) > 1 && c.Command != "" {
 		out.Command += " --suffix '" + strings.ReplaceAll(suffix, "'", `'\''`) + "'"
 	}
+	if r := c.Refusal; r != nil {
+		out.Refusal = &control.Refusal{Code: r.Code, Text: r.Text, Since: r.Since.UTC(), GivenUp: r.GivenUp}
+	}
 	if !c.Other.IsZero() {
 		out.Other = c.Other.String()
 	}

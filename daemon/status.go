@@ -83,7 +83,11 @@ func marks(v changelog.Vector) (out []control.MarkStatus) {
 
 func parked(r replica.Status) (out []control.Parked) {
 	for _, p := range r.Parked {
-		out = append(out, control.Parked{ID: p.ID.String(), DN: p.DN, Code: p.Code, Text: p.Text, Since: p.Since, Tries: p.Tries})
+		q := control.Parked{ID: p.ID.String(), DN: p.DN, Code: p.Code, Text: p.Text, Since: p.Since, Tries: p.Tries, Server: p.Server}
+		if !p.CSN.IsZero() {
+			q.CSN, q.SID = p.CSN.String(), int(p.CSN.SID)
+		}
+		out = append(out, q)
 	}
 	return out
 }
@@ -254,5 +258,6 @@ func (d *daemon) RetryParked(_ context.Context, suffix, id string) (int, error) 
 			return 0, err
 		}
 	}
-	return u.link.Load().replica.RetryParked(entry)
+	n, err := u.link.Load().replica.RetryParked(entry)
+	return n, asked(err)
 }

@@ -259,6 +259,10 @@ func (w *work) park(u *plan.Unit, code int, text string) error {
 	tries := w.r.tries[u.ID]
 	w.r.mu.Unlock()
 	p := store.Parked{ID: u.ID, DN: w.label(u), Code: code, Text: text, Since: now, Tries: tries, Next: now.Add(retryAfter(code, tries))}
+	var err error
+	if p.CSN, err = w.unwritten(u.ID, text); err != nil {
+		return err
+	}
 	if tries == 1 && code != 0 {
 		w.r.log.Warn("the directory refuses an entry; it is parked", "dn", p.DN, "code", code, "text", text)
 	}
@@ -365,48 +369,4 @@ func (w *work) confirmRead(e *directory.Entry) error {
 	now.Newest, now.Told, now.Below, now.CSN, now.Unreported, now.Ahead = old.Newest, old.Told, old.Below, old.CSN, old.Unreported, old.Ahead
 	now.Answered(csn)
 	return w.PutImage(now)
-}
-
-// retryParked lets the entries whose time has come be tried again.
-func (r *Replica) retryParked() error {
-	now := r.cfg.Now()
-	n := 0
-	idle := true
-	err := r.cfg.Store.View(func(t *store.Tx) error {
-		idle = t.ParkedCount() == 0
-		return nil
-	})
-	if err != nil || idle {
-		return err
-	}
-	err = r.update(func(w *work) error {
-		return w.unparkAll(func(p store.Parked) bool {
-			due := !p.Next.After(now)
-			if due {
-				n++
-			}
-			return due
-		})
-	})
-	if n > 0 {
-		r.toApply.raise()
-	}
-	return err
-}
-
-// RetryParked lets one entry, or all with the zero ID, be tried again now, and
-// returns how many.
-func (r *Replica) RetryParked(id changelog.ID) (n int, err error) {
-	err = r.update(func(w *work) error {
-		return w.unparkAll(func(p store.Parked) bool {
-			if !id.IsZero() && p.ID != id {
-				return false
-			}
-			n++
-			return true
-		})
-	})
-	r.toApply.raise()
-	r.changed.raise()
-	return n, err
 }

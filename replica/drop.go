@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -145,22 +144,4 @@ func (w *work) dropRecords(byEntry map[changelog.ID][]string) error {
 		}
 	}
 	return nil
-}
-
-// DropParked gives up on a parked entry: until its view changes, or the schema,
-// it is not tried again, and the directory keeps what it has. What it refused
-// stays in the list of conflicts.
-func (r *Replica) DropParked(id changelog.ID) error {
-	err := r.update(func(w *work) error {
-		p, parked, err := w.Parked(id)
-		if err != nil {
-			return err
-		}
-		if !parked {
-			return &RequestError{Text: fmt.Sprintf("%s is not parked", id), HintText: "ldapsync parked list shows what is"}
-		}
-		return w.GiveUp(p, r.cfg.Now())
-	})
-	r.changed.raise()
-	return err
 }

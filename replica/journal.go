@@ -53,6 +53,18 @@ type Conflict struct {
 	Restore, ByHand string
 	// Command is what restores it, "" where nothing does.
 	Command string
+	// Refusal is what the directory said of a ParkedRejected.
+	Refusal *Refusal
+}
+
+// Refusal is what a directory says of an entry that it would not take.
+type Refusal struct {
+	// Code and Text are as in store.Parked.
+	Code int
+	Text string
+	// Since is when it first did, GivenUp when an administrator gave the entry up, zero
+	// as long as nobody has.
+	Since, GivenUp time.Time
 }
 
 // ConflictSide is one of the two changes that met.
@@ -408,7 +420,11 @@ func (l *listing) eachParked(fn func(Conflict, time.Time) bool) error {
 		return err
 	}
 	for _, p := range parked {
-		if !fn(refused(p), p.Since) {
+		c, err := l.refused(p, time.Time{})
+		if err != nil {
+			return err
+		}
+		if !fn(c, p.Since) {
 			return nil
 		}
 	}
@@ -417,8 +433,10 @@ func (l *listing) eachParked(fn func(Conflict, time.Time) bool) error {
 		return err
 	}
 	for _, g := range given {
-		c := refused(g.Parked)
-		c.Text = "given up on " + g.At.UTC().Format(time.RFC3339) + ": " + c.Text
+		c, err := l.refused(g.Parked, g.At)
+		if err != nil {
+			return err
+		}
 		if !fn(c, g.Since) {
 			return nil
 		}
@@ -426,11 +444,21 @@ func (l *listing) eachParked(fn func(Conflict, time.Time) bool) error {
 	return nil
 }
 
-func refused(p store.Parked) Conflict {
-	return Conflict{
+// refused tells of an entry that is parked, or was given up at a time.
+func (l *listing) refused(p store.Parked, given time.Time) (c Conflict, err error) {
+	c = Conflict{
 		ID: "parked:" + p.ID.String(), Kind: ParkedRejected, Entry: p.ID, DN: p.DN,
-		Text: fmt.Sprintf("the directory refuses it: %s (%d)", p.Text, p.Code), ByHand: meanings[ParkedRejected].byHand,
+		Text: fmt.Sprintf("the directory refuses it: %s (%d)", p.Text, p.Code), Refusal: &Refusal{p.Code, p.Text, p.Since, given},
 	}
+	c.advise()
+	c.ByHand += " " + p.ID.String()
+	if !given.IsZero() {
+		c.Text = "given up on " + given.UTC().Format(time.RFC3339) + ": " + c.Text
+	}
+	if c.Lost, err = l.side(dit.Side{CSN: p.CSN}, false); err == nil && l.full {
+		err = l.attribute(&c.Lost, p.ID)
+	}
+	return c, err
 }
 
 func (l *listing) setAside(kind dit.Kind, c *changelog.Change, id string) (about Conflict, err error) {

@@ -302,6 +302,67 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// TestParkedSaysWhoseChangeIsRefused promises that the change which the directory would
+// not take is named as far as its message tells, since when, and that a retry helps.
+func TestParkedSaysWhoseChangeIsRefused(t *testing.T) {
+	c, a, b := two(t)
+	refuse := func(directory.Write) error {
+		return &directory.RefusedError{Code: 17, Text: "displayName: attribute type undefined"}
+	}
+	b.dir.SetRefuse(refuse)
+	parked := func(tries int) (p replica.Parked) {
+		c.eventually(func() string {
+			s, err := b.Status()
+			if err != nil || len(s.Parked) != 1 || s.Parked[0].Tries < tries {
+				return "not parked"
+			}
+			p = s.Parked[0]
+			return ""
+		})
+		return p
+	}
+	a.write(modify(ann, replace("displayName", "unwanted")))
+	first := parked(1)
+	a.write(modify(ann, replace("description", "later")))
+	c.eventually(func() string {
+		if parked(2); b.Counts()["received"] < a.Counts()["captured"] {
+			return "the later change is not there"
+		}
+		return ""
+	})
+	if n, err := b.RetryParked(first.ID); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	again := parked(first.Tries + 2)
+	if first.CSN.IsZero() || first.CSN.SID != a.Identity().SID || first.Server != "ldap1@x" || again.CSN != first.CSN || !again.Since.Equal(first.Since) {
+		t.Errorf("parked %+v, then %+v", first, again)
+	}
+	listed := b.list(replica.ConflictQuery{})[0]
+	if listed.Lost.CSN != first.CSN || listed.Lost.Server != "ldap1@x" || listed.Refusal == nil || listed.Refusal.Code != 17 || !listed.Refusal.Since.Equal(first.Since) {
+		t.Errorf("listed as %+v", listed)
+	}
+	shown, err := b.Conflict(listed.ID, false)
+	if err != nil || shown.Lost.Op != "modify" || shown.Lost.Change.Mods[0].Attr != "displayName" || !strings.HasSuffix(shown.ByHand, "parked retry "+first.ID.String()) {
+		t.Errorf("shown as %+v, %v", shown, err)
+	}
+	var bad *replica.RequestError
+	if n, err := b.RetryParked(changelog.ID{1}); !errors.As(err, &bad) {
+		t.Errorf("%d of what is not parked tried again, %v", n, err)
+	}
+	if err := b.DropParked(first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := b.RetryParked(changelog.ID{}); n != 0 || err != nil {
+		t.Errorf("%d tried again, %v", n, err)
+	}
+	b.dir.SetRefuse(nil)
+	if n, err := b.RetryParked(first.ID); n != 1 || err != nil {
+		t.Errorf("what was given up is not tried again: %d, %v", n, err)
+	}
+	c.settled()
+	c.none()
+}
+
 func TestParkedIsGivenUpUntilItChanges(t *testing.T) {
 	c, a, b := two(t)
 	b.dir.SetRefuse(func(directory.Write) error {

@@ -29,7 +29,7 @@ type Status struct {
 	Publish, Apply, Withheld, Future int
 	// Entries counts the entries that are not deleted.
 	Entries     int
-	Parked      []store.Parked
+	Parked      []Parked
 	ParkedCount int
 	// Short says that the logs of those here do not reach back to what this server
 	// has, and that it waits for others.
@@ -87,7 +87,7 @@ func (r *Replica) Status() (Status, error) {
 			return err
 		}
 		s.Conflicts, s.Entries = int(counts.Conflicts()), int(counts.Live)
-		if s.Parked, err = w.ParkedList(shownParked); err != nil {
+		if s.Parked, err = w.parkedList(shownParked); err != nil {
 			return err
 		}
 		if s.Peers, err = r.peerStatus(w, s.Vector, known); err != nil {

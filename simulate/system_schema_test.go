@@ -70,7 +70,7 @@ func TestSystemE08(t *testing.T) {
 		if err != nil || st.ParkedCount != 1 || len(st.Parked) != 1 {
 			t.Fatalf("parked %+v, %v", st.Parked, err)
 		}
-		if p := st.Parked[0]; p.DN != x || p.Code != 17 || !strings.Contains(p.Text, "fooCustom") || p.Since.IsZero() {
+		if p := st.Parked[0]; p.DN != x || p.Code != 17 || !strings.Contains(p.Text, "fooCustom") || p.Since.IsZero() || p.CSN.SID != a.rep.Identity().SID {
 			t.Errorf("parked %+v", p)
 		}
 		w.everywhere(t, y, "mail", "y@x")

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -15,26 +16,45 @@ type Parked struct {
 	DN string       `json:"dn"`
 	// Code and Text are the directory's result (RFC 4511 appendix A); code 0
 	// says that the entry waits for its superior.
-	Code  int       `json:"code"`
-	Text  string    `json:"text"`
+	Code int    `json:"code"`
+	Text string `json:"text"`
+	// CSN is that of the change that the directory would not take, zero where that
+	// is not known.
+	CSN changelog.CSN `json:"csn,omitzero"`
+	// Since is when the entry was first set aside; see Park.
 	Since time.Time `json:"since"`
 	// Tries counts the attempts, Next is when to make another.
 	Tries int       `json:"tries"`
 	Next  time.Time `json:"next"`
 }
 
-// Park sets an entry aside.
+// Park sets an entry aside. Where it was set aside before and has had its mark ever
+// since, Since stays what it was.
 func (t *Tx) Park(p Parked) error {
+	for _, part := range []part{bucketTried, bucketParked} {
+		before, found, err := t.parkedIn(part, p.ID)
+		if err != nil {
+			return err
+		}
+		if found {
+			p.Since = before.Since
+		}
+	}
 	raw, err := json.Marshal(p)
 	if err != nil {
+		return err
+	}
+	if err := t.forgive(p.ID); err != nil {
 		return err
 	}
 	return t.bucket(bucketParked).Put(p.ID[:], raw)
 }
 
 // Parked returns why an entry is set aside; false when it is not.
-func (t *Tx) Parked(id changelog.ID) (Parked, bool, error) {
-	raw := t.bucket(bucketParked).Get(id[:])
+func (t *Tx) Parked(id changelog.ID) (Parked, bool, error) { return t.parkedIn(bucketParked, id) }
+
+func (t *Tx) parkedIn(where part, id changelog.ID) (Parked, bool, error) {
+	raw := t.bucket(where).Get(id[:])
 	if raw == nil {
 		return Parked{}, false, nil
 	}
@@ -45,8 +65,28 @@ func (t *Tx) Parked(id changelog.ID) (Parked, bool, error) {
 	return p, true, nil
 }
 
-// Unpark lets an entry be tried again.
-func (t *Tx) Unpark(id changelog.ID) error { return t.bucket(bucketParked).Delete(id[:]) }
+// Unpark lets an entry be tried again. Since when it was set aside is remembered as
+// long as it has its mark.
+func (t *Tx) Unpark(id changelog.ID) error {
+	b := t.bucket(bucketParked)
+	raw := b.Get(id[:])
+	if raw == nil {
+		return nil
+	}
+	if err := t.bucket(bucketTried).Put(id[:], bytes.Clone(raw)); err != nil {
+		return err
+	}
+	return b.Delete(id[:])
+}
+
+// forgive forgets that an entry was ever set aside.
+func (t *Tx) forgive(id changelog.ID) error {
+	b := t.bucket(bucketTried)
+	if b.Get(id[:]) == nil {
+		return nil
+	}
+	return b.Delete(id[:])
+}
 
 // ParkedList returns up to max entries set aside, in the order of their ids.
 func (t *Tx) ParkedList(max int) ([]Parked, error) {

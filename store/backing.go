@@ -26,6 +26,7 @@ const (
 	bucketRoster
 	bucketHistory
 	bucketGivenUp
+	bucketTried
 	numParts
 )
 
@@ -36,7 +37,7 @@ var partNames = [numParts][]byte{
 	bucketIntents: []byte("intents"), bucketParked: []byte("parked"), bucketDenied: []byte("denied"), bucketFuture: []byte("future"),
 	bucketMembers: []byte("members"), bucketSeen: []byte("seen"), bucketDelayed: []byte("delayed"),
 	bucketTold: []byte("told"), bucketAliases: []byte("aliases"), bucketRoster: []byte("roster"),
-	bucketHistory: []byte("history"), bucketGivenUp: []byte("given-up"),
+	bucketHistory: []byte("history"), bucketGivenUp: []byte("given-up"), bucketTried: []byte("tried"),
 }
 
 // bucket is one part within a transaction.

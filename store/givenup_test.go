@@ -37,6 +37,50 @@ func TestGivenUpIDs(t *testing.T) {
 	}
 }
 
+// TestParkedSince promises that it is remembered since when an entry is set aside, however
+// often it was tried again, until it is written.
+func TestParkedSince(t *testing.T) {
+	s, err := store.NewMemory().Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := changelog.ID{1}
+	err = s.Update(func(tx *store.Tx) error {
+		park := func(at, since int64) {
+			t.Helper()
+			err := tx.Park(store.Parked{ID: id, Since: time.Unix(at, 0)})
+			if p, found, err2 := tx.Parked(id); err != nil || err2 != nil || !found || p.Since.Unix() != since {
+				t.Errorf("set aside at %d, %v %v %v", at, p.Since.Unix(), err, err2)
+			}
+		}
+		step := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		step(tx.MarkDirty(id, nil))
+		park(1, 1)
+		park(2, 1)
+		step(tx.Unpark(id))
+		step(tx.Unpark(id))
+		if tx.ParkedCount() != 0 {
+			t.Error("is not tried again")
+		}
+		park(3, 1)
+		step(tx.Unpark(id))
+		step(tx.ClearDirty(id))
+		park(4, 4)
+		step(tx.GiveUp(store.Parked{ID: id}, time.Unix(5, 0)))
+		step(tx.MarkDirty(id, nil))
+		park(6, 6)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Any entry may differ where the ids are not all known.
 func TestDiffers(t *testing.T) {
 	var r store.Return

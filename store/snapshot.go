@@ -54,7 +54,7 @@ func (t *Tx) ResetState(self changelog.SID) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range []part{bucketLog, bucketVector, bucketDIT, bucketDirty, bucketQueue, bucketParked, bucketFuture, bucketRoster, bucketAliases} {
+	for _, p := range []part{bucketLog, bucketVector, bucketDIT, bucketDirty, bucketQueue, bucketParked, bucketTried, bucketFuture, bucketRoster, bucketAliases} {
 		if err := t.bucket(p).Clear(); err != nil {
 			return fmt.Errorf("reset state: %w", err)
 		}

@@ -96,6 +96,9 @@ func (t *Tx) Dirty(id changelog.ID) (*Dirty, error) {
 
 // ClearDirty removes the mark of an entry.
 func (t *Tx) ClearDirty(id changelog.ID) error {
+	if err := t.forgive(id); err != nil {
+		return err
+	}
 	gen, seen, err := t.markOf(id)
 	if err != nil || seen == nil {
 		return err

@@ -22,8 +22,12 @@ func renderConflicts(w io.Writer, page control.ConflictsPage) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "ID\tTIME\tKIND\tDN\tATTRIBUTE\tLOST\tWON")
 	for _, c := range page.Conflicts {
+		won := brief(c.Won)
+		if c.Refusal != nil {
+			won = cut(refusalText(*c.Refusal), 100)
+		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", printable(c.ID), moment(later(c.Lost.Time, c.Won.Time)), printable(c.Kind),
-			printable(cmp.Or(c.DN, c.Entry)), printable(cmp.Or(c.Attribute, "-")), brief(c.Lost), brief(c.Won))
+			printable(cmp.Or(c.DN, c.Entry)), printable(cmp.Or(c.Attribute, "-")), brief(c.Lost), won)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -58,21 +62,34 @@ func moment(t time.Time) string {
 // brief prints a side in a cell: the value, where a move went, or what was done, and
 // whose it is.
 func brief(s control.ConflictSide) string {
-	const width = 40
-	text := []rune(sideText(s))
-	if len(text) > width {
-		text = append(text[:width-3], []rune("...")...)
-	}
+	text := cut(sideText(s), 40)
 	server, _, _ := strings.Cut(s.Server, "@")
 	switch {
-	case len(text) == 0 && server == "":
+	case text == "" && server == "":
 		return "-"
 	case server == "":
-		return string(text)
-	case len(text) == 0:
+		return text
+	case text == "":
 		return "(" + printable(server) + ")"
 	}
-	return fmt.Sprintf("%s (%s)", string(text), printable(server))
+	return fmt.Sprintf("%s (%s)", text, printable(server))
+}
+
+// cut shortens what is printed in a cell to so many characters.
+func cut(text string, width int) string {
+	if runes := []rune(text); len(runes) > width {
+		return string(runes[:width-3]) + "..."
+	}
+	return text
+}
+
+// refusalText says what a directory objects to.
+func refusalText(r control.Refusal) string {
+	text := fmt.Sprintf("refused: %d %s", r.Code, printable(r.Text))
+	if !r.GivenUp.IsZero() {
+		return "given up, " + text
+	}
+	return text
 }
 
 func valueText(v control.Value) string {
@@ -104,16 +121,17 @@ func renderConflict(w io.Writer, c control.Conflict) error {
 	line("entry", printable(c.DN))
 	line("", printable(c.Entry))
 	line("attribute", printable(c.Attribute))
-	for _, side := range []struct {
-		name string
-		control.ConflictSide
-	}{{"lost", c.Lost}, {"won", c.Won}} {
-		for i, text := range sideLines(side.ConflictSide) {
-			if i > 0 {
-				side.name = ""
-			}
-			line(side.name, text)
+	lines := func(name string, lines []string) {
+		for _, text := range lines {
+			line(name, text)
+			name = ""
 		}
+	}
+	lines("lost", sideLines(c.Lost))
+	if c.Refusal != nil {
+		lines("won", refusalLines(*c.Refusal))
+	} else {
+		lines("won", sideLines(c.Won))
 	}
 	line("other", printable(c.OtherDN))
 	line("", printable(c.Other))
@@ -146,4 +164,13 @@ func sideLines(s control.ConflictSide) []string {
 		from += ", by " + printable(s.Change.By)
 	}
 	return append(lines, from)
+}
+
+// refusalLines tells what a directory objects to and since when.
+func refusalLines(r control.Refusal) []string {
+	lines := []string{refusalText(r), "since " + moment(r.Since)}
+	if !r.GivenUp.IsZero() {
+		lines[1] += ", given up on " + moment(r.GivenUp)
+	}
+	return lines
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -55,7 +56,9 @@ func newParkedRetryCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "retry [ENTRYUUID]",
 		Short: "Try a parked entry again, or all of them",
-		Args:  cobra.MaximumNArgs(1),
+		Long: `Retry lets the directory be asked again now. With an entryUUID it also takes up an
+entry that was given up; without one it is all that are parked.`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id := ""
 			if len(args) == 1 {
@@ -87,9 +90,9 @@ func newParkedDropCommand(f *flags) *cobra.Command {
 		Use:   "drop ENTRYUUID",
 		Short: "Give up on a parked entry until it changes",
 		Long: `Drop lets this server's directory differ from the others in one entry: what it
-refused is not tried again until somebody changes the entry, or the schema. The
-other servers keep theirs. What was given up stays in "ldapsync conflicts list
---kind parked-rejected".`,
+refused is not tried again until somebody changes the entry, or the schema, or
+"ldapsync parked retry" names it. The other servers keep theirs. What was given up
+stays in "ldapsync conflicts list --kind parked-rejected".`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := changelog.ParseID(args[0])
@@ -131,10 +134,11 @@ func printParked(w io.Writer, s control.Status) error {
 		total += x.ParkedCount
 		for _, p := range x.Parked {
 			if listed == 0 {
-				fmt.Fprintln(tw, "ENTRYUUID\tSINCE\tTRIES\tCODE\tDN\tREASON")
+				fmt.Fprintln(tw, "ENTRYUUID\tSINCE\tTRIES\tCODE\tCSN\tON\tDN\tREASON")
 			}
 			listed++
-			fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%s\t%s\n", printable(p.ID), p.Since.Format(time.RFC3339), p.Tries, p.Code, printable(p.DN), printable(p.Text))
+			fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\n", printable(p.ID), p.Since.Format(time.RFC3339), p.Tries, p.Code,
+				printable(cmp.Or(p.CSN, "-")), printable(cmp.Or(p.Server, "-")), printable(p.DN), printable(p.Text))
 		}
 	}
 	if total == 0 {
