@@ -154,6 +154,24 @@ func readHead(b []byte) (id ID, at Mark, err error) {
 	return id, at, fmt.Errorf("%w: stored form", ErrChange)
 }
 
+// readName reads the entry and its name from the stored form of a change; the name is
+// part of b.
+func readName(b []byte) (id ID, name []byte, err error) {
+	if len(b) < 3 || b[0] != codecVersion {
+		return id, nil, fmt.Errorf("%w: stored form", ErrChange)
+	}
+	r := octets.NewReader(b[3:])
+	r.Uint()
+	r.Take(CSNKeySize)
+	id = ReadID(r)
+	r.Take(len(id)) // the superior
+	name = r.Take(r.Count(1))
+	if r.Failed() {
+		return id, nil, fmt.Errorf("%w: stored form", ErrChange)
+	}
+	return id, name, nil
+}
+
 // ReadCSN reads what CSN.AppendKey wrote.
 func ReadCSN(r *octets.Reader) CSN {
 	c, err := CSNFromKey(r.Take(CSNKeySize))

@@ -50,6 +50,22 @@ func (l *Log) History(id ID, after CSN, fn func(*Change) bool) error {
 	return err
 }
 
+// Names calls fn with the entry of every change that is stored and the name that it had
+// before, an added one what it was given, until fn returns false. The name is valid
+// until fn returns.
+func (l *Log) Names(fn func(id ID, dn []byte) bool) error {
+	var err error
+	l.changes.Scan(nil, nil, func(k, raw []byte) bool {
+		id, name, e := readName(raw)
+		if e != nil {
+			err = fmt.Errorf("read change, key %x: %w", k, e)
+			return false
+		}
+		return id.IsZero() || fn(id, name)
+	})
+	return err
+}
+
 func (l *Log) entryChange(key, value []byte) (*Change, error) {
 	csn, err := CSNFromKey(key)
 	if err != nil || len(value) != 8 {

@@ -1,6 +1,7 @@
 package changelog_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -8,6 +9,18 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/store"
 )
+
+// names returns the last byte of the entry of every change, and its name.
+func names(t *testing.T, l *changelog.Log) (out []string) {
+	t.Helper()
+	if err := l.Names(func(id changelog.ID, dn []byte) bool {
+		out = append(out, fmt.Sprintf("%d %s", id[0], dn))
+		return len(out) < 4
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
 
 // history returns the sequence numbers of the changes of an entry.
 func history(t *testing.T, l *changelog.Log, id changelog.ID, after changelog.CSN) []uint64 {
@@ -27,7 +40,7 @@ func TestHistory(t *testing.T) {
 	ann, bob := changelog.ID{1}, changelog.ID{2}
 	err = s.Update(func(tx *store.Tx) error {
 		for seq := range uint64(6) {
-			c := &changelog.Change{Seq: seq + 1, CSN: changelog.CSN{Time: int64(seq + 1), SID: 1}, Op: changelog.OpDelete, ID: ann}
+			c := &changelog.Change{Seq: seq + 1, CSN: changelog.CSN{Time: int64(seq + 1), SID: 1}, Op: changelog.OpDelete, ID: ann, DN: fmt.Sprint("cn=", seq)}
 			if seq%2 == 1 {
 				c.ID = bob
 			}
@@ -50,6 +63,9 @@ func TestHistory(t *testing.T) {
 		}
 		if d := cmp.Diff([][]uint64{{5}, {4, 6}}, [][]uint64{history(t, tx.Log, ann, changelog.CSN{}), history(t, tx.Log, bob, changelog.CSN{})}); d != "" {
 			t.Errorf("trimmed: %s", d)
+		}
+		if d := cmp.Diff([]string{"2 cn=3", "1 cn=4", "2 cn=5"}, names(t, tx.Log)); d != "" {
+			t.Errorf("names: %s", d)
 		}
 		return nil
 	})

@@ -154,12 +154,23 @@ type HistoryRequest struct {
 
 // History is a part of the changes of an entry, oldest first.
 type History struct {
-	Entry   string          `json:"entry"`
-	DN      string          `json:"dn"`
+	Entry string `json:"entry"`
+	DN    string `json:"dn"`
+	// Others are entries that had the name that was asked for, too: 20 at most, those
+	// that were changed last.
+	Others  []Namesake      `json:"others"`
 	Changes []HistoryChange `json:"changes"`
 	// Truncated says that the log does not reach back to the entry's creation.
 	Truncated bool   `json:"truncated"`
 	Next      string `json:"next"`
+}
+
+// Namesake is an entry that had a name which is another's.
+type Namesake struct {
+	Entry string `json:"entry"`
+	// DN is the name it has now, or had when it was deleted, at Deleted.
+	DN      string    `json:"dn"`
+	Deleted time.Time `json:"deleted,omitzero"`
 }
 
 // HistoryChange is one change of an entry.
@@ -259,7 +270,7 @@ func (c *Conflict) normalise() {
 }
 
 func (h *History) normalise() {
-	h.Changes = notNil(h.Changes)
+	h.Others, h.Changes = notNil(h.Others), notNil(h.Changes)
 	for i := range h.Changes {
 		h.Changes[i].normalise()
 	}

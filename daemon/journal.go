@@ -156,6 +156,9 @@ func (d *daemon) History(_ context.Context, ask control.HistoryRequest) (out con
 		return out, asked(err)
 	}
 	out = control.History{Entry: page.ID.String(), DN: page.DN, Truncated: page.Truncated, Next: page.Next}
+	for _, n := range page.Others {
+		out.Others = append(out.Others, control.Namesake{Entry: n.ID.String(), DN: n.DN, Deleted: n.Deleted})
+	}
 	for _, c := range page.Changes {
 		out.Changes = append(out.Changes, historyChange(c))
 	}

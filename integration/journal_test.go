@@ -140,3 +140,35 @@ func (s *site) history(name string) {
 		}
 	}
 }
+
+// TestHistoryOnRealServers promises that what one client does within a second, a rename
+// included, is told as that client's, also by the name that the entry had before.
+func TestHistoryOnRealServers(t *testing.T) {
+	s := newSite(t)
+	s.load(s.a, 3, 1)
+	s.join()
+	name := openldap.SamplePerson(suffix, 1)
+	_, site, _ := strings.Cut(name, ",")
+	const change = "dn: %s\nchangetype: modify\nreplace: description\ndescription: %s\n-\n"
+	s.apply(s.a, change+"\n"+change+"\n"+change+"\ndn: %s\nchangetype: modrdn\nnewrdn: uid=renamed\ndeleteoldrdn: 1\n", name, "1", name, "2", name, "3", name)
+	s.equal()
+	s.apply(s.b, "dn: %s\nchangetype: modrdn\nnewrdn: uid=again\ndeleteoldrdn: 1\n", "uid=renamed,"+site)
+	s.equal()
+	for _, server := range s.Servers {
+		var h control.History
+		if err := json.Unmarshal([]byte(s.ldapsync(server, "history", name, "--json")), &h); err != nil {
+			t.Fatal(err)
+		}
+		var ops []string
+		for _, c := range h.Changes {
+			ops = append(ops, c.Op+" "+strings.SplitN(c.Server, "@", 2)[0])
+			if c.By == "" || c.By != h.Changes[0].By {
+				t.Errorf("%s: who is said to have made %+v", server.Name, c)
+			}
+		}
+		want := []string{"add ldap1", "modify ldap1", "modify ldap1", "modify ldap1", "moddn ldap1", "moddn ldap2"}
+		if d := cmp.Diff(want, ops); d != "" || h.DN != "uid=again,"+site {
+			t.Errorf("%s: history of %s: %s", server.Name, h.DN, d)
+		}
+	}
+}

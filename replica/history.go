@@ -38,8 +38,10 @@ type HistoryMod struct {
 
 // HistoryPage is a part of the changes of an entry, oldest first.
 type HistoryPage struct {
-	ID      changelog.ID
-	DN      string
+	ID changelog.ID
+	DN string
+	// Others are entries that had the name, too, where it was asked for by that.
+	Others  []Namesake
 	Changes []HistoryChange
 	// Truncated says that the log does not reach back to the entry's creation.
 	Truncated bool
@@ -47,8 +49,8 @@ type HistoryPage struct {
 	Next string
 }
 
-// History returns who changed an entry, by DN or UUID, where and when, as far
-// back as the log reaches.
+// History returns who changed an entry, by UUID or by the DN that it has or had, where
+// and when, as far back as the log reaches.
 func (r *Replica) History(name string, secrets bool, limit int, after string) (page HistoryPage, err error) {
 	if limit <= 0 {
 		limit = listingPage
@@ -61,7 +63,7 @@ func (r *Replica) History(name string, secrets bool, limit int, after string) (p
 		}
 	}
 	err = r.view(func(w *work) error {
-		if page.ID, err = w.resolve(name); err != nil {
+		if page.ID, page.Others, err = w.called(name); err != nil {
 			return err
 		}
 		if page.DN, _, err = w.dit.NameOf(page.ID); err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"ldapsync/changelog"
 	"ldapsync/dit"
-	"ldapsync/dn"
 	"ldapsync/store"
 )
 
@@ -268,9 +267,9 @@ func (w *work) resolve(name string) (changelog.ID, error) {
 	if id, err := changelog.ParseID(name); err == nil {
 		return id, nil
 	}
-	d, err := dn.Parse(name)
-	if err != nil || len(d) == 0 {
-		return changelog.ID{}, &RequestError{Text: fmt.Sprintf("%q is neither a DN nor an entryUUID", name)}
+	d, err := parseName(name)
+	if err != nil {
+		return changelog.ID{}, err
 	}
 	if id, found, err := w.dit.Find(d); err != nil || found {
 		return id, err

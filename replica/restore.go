@@ -242,9 +242,9 @@ func (w *work) deleted(name string) (changelog.ID, error) {
 	if id, err := changelog.ParseID(name); err == nil {
 		return id, nil
 	}
-	d, err := dn.Parse(name)
-	if err != nil || len(d) == 0 {
-		return changelog.ID{}, &RequestError{Text: fmt.Sprintf("%q is neither a DN nor an entryUUID", name)}
+	d, err := parseName(name)
+	if err != nil {
+		return changelog.ID{}, err
 	}
 	dead, err := w.dit.FindDeleted(d)
 	switch {

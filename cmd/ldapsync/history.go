@@ -18,8 +18,9 @@ func newHistoryCommand(f *flags) *cobra.Command {
 		Use:   "history DN|ENTRYUUID",
 		Short: "Who changed which attribute of an entry, on which server, when",
 		Long: `History prints the changes of an entry from the change log, oldest first, whatever
-name it had at the time, also of an entry that is deleted. It says so when the log
-does not reach back to the entry's creation.`,
+name it had at the time, also of an entry that is deleted. DN is the name that the
+entry has, else one that the log knows it to have had; who else had it is said. It
+says so when the log does not reach back to the entry's creation.`,
 		Example: "  ldapsync history uid=ann,ou=people,dc=example,dc=org",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,7 +39,7 @@ does not reach back to the entry's creation.`,
 		},
 	}
 	c.Flags().BoolVar(&secrets, "show-secrets", false, "show passwords too")
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: entry, dn, changes and truncated")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: entry, dn, others, changes and truncated")
 	addSuffixFlag(c, &suffix)
 	addSocketFlag(c, f)
 	return c
@@ -48,7 +49,7 @@ func wholeHistory(ctx context.Context, client control.Service, ask control.Histo
 	all, err := client.History(ctx, ask)
 	for err == nil && all.Next != "" {
 		var page control.History
-		ask.After = all.Next
+		ask.Name, ask.After = all.Entry, all.Next
 		if page, err = client.History(ctx, ask); err == nil {
 			all.Changes, all.Next = append(all.Changes, page.Changes...), page.Next
 		}
@@ -61,6 +62,13 @@ func wholeHistory(ctx context.Context, client control.Service, ask control.Histo
 func renderHistory(w io.Writer, h control.History) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%s\n", printable(h.DN), printable(h.Entry))
+	for _, o := range h.Others {
+		if o.Deleted.IsZero() {
+			fmt.Fprintf(&b, "the name was also that of %s, now %s\n", printable(o.Entry), printable(o.DN))
+		} else {
+			fmt.Fprintf(&b, "the name was also that of %s, deleted %s as %s\n", printable(o.Entry), moment(o.Deleted), printable(o.DN))
+		}
+	}
 	if h.Truncated {
 		b.WriteString("the log no longer reaches back to the creation of the entry\n")
 	}
