@@ -20,6 +20,10 @@ func keepIn(path string) func(*ldif.Record) error {
 	}
 }
 
+// unseenHead begins a file of change records; to LDIF it is a comment. Clients may
+// set what a directory sets by itself with the relax control only.
+const unseenHead = "# Changes that the room has not. On one of its masters: ldapmodify -e relax -f FILE\n\n"
+
 // unseenIn returns what makes a new file of change records.
 func unseenIn(path string) func(write func(out func(*ldif.Record) error) error) (string, error) {
 	return func(write func(out func(*ldif.Record) error) error) (string, error) {
@@ -28,7 +32,8 @@ func unseenIn(path string) func(write func(out func(*ldif.Record) error) error) 
 			return path, err
 		}
 		b := bufio.NewWriter(f)
-		err = errors.Join(write(ldif.NewWriter(b).Write), b.Flush(), f.Sync(), f.Close())
+		_, err = b.WriteString(unseenHead)
+		err = errors.Join(err, write(ldif.NewWriter(b).Write), b.Flush(), f.Sync(), f.Close())
 		if err != nil {
 			return path, err
 		}

@@ -91,7 +91,7 @@ func TestForgottenServerAndSnapshot(t *testing.T) {
 	}
 	text, err := os.ReadFile(file)
 	s.must(err)
-	for _, want := range []string{"dn:: " + base64.StdEncoding.EncodeToString([]byte(ann)), "title: unseen", "dn: cn=unseen," + suffix, "changetype: add"} {
+	for _, want := range []string{"ldapmodify -e relax -f", "dn:: " + base64.StdEncoding.EncodeToString([]byte(ann)), "title: unseen", "dn: cn=unseen," + suffix, "changetype: add"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %q in the changes that nobody has:\n%s", want, text)
 		}
@@ -99,6 +99,13 @@ func TestForgottenServerAndSnapshot(t *testing.T) {
 	s.equalAmong(a, b, late)
 	if out, err := a.Slapd.LDAPSearch("(|(title=unseen)(cn=unseen))", "1.1"); err != nil || strings.Contains(out, "dn:") {
 		t.Errorf("mixed in: %v\n%s", err, out)
+	}
+	if _, err := a.Slapd.LDAPModify(string(text), "-e", "relax"); err != nil {
+		t.Errorf("cannot be made after all: %v\n%s", err, text)
+	}
+	s.equalAmong(a, b, late)
+	if out, err := late.Slapd.LDAPSearch("(|(title=unseen)(cn=unseen))", "1.1"); err != nil || strings.Count(out, "dn:") != 2 {
+		t.Errorf("made after all: %v\n%s", err, out)
 	}
 }
 
