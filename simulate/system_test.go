@@ -11,7 +11,7 @@ import (
 	"ldapsync/dit"
 )
 
-// The scenarios of ../dit/testdata/scenarios/system.yaml, as far as the simulator can
+// The scenarios of ../scenario/testdata/system.yaml, as far as the simulator can
 // stand in; expect.text there says what each has to come to.
 
 const personDN = "cn=a,ou=a," + suffixText
