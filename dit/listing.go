@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ldapsync/changelog"
 )
@@ -207,24 +208,25 @@ func (s *State) byKey(id ID) map[recordKey]Record {
 // maxFound bounds what FindRecords returns.
 const maxFound = 20
 
-// FindRecords returns the records whose id begins with some hexadecimal digits,
-// no more than a few.
+// FindRecords returns the records whose id begins with some lower-case hexadecimal
+// digits, no more than a few, by ascending id.
 func (s *State) FindRecords(digits string) ([]Record, error) {
 	if len(digits) > 2*len(recordKey{}) {
 		return nil, nil
 	}
-	start, err := hex.DecodeString(digits[:len(digits)&^1])
+	start, err := hex.DecodeString(digits + strings.Repeat("0", len(digits)&1))
 	if err != nil {
 		return nil, nil
 	}
 	var positions [][]byte
-	s.kv.Scan(append([]byte{keyRecord}, start...), nil, func(key, _ []byte) bool {
+	s.kv.Scan([]byte{keyRecord}, append([]byte{keyRecord}, start...), func(key, _ []byte) bool {
 		id := lastID(key)
 		var k recordKey
 		copy(k[:], key[1:])
-		if text := hex.EncodeToString(k[:]); text[:len(digits)] == digits {
-			positions = append(positions, indexed{}.position(id, k))
+		if !strings.HasPrefix(hex.EncodeToString(k[:]), digits) {
+			return false
 		}
+		positions = append(positions, indexed{}.position(id, k))
 		return len(positions) < maxFound
 	})
 	return s.read(positions), s.caught()

@@ -16,7 +16,7 @@ func (r *Replica) Drop(ids []string) (n int, err error) {
 	err = r.administer(func(w *work) error {
 		n = 0
 		byEntry := map[changelog.ID][]string{}
-		for _, id := range ids {
+		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 			key, denied := strings.CutPrefix(id, "denied:")
 			switch {
 			case denied:
@@ -41,8 +41,10 @@ func (r *Replica) Drop(ids []string) (n int, err error) {
 				if err != nil {
 					return err
 				}
-				byEntry[record.Entry] = append(byEntry[record.Entry], record.ID())
-				n++
+				if !slices.Contains(byEntry[record.Entry], record.ID()) {
+					byEntry[record.Entry] = append(byEntry[record.Entry], record.ID())
+					n++
+				}
 			}
 		}
 		return w.dropRecords(byEntry)

@@ -59,7 +59,7 @@ func (r *Replica) History(name string, secrets bool, limit int, after string) (p
 	var from changelog.CSN
 	if after != "" {
 		if from, err = changelog.ParseCSN(after); err != nil {
-			return page, &RequestError{Text: "not the end of a page: " + after}
+			return page, notAPage(after)
 		}
 	}
 	err = r.view(func(w *work) error {

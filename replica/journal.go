@@ -178,9 +178,14 @@ type listing struct {
 func (l *listing) page() (page []Conflict, next string, err error) {
 	kinds := []dit.Kind{ParkedRejected, ParkedFuture, DeniedByRole}
 	from, at, _ := strings.Cut(l.q.After, ":")
-	begin := max(slices.Index(kinds, dit.Kind(from)), 0)
-	if from == "journal" {
+	begin := slices.Index(kinds, dit.Kind(from))
+	switch {
+	case from == "journal":
 		begin = len(kinds)
+	case l.q.After == "":
+		begin = 0
+	case begin < 0:
+		return nil, "", notAPage(l.q.After)
 	}
 	for _, kind := range kinds[begin:] {
 		if !l.wants(kind) {
@@ -188,8 +193,8 @@ func (l *listing) page() (page []Conflict, next string, err error) {
 		}
 		skip := 0
 		if string(kind) == from {
-			if skip, err = strconv.Atoi(at); err != nil {
-				return nil, "", &RequestError{Text: "not the end of a page: " + l.q.After}
+			if skip, err = strconv.Atoi(at); err != nil || skip < 0 {
+				return nil, "", notAPage(l.q.After)
 			}
 		}
 		n := 0
@@ -212,6 +217,10 @@ func (l *listing) page() (page []Conflict, next string, err error) {
 		at = ""
 	}
 	return l.journal(page, at)
+}
+
+func notAPage(after string) error {
+	return &RequestError{Text: fmt.Sprintf("not the end of a page: %.80q", after), HintText: "the end of an earlier list says where to go on"}
 }
 
 func (l *listing) wants(kind dit.Kind) bool {
@@ -336,9 +345,9 @@ func (c *Conflict) advise() {
 }
 
 // spelt returns the attribute as the schema writes it.
-func (l *listing) spelt(canonical string) string {
+func (w *work) spelt(canonical string) string {
 	base, options, _ := strings.Cut(canonical, ";")
-	if t := l.rules.Schema.Attribute(base); t != nil && len(t.Names) > 0 {
+	if t := w.rules.Schema.Attribute(base); t != nil && len(t.Names) > 0 {
 		base = t.Names[0]
 	}
 	return strings.TrimSuffix(base+";"+options, ";")

@@ -120,22 +120,82 @@ func TestConflictIsListedRestoredAndDropped(t *testing.T) {
 	if shown, err := a.Conflict(password.ID[:8], true); err != nil || shown.Lost.Value != "secret a" {
 		t.Errorf("asked for, the password is %+v, %v", shown.Lost, err)
 	}
-	done, err := b.Restore(lost.ID[:6], replica.RestoreOptions{})
-	if err != nil || !strings.Contains(done, ann) {
+	done, err := b.Restore(unique(lost.ID, password.ID), replica.RestoreOptions{})
+	if err != nil || !strings.Contains(done, ann) || !strings.Contains(done, "employeeNumber") {
 		t.Fatal(done, err)
 	}
 	c.settled()
+	page, err := b.History(ann, false, 0, "")
+	if last := page.Changes[len(page.Changes)-1]; err != nil || last.Mods[0].Attr != "employeeNumber" {
+		t.Errorf("restored as %+v, %v", last, err)
+	}
 	if n := strings.Count(strings.Join(a.dir.Dump(), "\n"), "from a"); n != 1 {
 		t.Errorf("the value is there %d times", n)
 	}
 	b.stop()
 	b.start(2)
 	c.settled()
-	if n, err := b.Drop([]string{password.ID}); n != 1 || err != nil {
+	if n, err := b.Drop([]string{password.ID, password.ID[:6], password.ID}); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	c.settled()
 	c.none()
+}
+
+// unique returns no more of an id than tells it from another.
+func unique(id, other string) string {
+	n := 1
+	for strings.HasPrefix(other, id[:n]) {
+		n++
+	}
+	return id[:n]
+}
+
+// TestAmbiguousID promises that digits with which several ids begin are not taken for one
+// of them, and that some of these are named.
+func TestAmbiguousID(t *testing.T) {
+	c, a, _ := two(t)
+	values := strings.Split("abcdefghijklmnopq", "")
+	c.apart(modify(ann, replace("jpegPhoto", values...)), modify(ann, replace("jpegPhoto", "won")))
+	all := a.list(replica.ConflictQuery{})
+	if len(all) != len(values) {
+		t.Fatalf("listed are %+v", all)
+	}
+	byDigit := map[string][]string{}
+	for _, l := range all {
+		byDigit[l.ID[:1]] = append(byDigit[l.ID[:1]], l.ID)
+	}
+	for digit, ids := range byDigit {
+		_, err := a.Conflict(digit, false)
+		var bad *replica.RequestError
+		named := 0
+		if errors.As(err, &bad) {
+			for _, id := range ids {
+				named += strings.Count(bad.HintText, id)
+			}
+		}
+		if one := len(ids) == 1; one && err != nil || !one && (bad == nil || named != min(len(ids), 5) || !strings.Contains(bad.Text, "ambiguous")) {
+			t.Errorf("%s of %v: %v", digit, ids, bad)
+		}
+	}
+}
+
+// TestRestoreRefusesOptions promises that no option is passed over.
+func TestRestoreRefusesOptions(t *testing.T) {
+	c, a, _ := two(t)
+	c.apart(modify(ann, replace("employeeNumber", "from a")), modify(ann, replace("employeeNumber", "from b")))
+	id := c.only(dit.ValueSuperseded).ID
+	var bad *replica.RequestError
+	for _, o := range []replica.RestoreOptions{{Rename: "uid=x"}, {RemoveValue: true}} {
+		if done, err := a.Restore(id, o); !errors.As(err, &bad) || !strings.Contains(bad.Text, "means nothing") {
+			t.Errorf("%+v: %s %v", o, done, err)
+		}
+	}
+	for _, after := range []string{"junk", "junk:1", "parked-rejected:x", "parked-rejected:-1", "journal:x"} {
+		if _, err := a.Conflicts(replica.ConflictQuery{After: after}); err == nil || !strings.Contains(err.Error(), "not the end of a page") {
+			t.Errorf("after %s: %v", after, err)
+		}
+	}
 }
 
 func TestDropAll(t *testing.T) {

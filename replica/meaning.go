@@ -9,8 +9,10 @@ import (
 // meaning is what a kind of conflict is, and what can be done about it.
 type meaning struct {
 	text, restore, byHand string
-	// option is what restoring it takes besides its id.
-	option string
+	// option is what restoring it takes besides its id; rename and remove say which
+	// options mean something.
+	option         string
+	rename, remove bool
 	// lost and won are what the changes did, where that is always the same.
 	lost, won string
 }
@@ -25,7 +27,7 @@ var meanings = map[dit.Kind]meaning{
 	dit.MoveSkipped:      {text: "a move would have put the entry below itself", restore: "move the entry again, if that is possible now"},
 	dit.ChangeOnDeleted: {
 		text:    "the entry was changed by one server and deleted by another that did not know of the change",
-		restore: "undelete the entry, with the change", won: "delete",
+		restore: "undelete the entry, with the change", rename: true, won: "delete",
 	},
 	dit.DeleteSuperseded: {
 		text:    "the entry was restored by a server that did not know of this deletion",
@@ -33,12 +35,12 @@ var meanings = map[dit.Kind]meaning{
 	},
 	dit.NameConflict: {
 		text:    "another entry has the name",
-		restore: "with --rename RDN: give the entry a name of its own", option: "--rename RDN",
+		restore: "with --rename RDN: give the entry a name of its own", option: "--rename RDN", rename: true,
 		byHand: "or rename or delete the other entry: the plain name then comes back by itself",
 	},
 	dit.GlueShown: {
 		text:    "the entry is deleted and shown for what is below it",
-		restore: "undelete the entry", lost: "delete",
+		restore: "undelete the entry", rename: true, lost: "delete",
 		byHand: "or move or delete what is below it: the entry then goes by itself",
 	},
 	dit.MustRepaired: {
@@ -51,11 +53,11 @@ var meanings = map[dit.Kind]meaning{
 	},
 	dit.DanglingReference: {
 		text:    "the value names an entry that was deleted by a server that did not know of the value",
-		restore: "undelete the entry that it names, or with --remove-value remove the value", won: "delete",
+		restore: "undelete the entry that it names, or with --remove-value remove the value", rename: true, remove: true, won: "delete",
 	},
 	dit.UniquenessViolation: {
 		text:    "another entry was given the same value earlier",
-		restore: "with --remove-value: remove the value from this entry", option: "--remove-value",
+		restore: "with --remove-value: remove the value from this entry", option: "--remove-value", remove: true,
 		byHand: "or change the value of either entry",
 	},
 	ParkedRejected: {text: "the directory refuses the entry", byHand: "mend what the directory objects to; then ldapsync parked retry"},

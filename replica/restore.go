@@ -31,6 +31,25 @@ type RestoreOptions struct {
 	RemoveValue bool
 }
 
+// suit refuses options that mean nothing for a kind of conflict: who gave them expects
+// something else than would be done.
+func (o RestoreOptions) suit(kind dit.Kind) error {
+	m := meanings[kind]
+	hint := "restore: " + m.restore
+	if m.restore == "" {
+		hint = m.byHand
+	}
+	switch {
+	case o.Rename != "" && !m.rename:
+		return &RequestError{Text: fmt.Sprintf("--rename means nothing for %s", kind), HintText: hint}
+	case o.RemoveValue && !m.remove:
+		return &RequestError{Text: fmt.Sprintf("--remove-value means nothing for %s", kind), HintText: hint}
+	case o.RemoveValue && o.Rename != "":
+		return &RequestError{Text: "--rename and --remove-value do not go together", HintText: hint}
+	}
+	return nil
+}
+
 // mayWrite returns why this server cannot author changes, nil when it can.
 func (r *Replica) mayWrite() error {
 	switch {
@@ -91,13 +110,26 @@ func (w *work) find(id string) (dit.Record, error) {
 	switch {
 	case err != nil:
 		return dit.Record{}, err
-	case len(digits) < 4 || len(found) == 0:
-		return dit.Record{}, &RequestError{Text: fmt.Sprintf("no conflict %s", id),
+	case digits == "" || len(found) == 0:
+		return dit.Record{}, &RequestError{Text: fmt.Sprintf("no conflict %q", id),
 			HintText: "ldapsync conflicts list shows them; one that was dropped or no longer holds is gone"}
 	case len(found) > 1:
-		return dit.Record{}, &RequestError{Text: fmt.Sprintf("%s is the beginning of several conflicts", id), HintText: "give more digits"}
+		return dit.Record{}, ambiguous(id, found)
 	}
 	return found[0], nil
+}
+
+// ambiguous refuses an id with which several records begin, and names some.
+func ambiguous(id string, found []dit.Record) error {
+	const named = 5
+	var some []string
+	for _, r := range found[:min(len(found), named)] {
+		some = append(some, fmt.Sprintf("%s (%s)", r.ID(), r.Kind))
+	}
+	if len(found) > named {
+		some = append(some, "...")
+	}
+	return &RequestError{Text: fmt.Sprintf("%s is ambiguous: several conflicts begin with it", id), HintText: "give more digits: " + strings.Join(some, ", ")}
 }
 
 // Restore makes a change that gives the losing side of a conflict its effect
@@ -105,6 +137,9 @@ func (w *work) find(id string) (dit.Record, error) {
 func (r *Replica) Restore(id string, o RestoreOptions) (done string, err error) {
 	err = r.administer(func(w *work) error {
 		if key, ok := strings.CutPrefix(id, "denied:"); ok {
+			if err := o.suit(DeniedByRole); err != nil {
+				return err
+			}
 			done, err = w.restoreDenied(key)
 			return err
 		}
@@ -113,6 +148,9 @@ func (r *Replica) Restore(id string, o RestoreOptions) (done string, err error) 
 		}
 		record, err := w.find(id)
 		if err != nil {
+			return err
+		}
+		if err := o.suit(record.Kind); err != nil {
 			return err
 		}
 		done, err = w.restore(record, o)
@@ -185,15 +223,40 @@ func (w *work) modify(id changelog.ID, op dit.ModificationOp, attr, value, verb 
 
 func (w *work) addValue(r dit.Record) (string, error) {
 	s := w.rules.Schema
-	op, verb := dit.AddValues, "has the value of "+r.Attribute+" again"
+	name, err := w.speltIn(r.Entry, r.Attribute)
+	if err != nil {
+		return "", err
+	}
+	op := dit.AddValues
 	if s.SingleValue(r.Attribute) || !s.HasEquality(r.Attribute) {
 		op = dit.ReplaceValues
 	}
-	return w.modify(r.Entry, op, r.Attribute, r.Lost.Value, verb)
+	return w.modify(r.Entry, op, name, r.Lost.Value, "has the value of "+name+" again")
 }
 
 func (w *work) removeValue(r dit.Record) (string, error) {
-	return w.modify(r.Entry, dit.DeleteValues, r.Attribute, r.Lost.Value, "has lost the value of "+r.Attribute)
+	name, err := w.speltIn(r.Entry, r.Attribute)
+	if err != nil {
+		return "", err
+	}
+	return w.modify(r.Entry, dit.DeleteValues, name, r.Lost.Value, "has lost the value of "+name)
+}
+
+// speltIn returns an attribute as its entry writes it, as the schema does where it has
+// none.
+func (w *work) speltIn(id changelog.ID, canonical string) (string, error) {
+	shown, err := w.dit.View(id)
+	if err != nil {
+		return "", err
+	}
+	if shown != nil {
+		for _, a := range shown.Attrs {
+			if w.rules.Schema.Canonical(a.Name) == canonical {
+				return a.Name, nil
+			}
+		}
+	}
+	return w.spelt(canonical), nil
 }
 
 func (w *work) rename(id changelog.ID, text string) (string, error) {

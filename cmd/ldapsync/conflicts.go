@@ -147,6 +147,12 @@ it. conflicts show ID says what it would do.`,
 		Example: "  ldapsync conflicts restore 3f9c\n  ldapsync conflicts restore 77d0 --rename uid=ann2",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkRename(cmd, rename); err != nil {
+				return err
+			}
+			if rename != "" && remove {
+				return &usageError{text: "--rename and --remove-value do not go together"}
+			}
 			client, err := f.dial()
 			if err != nil {
 				return err
@@ -162,6 +168,15 @@ it. conflicts show ID says what it would do.`,
 	c.Flags().StringVar(&rename, "rename", "", "give the entry this `RDN` (for a name conflict, or an undelete whose name is taken)")
 	c.Flags().BoolVar(&remove, "remove-value", false, "remove the value that points nowhere, or that another entry has")
 	return c
+}
+
+// checkRename refuses a --rename that is given and empty, as an unset variable of a
+// script leaves it: it is not the same as none.
+func checkRename(cmd *cobra.Command, rename string) error {
+	if cmd.Flags().Changed("rename") && rename == "" {
+		return &usageError{text: "--rename is empty", hint: "name an RDN, such as uid=ann2"}
+	}
+	return nil
 }
 
 func newConflictsDropCommand(f *flags, suffix *string) *cobra.Command {

@@ -25,7 +25,7 @@ func (s *fakeService) Conflicts(_ context.Context, ask control.ConflictsRequest)
 	at := 0
 	if ask.After != "" {
 		if _, err := fmt.Sscan(ask.After, &at); err != nil {
-			return control.ConflictsPage{}, err
+			return control.ConflictsPage{}, &control.Error{Text: "not the end of a page: " + ask.After, Code: control.CodeRequest}
 		}
 	}
 	var matching []control.Conflict

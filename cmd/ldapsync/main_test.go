@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,7 +114,10 @@ func (s *fakeService) ForgetPeer(_ context.Context, ask control.ForgetRequest) (
 }
 
 func (s *fakeService) RetryParked(_ context.Context, _, id string) (int, error) {
-	if id != "" {
+	switch {
+	case strings.HasSuffix(id, "f"):
+		return 0, &control.Error{Text: id + " is not parked", HintText: "ldapsync parked list shows what is", Code: control.CodeRequest}
+	case id != "":
 		return 1, nil
 	}
 	return 2, nil

@@ -39,6 +39,9 @@ or below BASE. Entries that were deleted long ago are forgotten.`,
 			case limit < 1:
 				return &usageError{text: "--limit is less than 1"}
 			}
+			if err := checkRename(cmd, rename); err != nil {
+				return err
+			}
 			client, err := f.dial()
 			if err != nil {
 				return err
