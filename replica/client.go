@@ -11,7 +11,8 @@ import (
 // clients tells which client made a change of an entry. A directory notes its name and
 // the second in the entry, and the change says so where they became others: a name that
 // it does not mention is the one that was in the author's directory before. That follows
-// from what the author had seen of earlier changes, alike on every server.
+// from what the author had seen of earlier changes, alike on every server whose log
+// reaches back as far.
 type clients struct {
 	log          *changelog.Log
 	names, times register
