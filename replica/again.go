@@ -71,9 +71,19 @@ func (r *Replica) giveWay(why string, most uint64) error {
 	return nil
 }
 
-// setAside asks for another state file in the place of this one.
+// setAside asks for another state file in the place of this one, and notes in this one
+// that it is to go.
 func (r *Replica) setAside(why string) {
-	r.refuse(why+"; it is set aside", false)
+	why += "; it is set aside"
+	r.refuse(why, false)
+	if err := r.cfg.Store.Update(func(t *store.Tx) error { return t.SetUseless(why) }); err != nil {
+		r.log.Error("note that the state file is of no more use", "error", err)
+	}
+	r.end()
+}
+
+// end lets Again say that the state file is to be set aside.
+func (r *Replica) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.ending {

@@ -116,6 +116,27 @@ func wantRoom(t *testing.T, c *cluster) {
 	}
 }
 
+// TestUselessStateFileStaysSo promises that a server which found out that its state file is
+// of no more use, and died before that was set aside, knows it when it comes back, though
+// nobody is there who would tell.
+func TestUselessStateFileStaysSo(t *testing.T) {
+	c, a, b, file, _ := backedUp(t)
+	b.copyFile(file, b.path)
+	b.start(2)
+	c.eventually(func() string {
+		if !b.Again() {
+			return "the old copy was not found out: " + b.Fault()
+		}
+		return ""
+	})
+	b.stop()
+	a.stop()
+	b.start(2)
+	if !b.Again() || b.State() != "refused" {
+		t.Errorf("it is %s: %q", b.State(), b.Fault())
+	}
+}
+
 func TestRestoredStateFile(t *testing.T) {
 	for name, older := range map[string]bool{"newer directory": false, "directory as old": true} {
 		t.Run(name, func(t *testing.T) {

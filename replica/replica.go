@@ -243,7 +243,10 @@ func New(ctx context.Context, cfg Config) (*Replica, error) {
 	}
 	err = cfg.Store.View(func(t *store.Tx) error {
 		r.identity, err = t.Identity()
-		r.fault = t.Fault()
+		r.fault = cmp.Or(t.Useless(), t.Fault())
+		if t.Useless() != "" {
+			r.end()
+		}
 		return err
 	})
 	if err != nil {

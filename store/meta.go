@@ -124,6 +124,7 @@ var (
 	keyOffered   = []byte("offered")
 	keyClock     = []byte("clock")
 	keyFault     = []byte("fault")
+	keyUseless   = []byte("useless")
 	keyLimit     = []byte("limit")
 )
 
@@ -232,6 +233,13 @@ func (t *Tx) Fault() string { return string(t.bucket(bucketMeta).Get(keyFault)) 
 
 // SetFault stores the reason of Fault.
 func (t *Tx) SetFault(why string) error { return t.bucket(bucketMeta).Put(keyFault, []byte(why)) }
+
+// Useless returns why this state file is to be set aside, "" when it is not.
+func (t *Tx) Useless() string { return string(t.bucket(bucketMeta).Get(keyUseless)) }
+
+// SetUseless stores the reason of Useless: who opens the file again before it is set
+// aside may find no more what told that it has to be.
+func (t *Tx) SetUseless(why string) error { return t.bucket(bucketMeta).Put(keyUseless, []byte(why)) }
 
 // Member is what is remembered of another server of the room.
 type Member struct {
