@@ -38,7 +38,7 @@ func TestSystemE08UnknownAttributeIsParked(t *testing.T) {
 		}
 		return differingVectors(s)
 	})
-	if p := st.Parked[0]; !strings.EqualFold(p.DN, person) || p.Code == 0 || p.Text == "" {
+	if p := st.Parked[0]; !strings.EqualFold(p.DN, person) || p.Code == 0 || p.Text == "" || p.CSN == "" || !strings.HasPrefix(p.Server, s.a.Name+"@") {
 		t.Errorf("parked %+v", p)
 	}
 	if out, err := s.b.Slapd.LDAPSearch("(mail=y@x)", "1.1"); err != nil || !strings.Contains(out, "dn:") {
