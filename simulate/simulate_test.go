@@ -94,8 +94,9 @@ func (l lane) run(t *testing.T) simulate.Stats {
 	if err != nil {
 		report(t, err)
 	}
-	t.Logf("%d histories of %d steps, %d operations, seeds %d to %d, in %s", n, l.steps, stats.Operations/max(n, 1), *seed, *seed+uint64(n)-1,
-		time.Since(began).Round(100*time.Millisecond))
+	each := func(sum int) int { return sum / max(n, 1) }
+	t.Logf("%d histories of %d steps, %d operations (%d accepted writes of clients, %d changes), seeds %d to %d, in %s", n, l.steps,
+		each(stats.Operations), each(stats.Writes), each(stats.Changes), *seed, *seed+uint64(n)-1, time.Since(began).Round(100*time.Millisecond))
 	return stats
 }
 
