@@ -147,6 +147,14 @@ var rare = map[string]func(*author){
 			a.modify(by, 4, p, changelog.ModDelete, "objectClass", unit)
 		}
 	},
+	"a class that stands in the name alone": func(a *author) {
+		a.add(1, 1, "root", "", "ou=t", "objectClass", unit)
+		for i, p := range []string{"p", "r"} {
+			by := changelog.SID(i + 1)
+			a.add(by, 2, p, "root", "objectClass="+unit, "objectClass", person)
+			a.add(by, 3, p+"x", p, "cn=x", "objectClass", person)
+		}
+	},
 	"two suffix entries that are no containers": func(a *author) {
 		a.add(1, 5, "one", "", "ou=t", "objectClass", person)
 		a.add(1, 6, "p", "one", "ou=p", "objectClass", unit)

@@ -160,7 +160,7 @@ func (s *State) nameSince(e *entry) changelog.CSN {
 func (s *State) kin(e *entry, found *idSet) {
 	found.add(e.id)
 	ids := s.claimants(e)
-	if len(ids) < 2 && (len(ids) == 0 || ids[0] == e.id) {
+	if len(ids) < 2 {
 		return // as a rule
 	}
 	siblings := s.rank(ids)

@@ -103,7 +103,7 @@ func (s *State) Register(id ID, attr string) (value string, from changelog.Mark,
 	}
 	if a := s.content(e).aspect(s.canonical(attr)); a != nil {
 		for _, f := range a.values {
-			if f.shown && f.add != nil {
+			if f.shown {
 				value, from = f.raw, changelog.Mark{Seq: f.add.seq, CSN: f.add.csn}
 			}
 		}
