@@ -72,6 +72,28 @@ func TestOpponentOfASkippedMove(t *testing.T) {
 	}
 }
 
+// TestSkippedMoveOfThePast promises that a move which would have closed a circle is no
+// conflict any more once the entry has been moved by who knew of it.
+func TestSkippedMoveOfThePast(t *testing.T) {
+	p, q, o := "ou=p,ou=t,dc=x", "ou=q,ou=t,dc=x", "ou=o,ou=t,dc=x"
+	all := alike(t, 2, p, q, o)
+	together(t, all, moveOf(t, p, q), moveOf(t, q, p))
+	for _, want := range []int{1, 0} {
+		for i, r := range all {
+			if records, err := r.state().Records(testID(q)); err != nil || len(records) != want {
+				t.Errorf("replica %d: %+v, want %d, %v", i, records, want, err)
+			}
+		}
+		c, err := all[0].do(t, moveOf(t, q, o), testID("none"), 9000)
+		if err != nil && want == 1 {
+			t.Fatal(err)
+		}
+		if err == nil {
+			all[1].merge(t, c)
+		}
+	}
+}
+
 // TestOpponentOfGlue promises that what keeps a deleted entry shown is named, below
 // others that are deleted, too.
 func TestOpponentOfGlue(t *testing.T) {

@@ -138,9 +138,11 @@ func (s *State) moveRecords(out []Record, e *entry) []Record {
 	for i, g := range e.edges {
 		r := Record{Lost: Side{CSN: g.at.csn, Parent: g.parent}, Won: Side{CSN: won.at.csn, Parent: won.parent}}
 		switch {
+		case won.at.covers(g.at):
+			continue // it was moved since by who knew that, or is the one that won
 		case skipped[i]:
 			r.Kind = MoveSkipped
-		case g.parent != won.parent && !won.at.covers(g.at):
+		case g.parent != won.parent:
 			r.Kind = MoveSuperseded
 		default:
 			continue

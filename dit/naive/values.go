@@ -330,7 +330,7 @@ func (n *Model) ownRecords(e *plain) []dit.Record {
 	for _, c := range e.parents {
 		r := dit.Record{Lost: dit.Side{CSN: c.CSN, Parent: c.Superior}, Won: dit.Side{CSN: won.CSN, Parent: won.Superior}}
 		switch {
-		case n.skipped[c.CSN]:
+		case n.skipped[c.CSN] && !knew(won, c):
 			r.Kind = dit.MoveSkipped
 		case before(c, won) && c.Superior != won.Superior && !knew(won, c):
 			r.Kind = dit.MoveSuperseded
