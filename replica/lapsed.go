@@ -65,23 +65,24 @@ func (w *work) beyondRecall(id changelog.ID, fresh bool) (bool, error) {
 }
 
 // forgottenByOthers is beyondRecall of a deleted entry. One that is shown, because of
-// what stands below it, is forgotten by nobody.
+// what stands below it, is forgotten by nobody. What the directory held when this server
+// joined others may have forgotten whatever our heartbeats say: they may not have known
+// of us.
 func (w *work) forgottenByOthers(id changelog.ID, fresh bool) (bool, error) {
 	if shown, err := w.dit.View(id); err != nil || shown != nil {
 		return false, err
-	}
-	if !fresh {
-		seen, err := w.seenOf(id, w.r.sid())
-		if err != nil {
-			return false, err
-		}
-		if _, more := w.claim(seen); !more {
-			return false, nil
-		}
 	}
 	died, err := w.dit.Death(id)
 	if err != nil {
 		return false, err
 	}
-	return w.mayBeForgotten(died)
+	if fresh {
+		return w.mayBeForgotten(died)
+	}
+	seen, err := w.seenOf(id, w.r.sid())
+	if err != nil {
+		return false, err
+	}
+	_, more := w.claim(seen)
+	return more && died.When().Before(w.r.cfg.Now().Add(-tombAge)), nil
 }
