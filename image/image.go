@@ -89,13 +89,21 @@ func (t Terms) Unstamped(m *store.Image) *store.Image {
 	out := *m
 	out.Attrs = nil
 	for _, a := range m.Attrs {
-		switch t.Schema.Canonical(a.Name) {
-		case "createtimestamp", "creatorsname", "modifiersname", "modifytimestamp":
-		default:
+		if !IsNote(t.Schema.Canonical(a.Name)) {
 			out.Attrs = append(out.Attrs, a)
 		}
 	}
 	return &out
+}
+
+// IsNote reports whether an attribute, by its canonical name, is one by which a directory
+// notes who made and who wrote an entry, and when.
+func IsNote(canonical string) bool {
+	switch canonical {
+	case "createtimestamp", "creatorsname", ModifiersName, "modifytimestamp":
+		return true
+	}
+	return false
 }
 
 // ModifiersName is the canonical name of the attribute that says who wrote last.

@@ -151,15 +151,20 @@ func (s summary) String() string {
 	return strings.Join(out, ", ")
 }
 
+// held returns what the image of an entry contains.
+func (w *work) held(id changelog.ID) (changelog.Seqs, error) {
+	d, err := w.Dirty(id)
+	if err != nil || d == nil {
+		return w.seen, err
+	}
+	return d.Seen, nil
+}
+
 // seenOf returns what the image of an entry contains of other servers.
 func (w *work) seenOf(id changelog.ID, self changelog.SID) (changelog.Seqs, error) {
-	seen := w.seen
-	d, err := w.Dirty(id)
+	seen, err := w.held(id)
 	if err != nil {
 		return nil, err
-	}
-	if d != nil {
-		seen = d.Seen
 	}
 	out := changelog.Seqs{}
 	for sid, seq := range seen {

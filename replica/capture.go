@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -157,12 +158,22 @@ func (c *capture) locate(w *work, name dn.DN) (parent changelog.ID, ok bool) {
 // below an entry.
 func (w *work) superior(name dn.DN, named func(changelog.ID, string) changelog.ID) (id changelog.ID, ok bool) {
 	above := len(name) - len(w.rules.Suffix)
-	for i := above; i > 0; i-- {
-		if id = named(id, name[i].Key(w.rules.Schema)); id.IsZero() {
-			return id, false
+	if above < 1 {
+		return id, above == 0
+	}
+	id = w.downFrom(id, name[1:above+1], named)
+	return id, !id.IsZero()
+}
+
+// downFrom finds the entry of a name relative to another, the zero ID above the suffix,
+// by what named returns for the names below an entry; the zero ID when there is none.
+func (w *work) downFrom(id changelog.ID, name dn.DN, named func(changelog.ID, string) changelog.ID) changelog.ID {
+	for _, rdn := range slices.Backward(name) {
+		if id = named(id, rdn.Key(w.rules.Schema)); id.IsZero() {
+			break
 		}
 	}
-	return id, above >= 0
+	return id
 }
 
 // place takes over the report of an entry whose superior is known.

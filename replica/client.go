@@ -160,13 +160,7 @@ func notesOf(c *changelog.Change) (n notes) {
 
 // isNote reports whether an attribute is one by which a directory notes who wrote an
 // entry, and when.
-func isNote(attr string) bool {
-	switch strings.ToLower(attr) {
-	case image.ModifiersName, creatorsName, createTimestamp, modifyTimestamp:
-		return true
-	}
-	return false
-}
+func isNote(attr string) bool { return image.IsNote(strings.ToLower(attr)) }
 
 // generalizedTime returns the time of a CSN as directories note it, in seconds.
 func generalizedTime(c changelog.CSN) string { return c.When().UTC().Format("20060102150405Z") }

@@ -1,8 +1,6 @@
 package replica
 
 import (
-	"slices"
-
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/dn"
@@ -95,22 +93,11 @@ func (w *work) namesake(id changelog.ID, name dn.DN) changelog.ID {
 			break
 		}
 		above = m.Parent
-		if found := w.downFrom(above, name[:n]); !found.IsZero() {
+		if found := w.downFrom(above, name[:n], w.Named); !found.IsZero() {
 			other = found
 		}
 	}
 	return other
-}
-
-// downFrom returns the entry that has a name, relative to another, in the directory; the
-// zero ID when there is none.
-func (w *work) downFrom(id changelog.ID, name dn.DN) changelog.ID {
-	for _, rdn := range slices.Backward(name) {
-		if id = w.Named(id, rdn.Key(w.rules.Schema)); id.IsZero() {
-			break
-		}
-	}
-	return id
 }
 
 // isBelow reports whether name is right below another.

@@ -44,11 +44,9 @@ func (w *work) unwritten(id changelog.ID, message string) (at changelog.CSN, err
 	if err != nil {
 		return at, err
 	}
-	seen := w.seen
-	if d, err := w.Dirty(id); err != nil {
+	seen, err := w.held(id)
+	if err != nil {
 		return at, err
-	} else if d != nil {
-		seen = d.Seen
 	}
 	words := strings.FieldsFunc(message, func(r rune) bool { return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	blamed := false
