@@ -197,14 +197,13 @@ func (s *State) forgetMove(m move, f Forgetting) bool {
 	if i != 1 || !f.stable(e.edges[0].at) || !f.stable(e.edges[1].at) {
 		return false
 	}
-	now := e.clone()
+	now, gone := e.clone(), 0
 	if m.skipped || e.edges[0].parent == e.edges[1].parent {
-		now.edges = slices.Delete(now.edges, 1, 2)
-	} else {
-		now.edges = now.edges[1:]
+		gone = 1
 	}
+	now.edges = slices.Delete(now.edges, gone, gone+1)
 	t := &trimming{state: s, f: f, old: e}
-	if e.created != nil && !t.same(now) {
+	if e.created != nil && (t.losesTo(gone, m.skipped) || !t.same(now)) {
 		return false
 	}
 	s.delete(m.key())
@@ -212,4 +211,23 @@ func (s *State) forgetMove(m move, f Forgetting) bool {
 	s.review(now)
 	s.expect(e.id)
 	return true
+}
+
+// losesTo reports whether a record that has to stay tells of edge i, skipped or not, or
+// would if those moves of the entry which are not stable were left out, or only some
+// of them: a move that is older than they are may yet arrive.
+func (t *trimming) losesTo(i int, skipped bool) bool {
+	e := t.old
+	for j := len(e.edges) - 1; j >= 0; j-- {
+		g := e.edges[j]
+		r, lost := moveRecord(e.edges[i], g, skipped)
+		r.Entry = e.id
+		if lost && t.fresh(r) {
+			return true
+		}
+		if t.f.stable(g.at) && (j == 0 || !t.state.skipped(g, e.id)) {
+			break
+		}
+	}
+	return false
 }

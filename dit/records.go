@@ -134,22 +134,29 @@ func (s *State) moveRecords(out []Record, e *entry) []Record {
 			last = i + 1
 		}
 	}
-	won := e.edges[last]
 	for i, g := range e.edges {
-		r := Record{Lost: Side{CSN: g.at.csn, Parent: g.parent}, Won: Side{CSN: won.at.csn, Parent: won.parent}}
-		switch {
-		case won.at.covers(g.at):
-			continue // it was moved since by who knew that, or is the one that won
-		case skipped[i]:
-			r.Kind = MoveSkipped
-		case g.parent != won.parent:
-			r.Kind = MoveSuperseded
-		default:
-			continue
+		if r, lost := moveRecord(g, e.edges[last], skipped[i]); lost {
+			out = append(out, r)
 		}
-		out = append(out, r)
 	}
 	return out
+}
+
+// moveRecord returns what is recorded of a parent of an entry where another won,
+// unless it was moved there by who knew of it, or it is that one.
+func moveRecord(g, won edge, skipped bool) (r Record, lost bool) {
+	r = Record{Lost: Side{CSN: g.at.csn, Parent: g.parent}, Won: Side{CSN: won.at.csn, Parent: won.parent}}
+	switch {
+	case won.at.covers(g.at):
+		return r, false
+	case skipped:
+		r.Kind = MoveSkipped
+	case g.parent != won.parent:
+		r.Kind = MoveSuperseded
+	default:
+		return r, false
+	}
+	return r, true
 }
 
 func (s *State) lifeRecords(out []Record, e *entry) []Record {

@@ -1,6 +1,7 @@
 package dit_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -140,5 +141,51 @@ func TestForgetWhatIsDemanded(t *testing.T) {
 			mergeInto(t, s, c.last)
 			showsAll(t, s, id, naive.New(rules, append(changes, c.last)))
 		})
+	}
+}
+
+// TestForgetMovesBeforeOneInDoubt promises that a move which lost to another is recorded
+// when a later one, that was made by who knew of both, turns out to close a circle: it
+// stays as long as moves that make it one may arrive.
+func TestForgetMovesBeforeOneInDoubt(t *testing.T) {
+	rules := testRules(t)
+	root, id, o, p, q := testID("root"), testID("e"), testID("o"), testID("p"), testID("q")
+	at := func(sid changelog.SID, seq uint64, hour int, seen changelog.Seqs, c changelog.Change) *changelog.Change {
+		c.Seq, c.CSN, c.Seen = seq, changelog.CSN{Time: epoch + int64(hour)*time.Hour.Microseconds(), SID: sid}, seen
+		return &c
+	}
+	unit := func(id, parent dit.ID) changelog.Change {
+		return changelog.Change{Op: changelog.OpAdd, ID: id, Superior: parent, RDN: "ou=" + id.String(), Mods: []changelog.Mod{
+			{Op: changelog.ModAdd, Attr: "objectClass", Values: []string{"organizationalUnit"}}, {Op: changelog.ModAdd, Attr: "ou", Values: []string{id.String()}}}}
+	}
+	move := func(id, parent dit.ID) changelog.Change {
+		return changelog.Change{Op: changelog.OpModDN, ID: id, Moved: true, Superior: parent}
+	}
+	changes := []*changelog.Change{
+		at(1, 1, 1, nil, unit(root, dit.ID{})),
+		at(1, 2, 2, nil, unit(id, root)), at(1, 3, 2, nil, unit(o, root)), at(1, 4, 2, nil, unit(p, root)), at(1, 5, 2, nil, unit(q, root)),
+		at(2, 1, 3, changelog.Seqs{1: 5}, move(id, p)),
+		at(1, 6, 4, nil, move(id, q)),
+		at(2, 2, 102, changelog.Seqs{1: 6}, move(id, o)),
+	}
+	s := dit.Open(dit.NewMemory(), rules)
+	mergeInto(t, s, changes...)
+	before := changelog.CSN{Time: epoch + 100*time.Hour.Microseconds()}
+	f := dit.Forgetting{
+		Stable: func(c changelog.CSN, _ uint64) bool { return c.Before(before) }, Before: before, Newest: changes[len(changes)-1].CSN,
+		Stored: changelog.Seqs{1: 6, 2: 2}, Tombstones: forever, Records: forever,
+	}
+	if _, err := s.Forget(f, 10); err != nil {
+		t.Fatal(err)
+	}
+	last := at(3, 1, 101, changelog.Seqs{1: 6, 2: 1}, move(o, id))
+	mergeInto(t, s, last)
+	var kinds []dit.Kind
+	for _, r := range journal(t, s) {
+		kinds = append(kinds, r.Kind)
+	}
+	slices.Sort(kinds)
+	if d := cmp.Diff([]dit.Kind{dit.MoveSkipped, dit.MoveSuperseded}, kinds); d != "" {
+		t.Errorf("recorded (-want +got):\n%s", d)
 	}
 }
