@@ -2,6 +2,7 @@ package replica_test
 
 import (
 	"testing"
+	"time"
 
 	"ldapsync/changelog"
 	"ldapsync/directory"
@@ -149,6 +150,40 @@ func TestMoveWithinWhatWasMoved(t *testing.T) {
 	}
 	b.interrupted()
 	h.stands(id, "ou=x,ou=first,"+crate)
+}
+
+// TestWriteThatLedBelowWhatWasMoved promises that what an unanswered write of ours put below
+// another entry, which a client had given the name of the superior, is no client's move,
+// though a client has since renamed what all of that is below.
+func TestWriteThatLedBelowWhatWasMoved(t *testing.T) {
+	box, crate := "ou=box,"+suffix, "ou=crate,"+suffix
+	one, two := "ou=one,"+box, "ou=two,"+box
+	for name, moved := range map[string]bool{"added": false, "moved": true} {
+		t.Run(name, func(t *testing.T) {
+			h, a, b := holding(t, unit(box), unit(one), unit(two), unit("ou=x,"+suffix))
+			x := "ou=x," + one
+			if moved {
+				a.must(a.dir.Do(directory.Write{Op: directory.ModDN, DN: "ou=x," + suffix, NewRDN: "ou=x", NewSuperior: one}))
+			} else {
+				a.must(a.dir.Do(unit(x)))
+			}
+			id := a.dir.Find(mustDN(x))
+			for a.step() {
+			}
+			b.must(b.dir.Do(
+				directory.Write{Op: directory.ModDN, DN: one, NewRDN: "ou=first"},
+				directory.Write{Op: directory.ModDN, DN: two, NewRDN: "ou=one"},
+			))
+			h.now = h.now.Add(time.Minute)
+			b.mute = true
+			if _, _, err := b.rep.StepApply(t.Context()); err == nil {
+				t.Fatal("the write was answered")
+			}
+			b.mute = false
+			b.must(b.dir.Do(directory.Write{Op: directory.ModDN, DN: box, NewRDN: "ou=crate"}))
+			h.stands(id, "ou=x,ou=first,"+crate)
+		})
+	}
 }
 
 // TestMoveInTheSecondOfAWrite promises that a client's move stands though the directory did

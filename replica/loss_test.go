@@ -57,8 +57,8 @@ type lossy struct {
 	lives   int
 	kept    []string
 	// silent says that its directory does not tell which entryCSNs writes gave, deaf
-	// that no write reaches it, which the server does not know.
-	silent, deaf bool
+	// that no write reaches it, mute that writes are made; the server knows neither.
+	silent, deaf, mute bool
 }
 
 var errKilled = errors.New("killed")

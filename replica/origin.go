@@ -15,7 +15,7 @@ import (
 // leave. That we wrote last is certain where the entry says so, and where it is
 // there without having been; else by the signs.
 func (w *work) base(old, now *store.Image, e *directory.Entry) (*store.Image, error) {
-	old = w.placed(old, now, e, old != nil && !old.Confirmed)
+	old = w.placed(old, now, e)
 	in, err := w.Intent(now.ID)
 	if err != nil || in == nil {
 		return old, err
@@ -26,7 +26,7 @@ func (w *work) base(old, now *store.Image, e *directory.Entry) (*store.Image, er
 	if in.Image.Gone {
 		return old, nil
 	}
-	wrote := w.placed(&in.Image, now, e, false)
+	wrote := w.placed(&in.Image, now, e)
 	if !w.WasMade(old, wrote, now, e.Own) {
 		return old, nil
 	}
@@ -35,7 +35,7 @@ func (w *work) base(old, now *store.Image, e *directory.Entry) (*store.Image, er
 
 // placed returns what we wrote, m, as it stands where that led: a write cannot be made
 // to depend on whose name the superior's is.
-func (w *work) placed(m, now *store.Image, e *directory.Entry, made bool) *store.Image {
+func (w *work) placed(m, now *store.Image, e *directory.Entry) *store.Image {
 	if m == nil || m.Gone || m.Below == "" {
 		return m
 	}
@@ -44,19 +44,19 @@ func (w *work) placed(m, now *store.Image, e *directory.Entry, made bool) *store
 		here.Parent = w.led(m, now, e)
 		return &here
 	}
-	if here.Parent = now.Parent; w.ledHere(&here, now, e, made) {
+	if here.Parent = now.Parent; w.ledHere(&here, now, e) {
 		return &here
 	}
 	return m
 }
 
 // ledHere reports whether it certainly was our write, m, that led below the entry that
-// now, too, is below, and not a client. It was if we wrote last, or if the superior has
-// the name that we wrote, or the write is known to be made, and all else is as intended
-// to the last stamp. A client that wrote in just the second that our write noted leaves
-// the same: that may have moved it.
-func (w *work) ledHere(m, now *store.Image, e *directory.Entry, made bool) bool {
-	return e.Own || !m.Loose && w.Same(m, now) && (made && !w.stampedThen(now) || w.isBelow(e.DN, m.Below))
+// now, too, is below, and not a client. It was if we wrote last. Where all else is as
+// intended to the last stamp, we did if that notes another second than the entryCSN, which
+// no client leaves; a client that wrote in just that second leaves the same and may have
+// moved the entry, unless the superior has the name that we wrote.
+func (w *work) ledHere(m, now *store.Image, e *directory.Entry) bool {
+	return e.Own || !m.Loose && w.Same(m, now) && (!w.stampedThen(now) || w.isBelow(e.DN, m.Below))
 }
 
 // stampedThen reports whether the time of the last modification is that of the entryCSN,

@@ -13,7 +13,7 @@ import (
 	"ldapsync/store"
 )
 
-// answering is a directory that may be silent or deaf, see lossy.
+// answering is a directory that may be silent, deaf or mute, see lossy.
 type answering struct {
 	*memory.Directory
 	nd *lossy
@@ -26,6 +26,9 @@ func (d answering) Apply(ctx context.Context, writes []directory.Write) ([]chang
 	made, err := d.Directory.Apply(ctx, writes)
 	if d.nd.silent {
 		clear(made)
+	}
+	if d.nd.mute {
+		return nil, directory.ErrUnavailable
 	}
 	return made, err
 }
