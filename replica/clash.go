@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"ldapsync/changelog"
 	"ldapsync/store"
@@ -26,10 +27,25 @@ func (r *Replica) clash(p *Peer) error {
 	if id.Joined || id.SID == id.Wanted {
 		r.refuse(fmt.Sprintf("sid %d is in use by %s (install %s, this one is %s): give this server another sid in its configuration, "+
 			"or leave 'sid' out so that it takes a free one, remove its state file and start again", p.SID, p.JID, p.Install, id.Install), false)
+		r.rival, r.clashed = *p, r.Fault()
 		return nil
 	}
 	r.log.Info("another server has the same number; taking another", "sid", uint16(p.SID), "jid", p.JID)
 	return r.anotherSID(fmt.Sprintf("sid %d is in use by %s, and this server has said hello under it", p.SID, p.JID))
+}
+
+// endClash lets a server that has not joined go on that clash had refused, once the other
+// shows another number.
+func (r *Replica) endClash(peers []Peer) {
+	yielded := func(p Peer) bool { return p.JID == r.rival.JID && p.SID.Valid() && p.SID != r.rival.SID }
+	if r.joined() || !slices.ContainsFunc(peers, yielded) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fault == r.clashed {
+		r.fault = ""
+	}
 }
 
 // keepsNumber decides whether this server keeps the number that p shows too. One

@@ -164,6 +164,34 @@ func TestWhichNewcomerKeepsItsNumber(t *testing.T) {
 	}
 }
 
+// TestRefusedUntilTheOtherYields promises that a newcomer which was refused, because
+// another shows the number that it was to have, goes on once that one shows another.
+func TestRefusedUntilTheOtherYields(t *testing.T) {
+	peer := func(jid string, sid, has changelog.SID) replica.Peer {
+		return replica.Peer{JID: jid + "@x/ldapsync", SID: sid, Install: "0" + jid, Role: roles.Master, State: "ready",
+			Vector: changelog.Vector{has: changelog.Mark{Seq: 3, CSN: changelog.CSN{Time: 1, SID: has}}}}
+	}
+	const refused = "give this server another sid"
+	r := newcomer(t, 1, false)
+	for _, tt := range []struct {
+		name, fault string
+		takes       bool
+		peers       []replica.Peer
+	}{
+		{"the other shows its number", refused, false, []replica.Peer{peer("rival", 1, 7), peer("third", 5, 5)}},
+		{"the other is away", refused, false, []replica.Peer{peer("third", 5, 5)}},
+		{"it takes another number", refused, true, []replica.Peer{peer("rival", 1, 7), peer("third", 5, 1)}},
+		{"the other does, too", "", true, []replica.Peer{peer("rival", 2, 7), peer("third", 5, 1)}},
+	} {
+		if err := r.SetPeers(tt.peers); err != nil {
+			t.Fatal(err)
+		}
+		if why := r.Fault(); !strings.Contains(why, tt.fault) || (why == "") != (tt.fault == "") || (r.Identity().SID != 1) != tt.takes {
+			t.Errorf("%s: it has the number %d, fault %q", tt.name, r.Identity().SID, why)
+		}
+	}
+}
+
 // TestNumberBelongsToWhoSaysHello promises that a number which a newcomer showed in
 // passing is that of the server which speaks under it.
 func TestNumberBelongsToWhoSaysHello(t *testing.T) {

@@ -36,6 +36,7 @@ func (r *Replica) SetPeers(peers []Peer) error {
 			return err
 		}
 	}
+	r.endClash(peers)
 	r.met.Store(true)
 	r.toPull.raise()
 	r.changed.raise()

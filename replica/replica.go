@@ -181,6 +181,9 @@ type Replica struct {
 	greeted int
 	// estranged is what joining found last: see isEstranged.
 	estranged string
+	// clashed is why clash refused last, rival who showed our number.
+	clashed string
+	rival   Peer
 
 	captured, toApply, toPublish, toPull, changed signal
 	// resync asks the capture pump to read the whole directory again, doubt to
