@@ -228,24 +228,37 @@ func (s *State) save(e *entry) {
 	s.put(s.keyAt(keyEntry, e.id), record)
 }
 
-// Newest returns the newest CSN among the facts of an entry, zero when there
-// are none: a change to the entry must be later.
+// Newest returns the newest CSN among the facts of an entry, zero when there are none.
 func (s *State) Newest(id ID) (changelog.CSN, error) {
+	return s.newestOf(id, func(*stamp) bool { return true })
+}
+
+// NewestWithin is Newest of the facts that seen contains: a change that is made
+// knowing them must be later. Of an attribute of many values it counts all.
+func (s *State) NewestWithin(id ID, seen changelog.Seqs) (changelog.CSN, error) {
+	return s.newestOf(id, func(at *stamp) bool { return seen.Covers(at.csn.SID, at.seq) })
+}
+
+func (s *State) newestOf(id ID, counts func(*stamp) bool) (changelog.CSN, error) {
 	var last changelog.CSN
 	if e := s.peek(id); e != nil {
-		last = e.newest()
+		last = e.newest(counts)
 	}
 	return last, s.caught()
 }
 
-func (e *entry) newest() changelog.CSN {
+func (e *entry) newest(counts func(*stamp) bool) changelog.CSN {
 	var last changelog.CSN
 	later := func(c changelog.CSN) {
 		if last.Before(c) {
 			last = c
 		}
 	}
-	e.eachStamp(func(s *stamp) { later(s.csn) })
+	e.eachStamp(func(s *stamp) {
+		if counts(s) {
+			later(s.csn)
+		}
+	})
 	for _, a := range e.attrs {
 		if a.spill != nil {
 			later(a.spill.newest)

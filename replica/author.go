@@ -84,22 +84,6 @@ func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, er
 	if err != nil {
 		return false, err
 	}
-	after := []changelog.CSN{mark.CSN}
-	if base != nil {
-		after = append(after, base.Newest)
-	}
-	if c.Op == changelog.OpAdd || c.Moved {
-		superior, err := w.dit.Newest(c.Superior)
-		if err != nil {
-			return false, err
-		}
-		after = append(after, superior)
-	}
-	var at time.Time
-	if !now.CSN.IsZero() {
-		at = now.CSN.When()
-	}
-	c.CSN = w.r.clock.Next(at, after...)
 	seen, err := w.seenOf(c.ID, sid)
 	if err != nil {
 		return false, err
@@ -107,6 +91,9 @@ func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, er
 	var more bool
 	c.Seen, more = w.claim(seen)
 	if err := w.disclaim(c); err != nil {
+		return false, err
+	}
+	if c.CSN, err = w.dateOf(c, now, base, mark.CSN); err != nil {
 		return false, err
 	}
 	if !w.r.Role().Writes() {
@@ -122,6 +109,31 @@ func (w *work) own(c *changelog.Change, now, base *store.Image) (denied bool, er
 		return false, w.mergeClaiming(c, base)
 	}
 	return false, w.merge(c)
+}
+
+// dateOf returns the CSN of a change that led to now: it tells when that was written, but
+// is later than last, and than what the author knew of the entry and of where it went.
+func (w *work) dateOf(c *changelog.Change, now, base *store.Image, last changelog.CSN) (changelog.CSN, error) {
+	known, err := w.dit.NewestWithin(c.ID, c.Seen)
+	if err != nil {
+		return known, err
+	}
+	after := []changelog.CSN{last, known}
+	if base != nil {
+		after = append(after, base.Newest)
+	}
+	if c.Op == changelog.OpAdd || c.Moved {
+		superior, err := w.dit.Newest(c.Superior)
+		if err != nil {
+			return superior, err
+		}
+		after = append(after, superior)
+	}
+	var at time.Time
+	if !now.CSN.IsZero() {
+		at = now.CSN.When()
+	}
+	return w.r.clock.Next(at, after...), nil
 }
 
 func (w *work) denyOwn(c changelog.Change, now *store.Image) error {

@@ -10,6 +10,8 @@ import (
 	"ldapsync/changelog"
 	"ldapsync/directory"
 	"ldapsync/directory/memory"
+	"ldapsync/replica"
+	"ldapsync/roles"
 	"ldapsync/store"
 )
 
@@ -182,5 +184,37 @@ func TestClockSetBack(t *testing.T) {
 				t.Errorf("%d changes of what clients did twice", made)
 			}
 		})
+	}
+}
+
+// TestLaterThanWhatHadNoEffect promises that what a client writes is later than all that
+// was merged of the entry before, also a move that changed nothing, as it would have put
+// the entry below itself, and that the clock of its author was ahead.
+func TestLaterThanWhatHadNoEffect(t *testing.T) {
+	one := "ou=one," + suffix
+	_, a, b := holding(t, unit(one), unit("ou=two,"+suffix), unit("ou=below,"+one))
+	id, sid := b.dir.Find(mustDN(one)), a.rep.Identity().SID
+	var mark changelog.Mark
+	last := func(of changelog.SID) {
+		t.Helper()
+		b.must(b.store.View(func(tx *store.Tx) (err error) {
+			mark, err = tx.Log.Mark(of)
+			return err
+		}))
+	}
+	last(sid)
+	moved := changelog.Change{Seq: mark.Seq + 1, CSN: mark.CSN, Op: changelog.OpModDN, ID: id, Moved: true, Superior: b.dir.Find(mustDN("ou=below," + one))}
+	moved.CSN.Time += time.Hour.Microseconds()
+	got, err := b.rep.Receive(replica.Delivery{Relay: sid, RelayRole: roles.Master, Changes: []changelog.Change{moved}})
+	if err != nil || got.New != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for b.step() {
+	}
+	b.must(b.dir.Do(directory.Write{Op: directory.ModDN, DN: one, NewRDN: "ou=one", NewSuperior: "ou=two," + suffix}))
+	for b.watch() {
+	}
+	if last(b.rep.Identity().SID); !moved.CSN.Before(mark.CSN) {
+		t.Errorf("made at %s, though it knew of %s", mark.CSN, moved.CSN)
 	}
 }

@@ -151,7 +151,8 @@ func knew(c, o *changelog.Change) bool {
 func (f *fates) judge() {
 	slices.SortFunc(f.changes, func(a, b *changelog.Change) int { return a.CSN.Compare(b.CSN) })
 	created := false
-	for _, c := range f.changes {
+	for i, c := range f.changes {
+		f.inOrder(i, c)
 		created = created || c.Op == changelog.OpAdd
 		switch {
 		case c.Op == changelog.OpDelete:
@@ -204,6 +205,15 @@ func (f *fates) dead(c *changelog.Change) bool {
 // says.
 func (f *fates) overwritten(i int, does func(*changelog.Change) bool) bool {
 	return slices.ContainsFunc(f.changes[i+1:], func(c *changelog.Change) bool { return does(c) && knew(c, f.changes[i]) })
+}
+
+// inOrder checks that change i comes after all that its author knew of the entry.
+func (f *fates) inOrder(i int, c *changelog.Change) {
+	for _, o := range f.changes[i+1:] {
+		if knew(c, o) {
+			fail("order", "%s comes before what its author knew: %s", showChange(c), showChange(o))
+		}
+	}
 }
 
 func isNaming(c *changelog.Change) bool { return c.RDN != "" }
