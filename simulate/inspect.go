@@ -44,6 +44,7 @@ func (w *world) inspect() {
 						return err
 					}
 					nd.inspectClock(t)
+					nd.seesAliases(t)
 				}
 				return w.compare(nd, t.Log, nd.inspected, own)
 			})
