@@ -51,7 +51,7 @@ func (o *randomOptions) check() (simulate.Profile, error) {
 	}
 	switch {
 	case err != nil:
-		return "", &usageError{text: err.Error()}
+		return "", &usageError{text: fmt.Sprintf("%v, nor %q", err, allProfiles)}
 	case o.steps < 1 || o.steps > 1_000_000:
 		return "", &usageError{text: "--steps is not from 1 to 1000000"}
 	case o.every < 0:

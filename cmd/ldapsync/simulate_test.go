@@ -46,3 +46,14 @@ func TestInterruptedSimulation(t *testing.T) {
 		}
 	}
 }
+
+// TestProfileThatIsNone: what is no profile is refused with all that would do, of the
+// flag's own, too.
+func TestProfileThatIsNone(t *testing.T) {
+	root := newRootCommand()
+	root.SetArgs([]string{"simulate", "--seed", "1", "--profile", "some"})
+	err := root.ExecuteContext(t.Context())
+	if err == nil || exitCode(err) != exitUsage || !strings.Contains(err.Error(), string(simulate.Tree)) || !strings.Contains(err.Error(), `"all"`) {
+		t.Error(err)
+	}
+}
