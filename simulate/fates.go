@@ -207,12 +207,15 @@ func (f *fates) overwritten(i int, does func(*changelog.Change) bool) bool {
 	return slices.ContainsFunc(f.changes[i+1:], func(c *changelog.Change) bool { return does(c) && knew(c, f.changes[i]) })
 }
 
-// inOrder checks that change i comes after all that its author knew of the entry.
+// inOrder checks that change i comes after all that its author knew of the entry. What
+// was written in it may be gone there, replaced by what the author did not know.
 func (f *fates) inOrder(i int, c *changelog.Change) {
-	for _, o := range f.changes[i+1:] {
-		if knew(c, o) {
+	replaced := false
+	for _, o := range slices.Backward(f.changes[i+1:]) {
+		if knew(c, o) && (!replaced || isNaming(o) || isMove(o)) {
 			fail("order", "%s comes before what its author knew: %s", showChange(c), showChange(o))
 		}
+		replaced = replaced || o.SID() != c.SID() && !knew(c, o)
 	}
 }
 

@@ -43,12 +43,14 @@ func (nd *node) seesAliases(t *store.Tx) {
 	}
 }
 
-// checkRemovals checks that nd has had what its change c takes away.
+// checkRemovals checks that nd has had what its change c takes away. Of an entry that its
+// earlier self never wrote, since it had heard of its deletion, too, it may say once more
+// that it was deleted: who else knows that may be away.
 func (nd *node) checkRemovals(c *changelog.Change) {
 	if nd.w.cfg.Profile != Members || nd.store == nil {
 		return
 	}
-	if c.Op == changelog.OpDelete && !nd.past.entries[c.ID] {
+	if c.Op == changelog.OpDelete && !nd.past.entries[c.ID] && !nd.w.deleted(c.ID) {
 		fail("invented", "%s deletes an entry that its directory never held: %s", nd.name, showChange(c))
 	}
 	for _, m := range c.Mods {
@@ -58,4 +60,14 @@ func (nd *node) checkRemovals(c *changelog.Change) {
 			}
 		}
 	}
+}
+
+// deleted reports whether any server has made known that an entry was deleted.
+func (w *world) deleted(id changelog.ID) bool {
+	for _, m := range w.made {
+		if m.Op == changelog.OpDelete && m.ID == id {
+			return true
+		}
+	}
+	return false
 }
