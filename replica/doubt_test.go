@@ -152,6 +152,39 @@ func TestMoveWithinWhatWasMoved(t *testing.T) {
 	h.stands(id, "ou=x,ou=first,"+crate)
 }
 
+// TestMoveFromANamesakeThatWeRenamed promises the same where a write of ours has since
+// renamed the one that had the name, so that nothing tells any more who had it.
+func TestMoveFromANamesakeThatWeRenamed(t *testing.T) {
+	one, two, three := "ou=one,"+suffix, "ou=two,"+suffix, "ou=three,"+suffix
+	h, a, b := holding(t, unit(one), unit(two), unit(three))
+	a.must(a.dir.Do(unit("ou=x," + one)))
+	id := a.dir.Find(mustDN("ou=x," + one))
+	for a.step() {
+	}
+	b.must(b.dir.Do(
+		directory.Write{Op: directory.ModDN, DN: one, NewRDN: "ou=first"},
+		directory.Write{Op: directory.ModDN, DN: two, NewRDN: "ou=one"},
+	))
+	if _, _, err := b.rep.StepApply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	events, err := b.search.Next(2) // what the clients did, not what came of the write
+	b.must(err)
+	b.must(b.capture.Step(t.Context(), events))
+	a.must(a.dir.Do(
+		directory.Write{Op: directory.ModDN, DN: two, NewRDN: "ou=last"},
+		directory.Write{Op: directory.ModDN, DN: "ou=x," + one, NewRDN: "ou=x", NewSuperior: three},
+	))
+	for a.step() {
+	}
+	b.must(b.dir.Do(directory.Write{Op: directory.ModDN, DN: "ou=x," + one, NewRDN: "ou=x", NewSuperior: "ou=first," + suffix}))
+	if _, _, err := b.rep.StepApply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.interrupted()
+	h.stands(id, "ou=x,ou=first,"+suffix)
+}
+
 // TestWriteThatLedBelowWhatWasMoved promises that what an unanswered write of ours put below
 // another entry, which a client had given the name of the superior, is no client's move,
 // though a client has since renamed what all of that is below.

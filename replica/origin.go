@@ -67,7 +67,9 @@ func (w *work) stampedThen(m *store.Image) bool {
 
 // led returns the entry below which our write, m, led where now is below the one that
 // was meant. Where a client wrote since, and the name that we wrote is another's by now,
-// it may have been that one's before: then it was the client who moved the entry.
+// it may have been that one's before: then it was the client who moved the entry. Where
+// it is nobody's, whoever had it may have lost it by a write of ours since, and the zero
+// ID is returned if the client did nothing that can be seen unless it moved the entry.
 func (w *work) led(m, now *store.Image, e *directory.Entry) changelog.ID {
 	if e.Own || !m.Confirmed && w.Same(m, now) {
 		return m.Parent
@@ -79,7 +81,11 @@ func (w *work) led(m, now *store.Image, e *directory.Entry) changelog.ID {
 	if other, found := w.superior(append(dn.DN{nil}, name...), w.Named); found {
 		return other
 	}
-	return w.namesake(m.Parent, name)
+	other := w.namesake(m.Parent, name)
+	if other == m.Parent && w.Alike(m, now) && w.stampedThen(now) {
+		return changelog.ID{} // the client did nothing else
+	}
+	return other
 }
 
 // namesake returns the entry that has the name which an entry had, that one itself where
