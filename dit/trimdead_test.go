@@ -22,6 +22,12 @@ func mergeInto(t *testing.T, s *dit.State, changes ...*changelog.Change) {
 	}
 }
 
+// dated returns c as a server made it, some hours after the epoch and having seen that.
+func dated(sid changelog.SID, seq uint64, hour int, seen changelog.Seqs, c changelog.Change) *changelog.Change {
+	c.Seq, c.CSN, c.Seen = seq, changelog.CSN{Time: epoch + int64(hour)*time.Hour.Microseconds(), SID: sid}, seen
+	return &c
+}
+
 // showsAll checks that a state that has forgotten something shows an entry as the
 // obvious computation does of all that it was given.
 func showsAll(t *testing.T, s *dit.State, id dit.ID, given *naive.Model) {
@@ -44,7 +50,7 @@ func TestForgetNamesOfTheDead(t *testing.T) {
 			rules := testRules(t)
 			root, id := testID("root"), testID("e")
 			at := func(sid changelog.SID, seq uint64, hour int, seen changelog.Seqs) changelog.Change {
-				return changelog.Change{Seq: seq, CSN: changelog.CSN{Time: epoch + int64(hour)*time.Hour.Microseconds(), SID: sid}, Seen: seen, ID: id}
+				return *dated(sid, seq, hour, seen, changelog.Change{ID: id})
 			}
 			add := func(c changelog.Change, id, parent dit.ID, rdn string, values ...string) *changelog.Change {
 				c.Op, c.ID, c.Superior, c.RDN = changelog.OpAdd, id, parent, rdn
@@ -93,8 +99,8 @@ func TestForgetNamesOfTheDead(t *testing.T) {
 func TestForgetWhatIsDemanded(t *testing.T) {
 	root, id := testID("root"), testID("e")
 	at := func(sid changelog.SID, seq uint64, hour int, seen changelog.Seqs, c changelog.Change) *changelog.Change {
-		c.Seq, c.CSN, c.Seen, c.ID = seq, changelog.CSN{Time: epoch + int64(hour)*time.Hour.Microseconds(), SID: sid}, seen, id
-		return &c
+		c.ID = id
+		return dated(sid, seq, hour, seen, c)
 	}
 	mod := func(op changelog.ModOp, attr string, values ...string) changelog.Mod {
 		return changelog.Mod{Op: op, Attr: attr, Values: values}
@@ -150,10 +156,6 @@ func TestForgetWhatIsDemanded(t *testing.T) {
 func TestForgetMovesBeforeOneInDoubt(t *testing.T) {
 	rules := testRules(t)
 	root, id, o, p, q := testID("root"), testID("e"), testID("o"), testID("p"), testID("q")
-	at := func(sid changelog.SID, seq uint64, hour int, seen changelog.Seqs, c changelog.Change) *changelog.Change {
-		c.Seq, c.CSN, c.Seen = seq, changelog.CSN{Time: epoch + int64(hour)*time.Hour.Microseconds(), SID: sid}, seen
-		return &c
-	}
 	unit := func(id, parent dit.ID) changelog.Change {
 		return changelog.Change{Op: changelog.OpAdd, ID: id, Superior: parent, RDN: "ou=" + id.String(), Mods: []changelog.Mod{
 			{Op: changelog.ModAdd, Attr: "objectClass", Values: []string{"organizationalUnit"}}, {Op: changelog.ModAdd, Attr: "ou", Values: []string{id.String()}}}}
@@ -162,11 +164,11 @@ func TestForgetMovesBeforeOneInDoubt(t *testing.T) {
 		return changelog.Change{Op: changelog.OpModDN, ID: id, Moved: true, Superior: parent}
 	}
 	changes := []*changelog.Change{
-		at(1, 1, 1, nil, unit(root, dit.ID{})),
-		at(1, 2, 2, nil, unit(id, root)), at(1, 3, 2, nil, unit(o, root)), at(1, 4, 2, nil, unit(p, root)), at(1, 5, 2, nil, unit(q, root)),
-		at(2, 1, 3, changelog.Seqs{1: 5}, move(id, p)),
-		at(1, 6, 4, nil, move(id, q)),
-		at(2, 2, 102, changelog.Seqs{1: 6}, move(id, o)),
+		dated(1, 1, 1, nil, unit(root, dit.ID{})),
+		dated(1, 2, 2, nil, unit(id, root)), dated(1, 3, 2, nil, unit(o, root)), dated(1, 4, 2, nil, unit(p, root)), dated(1, 5, 2, nil, unit(q, root)),
+		dated(2, 1, 3, changelog.Seqs{1: 5}, move(id, p)),
+		dated(1, 6, 4, nil, move(id, q)),
+		dated(2, 2, 102, changelog.Seqs{1: 6}, move(id, o)),
 	}
 	s := dit.Open(dit.NewMemory(), rules)
 	mergeInto(t, s, changes...)
@@ -178,7 +180,7 @@ func TestForgetMovesBeforeOneInDoubt(t *testing.T) {
 	if _, err := s.Forget(f, 10); err != nil {
 		t.Fatal(err)
 	}
-	last := at(3, 1, 101, changelog.Seqs{1: 6, 2: 1}, move(o, id))
+	last := dated(3, 1, 101, changelog.Seqs{1: 6, 2: 1}, move(o, id))
 	mergeInto(t, s, last)
 	var kinds []dit.Kind
 	for _, r := range journal(t, s) {

@@ -118,71 +118,46 @@ func TestMoveToWhereAWriteWasToLead(t *testing.T) {
 	h.stands(id, "ou=x,ou=one,"+one)
 }
 
-// TestMoveWithinWhatWasMoved promises the same where a write of ours has since renamed
-// what all of that is below.
-func TestMoveWithinWhatWasMoved(t *testing.T) {
-	box, crate := "ou=box,"+suffix, "ou=crate,"+suffix
-	one, two, three := "ou=one,"+box, "ou=two,"+box, "ou=three,"+suffix
-	h, a, b := holding(t, unit(box), unit(one), unit(two), unit(three))
-	a.must(a.dir.Do(unit("ou=x," + one)))
-	id := a.dir.Find(mustDN("ou=x," + one))
-	for a.step() {
+// TestMoveAfterAnotherWrite promises the same where a write of ours has since renamed
+// what all of that is below, or the one that had the name, so that nothing tells any more
+// who had it.
+func TestMoveAfterAnotherWrite(t *testing.T) {
+	box, crate, three := "ou=box,"+suffix, "ou=crate,"+suffix, "ou=three,"+suffix
+	for name, tt := range map[string]struct{ above, renamed, rdn, then string }{
+		"what all of that is below": {box, box, "ou=crate", crate},
+		"the one that had the name": {suffix, "ou=two," + suffix, "ou=last", suffix},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one, two := "ou=one,"+tt.above, "ou=two,"+tt.above
+			h, a, b := holding(t, unit(box), unit(one), unit(two), unit(three))
+			a.must(a.dir.Do(unit("ou=x," + one)))
+			id := a.dir.Find(mustDN("ou=x," + one))
+			for a.step() {
+			}
+			b.must(b.dir.Do(
+				directory.Write{Op: directory.ModDN, DN: one, NewRDN: "ou=first"},
+				directory.Write{Op: directory.ModDN, DN: two, NewRDN: "ou=one"},
+			))
+			if _, _, err := b.rep.StepApply(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			events, err := b.search.Next(2) // what the clients did, not what came of the write
+			b.must(err)
+			b.must(b.capture.Step(t.Context(), events))
+			a.must(a.dir.Do(
+				directory.Write{Op: directory.ModDN, DN: tt.renamed, NewRDN: tt.rdn},
+				directory.Write{Op: directory.ModDN, DN: "ou=x,ou=one," + tt.then, NewRDN: "ou=x", NewSuperior: three},
+			))
+			for a.step() {
+			}
+			b.must(b.dir.Do(directory.Write{Op: directory.ModDN, DN: "ou=x," + one, NewRDN: "ou=x", NewSuperior: "ou=first," + tt.above}))
+			if _, _, err := b.rep.StepApply(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			b.interrupted()
+			h.stands(id, "ou=x,ou=first,"+tt.then)
+		})
 	}
-	b.must(b.dir.Do(
-		directory.Write{Op: directory.ModDN, DN: one, NewRDN: "ou=first"},
-		directory.Write{Op: directory.ModDN, DN: two, NewRDN: "ou=one"},
-	))
-	if _, _, err := b.rep.StepApply(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	events, err := b.search.Next(2) // what the clients did, not what came of the write
-	b.must(err)
-	b.must(b.capture.Step(t.Context(), events))
-	a.must(a.dir.Do(
-		directory.Write{Op: directory.ModDN, DN: box, NewRDN: "ou=crate"},
-		directory.Write{Op: directory.ModDN, DN: "ou=x,ou=one," + crate, NewRDN: "ou=x", NewSuperior: three},
-	))
-	for a.step() {
-	}
-	b.must(b.dir.Do(directory.Write{Op: directory.ModDN, DN: "ou=x," + one, NewRDN: "ou=x", NewSuperior: "ou=first," + box}))
-	if _, _, err := b.rep.StepApply(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	b.interrupted()
-	h.stands(id, "ou=x,ou=first,"+crate)
-}
-
-// TestMoveFromANamesakeThatWeRenamed promises the same where a write of ours has since
-// renamed the one that had the name, so that nothing tells any more who had it.
-func TestMoveFromANamesakeThatWeRenamed(t *testing.T) {
-	one, two, three := "ou=one,"+suffix, "ou=two,"+suffix, "ou=three,"+suffix
-	h, a, b := holding(t, unit(one), unit(two), unit(three))
-	a.must(a.dir.Do(unit("ou=x," + one)))
-	id := a.dir.Find(mustDN("ou=x," + one))
-	for a.step() {
-	}
-	b.must(b.dir.Do(
-		directory.Write{Op: directory.ModDN, DN: one, NewRDN: "ou=first"},
-		directory.Write{Op: directory.ModDN, DN: two, NewRDN: "ou=one"},
-	))
-	if _, _, err := b.rep.StepApply(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	events, err := b.search.Next(2) // what the clients did, not what came of the write
-	b.must(err)
-	b.must(b.capture.Step(t.Context(), events))
-	a.must(a.dir.Do(
-		directory.Write{Op: directory.ModDN, DN: two, NewRDN: "ou=last"},
-		directory.Write{Op: directory.ModDN, DN: "ou=x," + one, NewRDN: "ou=x", NewSuperior: three},
-	))
-	for a.step() {
-	}
-	b.must(b.dir.Do(directory.Write{Op: directory.ModDN, DN: "ou=x," + one, NewRDN: "ou=x", NewSuperior: "ou=first," + suffix}))
-	if _, _, err := b.rep.StepApply(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	b.interrupted()
-	h.stands(id, "ou=x,ou=first,"+suffix)
 }
 
 // TestWriteThatLedBelowWhatWasMoved promises that what an unanswered write of ours put below
