@@ -285,7 +285,8 @@ func (s *State) child(parent ID, rdn dn.RDN) (ID, bool) {
 }
 
 // Withheld returns how many entries are known of and not shown because their
-// creation or that of a superior has not arrived.
+// creation or that of a superior has not arrived. One that was deleted since waits for
+// nothing.
 func (s *State) Withheld() (int, error) {
 	held := newIDSet()
 	var gaps []ID
@@ -294,7 +295,7 @@ func (s *State) Withheld() (int, error) {
 		return true
 	})
 	for _, id := range gaps {
-		if _, known := s.node(id); known {
+		if n, _ := s.node(id); n.live {
 			held.add(id)
 		}
 		s.below(id, held)

@@ -22,7 +22,7 @@ func (s *State) Waiting(max int) (list []Waiting, err error) {
 		return len(gaps) < max
 	})
 	for _, gap := range gaps {
-		if _, known := s.node(gap); known {
+		if n, _ := s.node(gap); n.live {
 			list = append(list, Waiting{ID: gap, Missing: gap})
 		}
 		for _, id := range s.children(gap) {

@@ -473,7 +473,8 @@ func TestWhatCameBeforeAState(t *testing.T) {
 			giver := replica.Peer{JID: "a@x/ldapsync", SID: 1, Install: "a", Role: roles.Master, State: "ready", Vector: changelog.Vector{1: at(3)}}
 			changes := []changelog.Change{
 				{CSN: at(1).CSN, Seq: 1, Op: changelog.OpHeartbeat},
-				{CSN: at(2).CSN, Seq: 2, Op: changelog.OpDelete, ID: changelog.ID{7}, DN: "ou=gone," + suffix},
+				{CSN: at(2).CSN, Seq: 2, Op: changelog.OpModify, ID: changelog.ID{7}, DN: "ou=gone," + suffix,
+					Mods: []changelog.Mod{{Op: changelog.ModReplace, Attr: "description"}}},
 				{CSN: at(3).CSN, Seq: 3, Op: changelog.OpHeartbeat},
 				{CSN: at(4).CSN, Seq: 4, Op: changelog.OpHeartbeat},
 			}

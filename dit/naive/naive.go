@@ -414,7 +414,9 @@ func (n *Model) Withheld() int {
 	count := 0
 	for id, e := range n.entries {
 		if e.created == nil {
-			count++
+			if e.live() {
+				count++
+			}
 			continue
 		}
 		if !n.wanted(e, nil) || n.arrived(id) {
