@@ -72,8 +72,8 @@ func (r *Replica) trimmed(ctx context.Context, peer Peer) (bool, error) {
 	if got, err := r.askOthers(ctx, v); got || err != nil {
 		return got, err
 	}
-	if !r.hasAll(peer, v) {
-		return false, nil
+	if lacksOfOthers(peer.Vector, v, id.SID) || !r.yieldsTo(peer, v) {
+		return false, nil // see endShort
 	}
 	return false, r.outlived("no log of the room reaches back to what this server has")
 }
@@ -104,27 +104,17 @@ func (r *Replica) fill(ctx context.Context, peer Peer, v changelog.Vector) (bool
 
 // hasMore reports whether a server has something of others that v lacks.
 func (r *Replica) hasMore(p *Peer, v changelog.Vector) bool {
-	self := r.sid()
-	for sid, m := range p.Vector {
-		if sid != self && m.Seq > v[sid].Seq {
+	return lacksOfOthers(v, p.Vector, r.sid())
+}
+
+// lacksOfOthers reports whether theirs reaches further than ours for some server but one.
+func lacksOfOthers(ours, theirs changelog.Vector, but changelog.SID) bool {
+	for sid, m := range theirs {
+		if sid != but && m.Seq > ours[sid].Seq {
 			return true
 		}
 	}
 	return false
-}
-
-// hasAll reports whether a server that takes part has all of v but for what this one
-// made: of two that lack something of each other's, not both may begin anew.
-func (r *Replica) hasAll(p Peer, v changelog.Vector) bool {
-	if p.outside() || !p.Role.Writes() {
-		return false
-	}
-	for sid, m := range v {
-		if sid != r.sid() && p.Vector[sid].Seq < m.Seq {
-			return false
-		}
-	}
-	return true
 }
 
 // mayReachBack reports whether some member may have what follows on v: one that
@@ -178,10 +168,37 @@ func (r *Replica) askOthers(ctx context.Context, v changelog.Vector) (got bool, 
 	return false, nil
 }
 
+// yieldsTo reports whether of two that lack for good what the other has it is this one
+// that begins anew: the one of which the other has all but what it made, or else that
+// with fewer changes, or as many and the higher number. A server shows no more than it
+// has, so of any that begin anew at the same time another is left to fill them.
+func (r *Replica) yieldsTo(p Peer, v changelog.Vector) bool {
+	if p.outside() || !p.Role.Writes() {
+		return false
+	}
+	if !r.Role().Writes() {
+		return true
+	}
+	lacks, lacking := lacksOfOthers(v, p.Vector, p.SID), lacksOfOthers(p.Vector, v, r.sid())
+	if lacks != lacking {
+		return lacks
+	}
+	theirs, ours := count(p.Vector), count(v)
+	return theirs > ours || theirs == ours && p.SID < r.sid()
+}
+
+// count returns how many changes there are up to v.
+func count(v changelog.Vector) (n uint64) {
+	for _, m := range v {
+		n += m.Seq
+	}
+	return n
+}
+
 // shortFor returns for how long no log of those here has reached back to v, though
-// some have more, and whether one of them has all of v, see hasAll; false when some
-// other may do.
-func (r *Replica) shortFor(v changelog.Vector) (waited time.Duration, all, short bool) {
+// some have more, and whether this server yieldsTo one of them; false when some other
+// may do.
+func (r *Replica) shortFor(v changelog.Vector) (waited time.Duration, yields, short bool) {
 	r.mu.Lock()
 	none := len(r.short) == 0
 	r.mu.Unlock()
@@ -190,15 +207,12 @@ func (r *Replica) shortFor(v changelog.Vector) (waited time.Duration, all, short
 	}
 	for _, p := range r.Peers() {
 		if r.isShort(p, v) && r.gain(v, &p) > 0 {
-			short, all = true, all || r.hasAll(p, v)
+			short, yields = true, yields || r.yieldsTo(p, v)
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !short {
-		clear(r.short)
-	}
-	return r.cfg.Now().Sub(r.shortSince), all, short
+	return r.cfg.Now().Sub(r.shortSince), yields, short
 }
 
 // Short returns what Status says of it, at less cost.
@@ -213,12 +227,20 @@ func (r *Replica) Short() (short bool, err error) {
 	return short, err
 }
 
-// endShort begins anew where nobody is left to ask and those that are away have
-// not come back for a day: that they were removed may be among what we lack.
+// endShort, of a server to which no other offers what it can pull, begins anew where
+// those that are away have not come back for a day: that they were removed may be among
+// what we lack. The day is also for a server that lacks what only this one has: others
+// may have it, and what follows on that.
 func (r *Replica) endShort(ctx context.Context, v changelog.Vector) (got bool, err error) {
 	id := r.Identity()
-	waited, all, short := r.shortFor(v)
-	if !short || !all || waited < patience || !id.Joined || r.Fault() != "" || r.knownOfUs() > v[id.SID].Seq {
+	waited, yields, short := r.shortFor(v)
+	if !short {
+		r.mu.Lock()
+		clear(r.short)
+		r.mu.Unlock()
+		return false, nil
+	}
+	if !yields || waited < patience || !id.Joined || r.Fault() != "" || r.knownOfUs() > v[id.SID].Seq {
 		return false, nil
 	}
 	if got, err := r.askOthers(ctx, v); got || err != nil {
