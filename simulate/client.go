@@ -128,7 +128,8 @@ func (nd *node) clientAtRandom() {
 	}
 	w.stats.Operations++
 	list := weights[w.deeds()]
-	if wr, ok := nd.invent(w.weighted(list[:]), ids); ok {
+	wr, ok := nd.invent(w.weighted(list[:]), ids)
+	if ok && (wr.Op != directory.Delete || nd.settled || !slices.Contains(nd.lastToTell, wr.ID)) {
 		nd.client(wr)
 	}
 }

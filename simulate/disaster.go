@@ -33,6 +33,7 @@ func (nd *node) wipe() {
 	nd.w.tracef("%d loses its state", nd.i+1)
 	nd.w.stats.Wiped++
 	nd.putDisk(store.NewMemory())
+	nd.lastToTell = append(nd.lastToTell, needed...)
 	nd.installs++
 	if nd.backup != nil && nd.w.oneIn(3) && len(needed) == 0 {
 		nd.putTree()

@@ -116,7 +116,10 @@ type node struct {
 	// filled is what a state contained that it was given a page of: some of that may
 	// be in its own before its log reaches there.
 	filled changelog.Vector
-	newIDs uint16
+	// lastToTell are the entries that only its directory told of when it lost its state:
+	// clients do not delete them before it has.
+	lastToTell []changelog.ID
+	newIDs     uint16
 }
 
 // fault is something that befalls a batch of writes to the directory.

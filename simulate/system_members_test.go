@@ -476,6 +476,47 @@ func logThatIsGone(t *testing.T, removed bool) {
 	})
 }
 
+// TestLogsThatAreGone: of two sites each lost what it would need to tell the other what
+// a server there wrote that is gone. One begins anew, and all of that is in both.
+func TestLogsThatAreGone(t *testing.T) {
+	system(t, 4, func(w *world) {
+		here, there := w.nodes[0], w.nodes[1]
+		for range 3 {
+			w.now = w.now.Add(40 * day)
+			w.round(0)
+		}
+		for _, nd := range w.nodes {
+			nd.stepTrim()
+		}
+		lose := func(left, gone *node, attr string) {
+			for _, nd := range w.nodes {
+				nd.kill()
+			}
+			gone.do(replace(personDN, attr, "of "+attr))
+			w.both(left, gone)
+			left.wipe()
+			w.both(left, gone)
+			gone.kill()
+			gone.gone = true
+		}
+		lose(here, w.nodes[2], "mail")
+		lose(there, w.nodes[3], "employeeNumber")
+		w.quiet()
+		before := []changelog.SID{here.sid(), there.sid()}
+		for _, nd := range []*node{here, there} {
+			if st, err := nd.rep.Status(); err != nil || !st.Short {
+				t.Fatalf("%s does not wait: short %v, fault %q, %v, %s", nd.name, st.Short, st.Fault, err, w.unfinished())
+			}
+		}
+		w.finish()
+		if (here.sid() == before[0]) == (there.sid() == before[1]) {
+			t.Errorf("numbers were %d and are %d, %d", before, here.sid(), there.sid())
+		}
+		w.everywhere(t, personDN, "mail", "of mail")
+		w.everywhere(t, personDN, "employeeNumber", "of employeeNumber")
+	})
+}
+
 // both lets two servers work while the others are down.
 func (w *world) both(a, b *node) {
 	w.calm = true
