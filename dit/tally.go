@@ -79,8 +79,9 @@ func fateOf(a *attribute, g valueGroup) (fate, bool) {
 	if f.add == nil {
 		return fate{}, false
 	}
+	f.went = f.add
 	f.kill(a.clear)
-	f.kill(del)
+	f.killByName(del)
 	f.shown = f.killer == nil
 	return f, true
 }

@@ -228,10 +228,10 @@ func (t *trimming) values() {
 }
 
 // aspect drops what it can of one attribute, however it is spelt. Where a removed value
-// is shown all stay: another may yet be the one that was removed last, if it is removed
-// once more where a directory holds it still.
+// is shown all stay: another may yet be the one that went last, if it is removed once
+// more where a directory holds it still.
 func (t *trimming) aspect(a *aspect, spelt []*attribute) {
-	last := a.lastDied() // a class may come to demand it
+	last := a.wentLast() // a class may come to demand it
 	normal := func(v value) string { return t.state.rules.Schema.Normalise(a.name, v.raw) }
 	unsettled := map[string]bool{} // values with facts that are not stable
 	for _, b := range spelt {
@@ -253,7 +253,7 @@ func (t *trimming) aspect(a *aspect, spelt []*attribute) {
 			case a.values[i].killer == nil:
 				return v.add.before(a.values[i].add)
 			}
-			return i != last && !a.repaired && t.droppable(a, a.values[i])
+			return i != last && !a.repaired && !a.values[i].naming && t.droppable(a, a.values[i])
 		})
 		for i := range b.values {
 			v := &b.values[i]

@@ -9,7 +9,8 @@ func (t *trimming) spills() bool {
 
 // spilled drops dead values, and removals of what has been added again since, of
 // the attributes that keep theirs under keys of their own. Of an attribute without
-// living values nothing is dropped: a class may come to demand one.
+// living values nothing is dropped, of others not what would go last: a class may come
+// to demand one.
 func (t *trimming) spilled() {
 	s := t.state
 	for _, a := range t.old.attrs {
@@ -27,14 +28,27 @@ func (t *trimming) groups(a *attribute, name string, have tally) {
 	s := t.state
 	var changed []valueGroup
 	var was [][]value
+	var last fate
+	drop := -1 // where the group of that one is to be dropped
 	s.kv.Scan(valuePrefix(t.old.id, a.name), nil, func(k, v []byte) bool {
 		g := valueGroup{key: slices.Clone(k), values: s.readValues(string(v), new(stamp))}
+		f, added := fateOf(a, g)
+		leads := added && (last.add == nil || last.goesBefore(f))
+		if leads {
+			last, drop = f, -1
+		}
 		if rest, less := t.group(a, name, g); less {
+			if leads && len(rest) == 0 {
+				drop = len(changed)
+			}
 			was = append(was, g.values)
 			changed = append(changed, valueGroup{key: g.key, values: rest})
 		}
 		return s.err == nil
 	})
+	if drop >= 0 {
+		was, changed = slices.Delete(was, drop, drop+1), slices.Delete(changed, drop, drop+1)
+	}
 	if len(changed) == 0 {
 		return
 	}

@@ -37,8 +37,10 @@ type fate struct {
 	add *stamp
 	// killer is the newest of what removed the value since, nil when nothing did.
 	killer *stamp
-	// died is the oldest of what removed the value since: when it was lost.
-	died *stamp
+	// went is the newest of what removed the value by its name since, the newest
+	// addition when nothing did. A removal of all values says nothing of one that was
+	// dead before, of which others may not know any more.
+	went *stamp
 	// outdone is the addition of the value that takes the only place there is.
 	outdone *stamp
 	shown   bool
@@ -180,10 +182,10 @@ func (s *State) decide(a *aspect, fates []fate, e *entry, g attributeGroup, n *n
 		if v.add == nil {
 			continue
 		}
-		f := fate{norm: v.norm, raw: v.raw, name: v.name, add: v.add}
+		f := fate{norm: v.norm, raw: v.raw, name: v.name, add: v.add, went: v.add}
 		f.kill(clear)
-		f.kill(v.del)
-		f.kill(n.killer(rule.name, v.norm))
+		f.killByName(v.del)
+		f.killByName(n.killer(rule.name, v.norm))
 		f.shown = f.killer == nil
 		fates = append(fates, f)
 	}
@@ -203,9 +205,12 @@ func (f *fate) kill(by *stamp) {
 		return
 	}
 	f.killer = newest(f.killer, by)
-	if f.died == nil || by.before(f.died) {
-		f.died = by
-	}
+}
+
+// killByName notes what removes this value, whatever others there are.
+func (f *fate) killByName(by *stamp) {
+	f.kill(by)
+	f.went = newest(f.went, by)
 }
 
 // candidate is a value with its newest addition and removal.
@@ -282,28 +287,31 @@ func (f fate) yields(o fate) bool {
 }
 
 // repair shows, where the attribute of that canonical name has no value left,
-// the one that was removed last.
+// the one that went last.
 func (s *State) repair(c *content, name string) {
 	a := c.aspect(name)
 	if a == nil || a.visible() {
 		return
 	}
-	if last := a.lastDied(); last >= 0 {
+	if last := a.wentLast(); last >= 0 {
 		a.values[last].shown, a.repaired = true, true
 	}
 }
 
-// lastDied returns the place of the value that was removed last where no value
-// is alive, -1 elsewhere.
-func (a *aspect) lastDied() int {
+// wentLast returns the place of the value to show once none is left, as far as is known
+// by now, -1 when there is none. One of which only the name tells is gone with that.
+func (a *aspect) wentLast() int {
 	last := -1
 	for i, f := range a.values {
-		switch {
-		case f.killer == nil:
-			return -1
-		case last < 0 || !f.died.before(a.values[last].died):
+		if f.went != nil && (last < 0 || a.values[last].goesBefore(f)) {
 			last = i
 		}
 	}
 	return last
+}
+
+// goesBefore reports whether f goes before o: what is still to come about other values
+// makes no difference to it.
+func (f fate) goesBefore(o fate) bool {
+	return cmp.Or(f.went.csn.Compare(o.went.csn), f.add.csn.Compare(o.add.csn), strings.Compare(f.raw, o.raw)) < 0
 }

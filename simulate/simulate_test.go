@@ -161,7 +161,7 @@ func TestOldFaults(t *testing.T) {
 		{Profile: simulate.Members, Seed: 790719019, Steps: 200}, {Profile: simulate.Members, Seed: 790965214, Steps: 200}, {Profile: simulate.Ages, Seed: 790992702, Steps: 200}, {Profile: simulate.Classes, Seed: 801019887, Steps: 200}, {Profile: simulate.Ages, Seed: 801024786, Steps: 200}, {Profile: simulate.Ages, Seed: 802038871, Steps: 200}, {Profile: simulate.Members, Seed: 803016018, Steps: 200}, {Profile: simulate.Mixed, Seed: 804144014, Steps: 200}, {Profile: simulate.Ages, Seed: 804252630, Steps: 200}, {Profile: simulate.Ages, Seed: 808040482, Steps: 200}, {Profile: simulate.Ages, Seed: 811167247, Steps: 200},
 		{Profile: simulate.Ages, Seed: 813063000, Steps: 200}, {Profile: simulate.Tree, Seed: 813064702, Steps: 200}, {Profile: simulate.Ages, Seed: 815067104, Steps: 200}, {Profile: simulate.Tree, Seed: 816014347, Steps: 200}, {Profile: simulate.Members, Seed: 817017359, Steps: 200}, {Profile: simulate.Members, Seed: 817126583, Steps: 200},
 		{Profile: simulate.Tree, Seed: 817149455, Steps: 200}, {Profile: simulate.Classes, Seed: 817155049, Steps: 200}, {Profile: simulate.Tree, Seed: 818062443, Steps: 200},
-		{Profile: simulate.Ages, Seed: 819768897, Steps: 200}, {Profile: simulate.Ages, Seed: 819922122, Steps: 200}, {Profile: simulate.Ages, Seed: 819808533, Steps: 200}, {Profile: simulate.Members, Seed: 821075841, Steps: 200},
+		{Profile: simulate.Ages, Seed: 819768897, Steps: 200}, {Profile: simulate.Ages, Seed: 819922122, Steps: 200}, {Profile: simulate.Ages, Seed: 819808533, Steps: 200}, {Profile: simulate.Members, Seed: 821075841, Steps: 200}, {Profile: simulate.Ages, Seed: 821059499, Steps: 200},
 	} {
 		if _, err := simulate.Run(t.Context(), c); err != nil {
 			t.Error(err)

@@ -14,7 +14,7 @@ type outcome struct {
 	norm, raw, name string
 	add, del        *changelog.Change
 	killer, outdone *changelog.Change
-	died            *changelog.Change // the first of its killers
+	went            *changelog.Change // the newest that removed it by its name, else that added it
 	alive, naming   bool
 	repaired        bool
 }
@@ -106,13 +106,9 @@ func (n *Model) value(e *plain, attr string) outcomes {
 	out = slices.DeleteFunc(out, func(v outcome) bool { return v.add == nil })
 	for i := range out {
 		v := &out[i]
-		for _, c := range []*changelog.Change{clear, v.del, n.renamedAway(e, attr, v.norm)} {
-			if before(v.add, c) {
-				if v.died == nil || before(c, v.died) {
-					v.died = c
-				}
-				v.killer = after(v.killer, c)
-			}
+		v.went = after(after(v.add, v.del), n.renamedAway(e, attr, v.norm))
+		if last := after(clear, v.went); before(v.add, last) {
+			v.killer = last
 		}
 		v.alive = v.killer == nil
 	}
@@ -218,20 +214,28 @@ func classesOf(c content) []string {
 	return classes
 }
 
-// repair revives the value that died last where none is alive.
+// repair revives the value that went last where none is alive.
 func repair(values outcomes) {
 	if slices.ContainsFunc(values, func(v outcome) bool { return v.alive }) {
 		return
 	}
 	last := -1
 	for i, v := range values {
-		if last < 0 || !before(v.died, values[last].died) {
+		if last < 0 || values[last].goesBefore(v) {
 			last = i
 		}
 	}
 	if last >= 0 {
 		values[last].alive, values[last].repaired = true, true
 	}
+}
+
+// goesBefore compares two values that are removed.
+func (o outcome) goesBefore(p outcome) bool {
+	if o.went != p.went {
+		return before(o.went, p.went)
+	}
+	return before(o.add, p.add) || o.add == p.add && o.raw < p.raw
 }
 
 // hidden reports whether no class allows an attribute any more.
