@@ -31,6 +31,7 @@ type watched struct {
 	denied map[changelog.ID]bool
 	// same holds the entryCSNs of what clients wrote that left an entry as it was, but
 	// perhaps for a mark in its name: to take that away gives the entry its name anew.
+	// The replica may look at it only when it knows what the entry is below.
 	same map[changelog.ID]changelog.CSN
 }
 
@@ -325,10 +326,11 @@ func (v *watched) record(id changelog.ID, changes []*changelog.Change) {
 }
 
 // namedAgain reports whether changes say no more than the name that a client gave an
-// entry which had it already, with a mark.
+// entry which had it already, with a mark, or where it is: a client that moved it there
+// may have left the same.
 func (v *watched) namedAgain(id changelog.ID, changes []*changelog.Change) bool {
 	e, now := v.nd.server.Entry(id), v.nd.snapshot(id)
-	return e != nil && e.CSN == v.same[id] && len(changes) == 1 && changes[0].Op == changelog.OpModDN && !changes[0].Moved &&
+	return e != nil && e.CSN == v.same[id] && len(changes) == 1 && changes[0].Op == changelog.OpModDN &&
 		now.after(changes[0]).differs(now) == ""
 }
 
