@@ -231,7 +231,8 @@ func (t *trimming) values() {
 // is shown all stay: another may yet be the one that went last, if it is removed once
 // more where a directory holds it still.
 func (t *trimming) aspect(a *aspect, spelt []*attribute) {
-	last := a.wentLast() // a class may come to demand it
+	// A class may come to demand it. What a rename removed may turn out to stand.
+	last := a.wentLast(func(f fate) bool { return t.f.stable(f.went) })
 	normal := func(v value) string { return t.state.rules.Schema.Normalise(a.name, v.raw) }
 	unsettled := map[string]bool{} // values with facts that are not stable
 	for _, b := range spelt {

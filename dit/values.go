@@ -293,17 +293,18 @@ func (s *State) repair(c *content, name string) {
 	if a == nil || a.visible() {
 		return
 	}
-	if last := a.wentLast(); last >= 0 {
+	if last := a.wentLast(func(fate) bool { return true }); last >= 0 {
 		a.values[last].shown, a.repaired = true, true
 	}
 }
 
-// wentLast returns the place of the value to show once none is left, as far as is known
-// by now, -1 when there is none. One of which only the name tells is gone with that.
-func (a *aspect) wentLast() int {
+// wentLast returns the place of the value to show once none of those that count is left,
+// as far as is known by now, -1 when there is none. One of which only the name tells is
+// gone with that.
+func (a *aspect) wentLast(counts func(fate) bool) int {
 	last := -1
 	for i, f := range a.values {
-		if f.went != nil && (last < 0 || a.values[last].goesBefore(f)) {
+		if f.went != nil && counts(f) && (last < 0 || a.values[last].goesBefore(f)) {
 			last = i
 		}
 	}
