@@ -41,8 +41,8 @@ func (w *work) undo(now *store.Image) error {
 
 // beyondRecall reports whether others may have forgotten an entry; of one that
 // nobody has heard of, the entry that it stands below. What the directory has held
-// ever since it was deleted nobody has forgotten, if it was not there before this
-// server joined: its heartbeats do not cover it. Fresh says that it was not held.
+// ever since it was deleted nobody has forgotten, if that was not before this server
+// joined: its heartbeats do not cover it. Fresh says that it was not held.
 func (w *work) beyondRecall(id changelog.ID, fresh bool) (bool, error) {
 	for depth := 0; depth < maxDepth && !id.IsZero(); depth++ {
 		life, err := w.dit.Life(id)
@@ -79,10 +79,6 @@ func (w *work) forgottenByOthers(id changelog.ID, fresh bool) (bool, error) {
 	if fresh {
 		return w.mayBeForgotten(died)
 	}
-	seen, err := w.seenOf(id, w.r.sid())
-	if err != nil {
-		return false, err
-	}
-	_, more := w.claim(seen)
-	return more && died.When().Before(w.r.cfg.Now().Add(-tombAge)), nil
+	before, err := w.dit.DeletedWithin(id, w.r.Identity().Entered)
+	return before && died.When().Before(w.r.cfg.Now().Add(-tombAge)), err
 }
