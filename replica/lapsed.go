@@ -18,9 +18,12 @@ func (w *work) lapsed(base, now *store.Image) (bool, error) {
 	if !w.r.Role().Writes() {
 		return false, nil
 	}
-	gone, err := w.beyondRecall(now.ID, base == nil || base.Gone)
+	gone, err := w.beyondRecall(now.ID, base)
 	if err == nil && !gone {
-		gone, err = w.beyondRecall(now.Parent, false)
+		var above *store.Image
+		if above, err = w.ImageHead(now.Parent); err == nil {
+			gone, err = w.beyondRecall(now.Parent, above)
+		}
 	}
 	if err != nil || !gone {
 		return false, err
@@ -39,18 +42,18 @@ func (w *work) undo(now *store.Image) error {
 	return w.putAndSettle(now)
 }
 
-// beyondRecall reports whether others may have forgotten an entry; of one that
-// nobody has heard of, the entry that it stands below. What the directory has held
-// ever since it was deleted nobody has forgotten, if that was not before this server
-// joined: its heartbeats do not cover it. Fresh says that it was not held.
-func (w *work) beyondRecall(id changelog.ID, fresh bool) (bool, error) {
+// beyondRecall reports whether others may have forgotten an entry, of which the directory
+// held that; of one that nobody has heard of, the entry that it stands below. What the
+// directory has held ever since it was deleted nobody has forgotten, if it was not there
+// before this server joined: its heartbeats do not cover it.
+func (w *work) beyondRecall(id changelog.ID, held *store.Image) (bool, error) {
 	for depth := 0; depth < maxDepth && !id.IsZero(); depth++ {
 		life, err := w.dit.Life(id)
 		if err != nil || life == dit.Live {
 			return false, err
 		}
 		if life == dit.Deleted {
-			return w.forgottenByOthers(id, fresh)
+			return w.forgottenByOthers(id, held == nil || held.Gone)
 		}
 		m, err := w.Image(id)
 		if err != nil || m == nil || m.Gone {
@@ -59,7 +62,10 @@ func (w *work) beyondRecall(id changelog.ID, fresh bool) (bool, error) {
 		if forgotten(w.r.Identity().Return, m) {
 			return true, nil // the room has forgotten it, see unknown
 		}
-		id, fresh = m.Parent, false
+		id = m.Parent
+		if held, err = w.ImageHead(id); err != nil {
+			return false, err
+		}
 	}
 	return false, nil
 }
@@ -67,7 +73,7 @@ func (w *work) beyondRecall(id changelog.ID, fresh bool) (bool, error) {
 // forgottenByOthers is beyondRecall of a deleted entry. One that is shown, because of
 // what stands below it, is forgotten by nobody. What the directory held when this server
 // joined others may have forgotten whatever our heartbeats say: they may not have known
-// of us.
+// of us. Fresh says that it did not hold the entry any more.
 func (w *work) forgottenByOthers(id changelog.ID, fresh bool) (bool, error) {
 	if shown, err := w.dit.View(id); err != nil || shown != nil {
 		return false, err
@@ -79,6 +85,10 @@ func (w *work) forgottenByOthers(id changelog.ID, fresh bool) (bool, error) {
 	if fresh {
 		return w.mayBeForgotten(died)
 	}
-	before, err := w.dit.DeletedWithin(id, w.r.Identity().Entered)
-	return before && died.When().Before(w.r.cfg.Now().Add(-tombAge)), err
+	seen, err := w.seenOf(id, w.r.sid())
+	if err != nil {
+		return false, err
+	}
+	_, more := w.claim(seen)
+	return more && died.When().Before(w.r.cfg.Now().Add(-tombAge)), nil
 }

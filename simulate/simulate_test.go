@@ -162,6 +162,7 @@ func TestOldFaults(t *testing.T) {
 		{Profile: simulate.Ages, Seed: 813063000, Steps: 200}, {Profile: simulate.Tree, Seed: 813064702, Steps: 200}, {Profile: simulate.Ages, Seed: 815067104, Steps: 200}, {Profile: simulate.Tree, Seed: 816014347, Steps: 200}, {Profile: simulate.Members, Seed: 817017359, Steps: 200}, {Profile: simulate.Members, Seed: 817126583, Steps: 200},
 		{Profile: simulate.Tree, Seed: 817149455, Steps: 200}, {Profile: simulate.Classes, Seed: 817155049, Steps: 200}, {Profile: simulate.Tree, Seed: 818062443, Steps: 200},
 		{Profile: simulate.Ages, Seed: 819768897, Steps: 200}, {Profile: simulate.Ages, Seed: 819922122, Steps: 200}, {Profile: simulate.Ages, Seed: 819808533, Steps: 200}, {Profile: simulate.Members, Seed: 821075841, Steps: 200}, {Profile: simulate.Ages, Seed: 821059499, Steps: 200}, {Profile: simulate.Names, Seed: 819874326, Steps: 200}, {Profile: simulate.Tree, Seed: 821237061, Steps: 200}, {Profile: simulate.Ages, Seed: 822247410, Steps: 200},
+		{Profile: simulate.Ages, Seed: 823004374, Steps: 200}, {Profile: simulate.Ages, Seed: 823019566, Steps: 200},
 	} {
 		if _, err := simulate.Run(t.Context(), c); err != nil {
 			t.Error(err)
