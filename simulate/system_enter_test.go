@@ -68,15 +68,7 @@ func TestOldDirectoryHoldsWhatAnotherForgot(t *testing.T) {
 		a, c := w.nodes[0], w.nodes[2]
 		c.backup = &backup{disk: c.disk.Copy(), tree: c.server.Backup()}
 		a.do(directory.Write{Op: directory.Delete, DN: personDN})
-		w.quiet()
-		for range 6 { // the logs are not trimmed: the deletion still stands there
-			w.pass(100, 1)
-			for _, nd := range w.nodes {
-				nd.stepHeartbeat()
-			}
-			w.quiet()
-			a.stepForget()
-		}
+		w.deletionForgottenBy(a)
 		a.read(func(_ *store.Tx, s *dit.State) error {
 			if life, err := s.Life(theOne); err != nil || life != dit.Unborn {
 				t.Fatalf("life %v, %v: it is not forgotten", life, err)
@@ -100,6 +92,32 @@ func TestOldDirectoryHoldsWhatAnotherForgot(t *testing.T) {
 	})
 }
 
+// As above, but a client moves an entry below one that is forgotten, and on to another,
+// and the first is deleted before the server hears of it: neither move is recorded, since
+// where those are forgotten the entry would be gone with them.
+func TestMovedBelowWhatAnotherForgot(t *testing.T) {
+	system(t, 3, func(w *world) {
+		a, c := w.nodes[0], w.nodes[2]
+		first, second := "ou=b,"+suffixText, "ou=new,"+suffixText
+		a.do(adding(second, "objectClass", "organizationalUnit"))
+		w.quiet()
+		c.backup = &backup{disk: c.disk.Copy(), tree: c.server.Backup()}
+		a.do(directory.Write{Op: directory.Delete, DN: first})
+		a.do(directory.Write{Op: directory.Delete, DN: second})
+		w.deletionForgottenBy(a)
+		c.restoreWith(func() bool { return true })
+		w.untilKept(t, c)
+		c.do(directory.Write{Op: directory.ModDN, DN: personDN, NewRDN: "cn=a", NewSuperior: first})
+		c.do(directory.Write{Op: directory.ModDN, DN: "cn=a," + first, NewRDN: "cn=a", NewSuperior: second})
+		some(c.stepApply)
+		if !c.server.Find(mustDN(first)).IsZero() {
+			t.Fatal("the first is still there")
+		}
+		w.finish()
+		w.everywhere(t, personDN, "sn", "1", "2")
+	})
+}
+
 // A client renames an entry that was matched by its name and is yet to become the
 // room's, to a name that the room's class does not allow. Every directory would refuse
 // it: the rename is undone, and written down.
@@ -110,21 +128,7 @@ func TestRenamedBeforeItBecameTheRooms(t *testing.T) {
 		w.quiet()
 		nd := w.stocked(adding(group, "objectClass", "inetOrgPerson", "sn", "1", "description", "own"))
 		nd.start()
-		for n := 0; len(nd.kept) == 0; n++ {
-			if n == 20 {
-				t.Fatal("the entry was not matched")
-			}
-			w.now = w.now.Add(time.Second)
-			for _, o := range w.nodes {
-				o.show()
-				some(o.stepPull)
-				some(func() bool { return o.stepCapture(8) })
-				some(o.stepPublish)
-			}
-			for len(w.wire) > 0 {
-				w.deliverOne()
-			}
-		}
+		w.untilKept(t, nd)
 		nd.do(directory.Write{Op: directory.ModDN, DN: group, NewRDN: "uid=own"})
 		w.finish()
 		w.everywhere(t, group, "member", personDN)
@@ -132,6 +136,41 @@ func TestRenamedBeforeItBecameTheRooms(t *testing.T) {
 			t.Error("the rename was not written down")
 		}
 	})
+}
+
+// deletionForgottenBy lets years pass in which a server forgets what is deleted. The logs
+// are not trimmed: the deletion still stands there.
+func (w *world) deletionForgottenBy(forgetful *node) {
+	w.quiet()
+	for range 6 {
+		w.pass(100, 1)
+		for _, nd := range w.nodes {
+			nd.stepHeartbeat()
+		}
+		w.quiet()
+		forgetful.stepForget()
+	}
+}
+
+// untilKept lets everybody work, but write nothing to directories, until a server that
+// joins has written down what the room's state will replace.
+func (w *world) untilKept(t *testing.T, nd *node) {
+	t.Helper()
+	for n := 0; len(nd.kept) == 0; n++ {
+		if n == 20 {
+			t.Fatal("nothing was matched")
+		}
+		w.now = w.now.Add(time.Second)
+		for _, o := range w.nodes {
+			o.show()
+			some(o.stepPull)
+			some(func() bool { return o.stepCapture(8) })
+			some(o.stepPublish)
+		}
+		for len(w.wire) > 0 {
+			w.deliverOne()
+		}
+	}
 }
 
 // A deleted entry that is shown because of what stands below it is forgotten by
