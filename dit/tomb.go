@@ -160,6 +160,12 @@ func (s *State) Death(id ID) (changelog.CSN, error) {
 	return at, s.caught()
 }
 
+// DeletedWithin reports whether the newest deletion of an entry is among some changes.
+func (s *State) DeletedWithin(id ID, seqs changelog.Seqs) (bool, error) {
+	e := s.peek(id)
+	return e != nil && e.deleted != nil && seqs.Covers(sidSeq(e.deleted)), s.caught()
+}
+
 func (s *State) under(text string, base dn.DN) bool {
 	if base == nil {
 		return true

@@ -58,7 +58,7 @@ func (w *work) authorDelete(old *store.Image) error {
 		life, err := w.dit.Life(old.ID)
 		nobodys := life == dit.Unborn
 		if err == nil && life == dit.Deleted {
-			nobodys, err = w.beyondRecall(old.ID, old)
+			nobodys, err = w.beyondRecall(old.ID, false)
 		}
 		if err != nil {
 			return err

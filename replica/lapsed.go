@@ -18,12 +18,9 @@ func (w *work) lapsed(base, now *store.Image) (bool, error) {
 	if !w.r.Role().Writes() {
 		return false, nil
 	}
-	gone, err := w.beyondRecall(now.ID, base)
+	gone, err := w.beyondRecall(now.ID, base == nil || base.Gone)
 	if err == nil && !gone {
-		var above *store.Image
-		if above, err = w.ImageHead(now.Parent); err == nil {
-			gone, err = w.beyondRecall(now.Parent, above)
-		}
+		gone, err = w.beyondRecall(now.Parent, false)
 	}
 	if err != nil || !gone {
 		return false, err
@@ -42,18 +39,18 @@ func (w *work) undo(now *store.Image) error {
 	return w.putAndSettle(now)
 }
 
-// beyondRecall reports whether others may have forgotten an entry, of which the directory
-// held that; of one that nobody has heard of, the entry that it stands below. What the
-// directory has held ever since it was deleted nobody has forgotten, if it was not there
-// before this server joined: its heartbeats do not cover it.
-func (w *work) beyondRecall(id changelog.ID, held *store.Image) (bool, error) {
+// beyondRecall reports whether others may have forgotten an entry; of one that
+// nobody has heard of, the entry that it stands below. What the directory has held
+// ever since it was deleted nobody has forgotten, if it was not there before this
+// server joined: its heartbeats do not cover it. Fresh says that it was not held.
+func (w *work) beyondRecall(id changelog.ID, fresh bool) (bool, error) {
 	for depth := 0; depth < maxDepth && !id.IsZero(); depth++ {
 		life, err := w.dit.Life(id)
 		if err != nil || life == dit.Live {
 			return false, err
 		}
 		if life == dit.Deleted {
-			return w.forgottenByOthers(id, held == nil || held.Gone)
+			return w.forgottenByOthers(id, fresh)
 		}
 		m, err := w.Image(id)
 		if err != nil || m == nil || m.Gone {
@@ -62,10 +59,7 @@ func (w *work) beyondRecall(id changelog.ID, held *store.Image) (bool, error) {
 		if forgotten(w.r.Identity().Return, m) {
 			return true, nil // the room has forgotten it, see unknown
 		}
-		id = m.Parent
-		if held, err = w.ImageHead(id); err != nil {
-			return false, err
-		}
+		id, fresh = m.Parent, false
 	}
 	return false, nil
 }
@@ -73,7 +67,7 @@ func (w *work) beyondRecall(id changelog.ID, held *store.Image) (bool, error) {
 // forgottenByOthers is beyondRecall of a deleted entry. One that is shown, because of
 // what stands below it, is forgotten by nobody. What the directory held when this server
 // joined others may have forgotten whatever our heartbeats say: they may not have known
-// of us. Fresh says that it did not hold the entry any more.
+// of us.
 func (w *work) forgottenByOthers(id changelog.ID, fresh bool) (bool, error) {
 	if shown, err := w.dit.View(id); err != nil || shown != nil {
 		return false, err
@@ -85,10 +79,25 @@ func (w *work) forgottenByOthers(id changelog.ID, fresh bool) (bool, error) {
 	if fresh {
 		return w.mayBeForgotten(died)
 	}
+	before, err := w.heldBefore(id)
+	return before && died.When().Before(w.r.cfg.Now().Add(-tombAge)), err
+}
+
+// heldBefore reports whether the directory held a deleted entry when this server joined.
+// Of one that is gone here by now no image tells: a client may have put others below it
+// before that.
+func (w *work) heldBefore(id changelog.ID) (bool, error) {
+	m, err := w.ImageHead(id)
+	if err != nil {
+		return false, err
+	}
+	if m == nil || m.Gone {
+		return w.dit.DeletedWithin(id, w.r.Identity().Entered)
+	}
 	seen, err := w.seenOf(id, w.r.sid())
 	if err != nil {
 		return false, err
 	}
 	_, more := w.claim(seen)
-	return more && died.When().Before(w.r.cfg.Now().Add(-tombAge)), nil
+	return more, nil
 }

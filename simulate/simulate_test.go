@@ -163,6 +163,7 @@ func TestOldFaults(t *testing.T) {
 		{Profile: simulate.Tree, Seed: 817149455, Steps: 200}, {Profile: simulate.Classes, Seed: 817155049, Steps: 200}, {Profile: simulate.Tree, Seed: 818062443, Steps: 200},
 		{Profile: simulate.Ages, Seed: 819768897, Steps: 200}, {Profile: simulate.Ages, Seed: 819922122, Steps: 200}, {Profile: simulate.Ages, Seed: 819808533, Steps: 200}, {Profile: simulate.Members, Seed: 821075841, Steps: 200}, {Profile: simulate.Ages, Seed: 821059499, Steps: 200}, {Profile: simulate.Names, Seed: 819874326, Steps: 200}, {Profile: simulate.Tree, Seed: 821237061, Steps: 200}, {Profile: simulate.Ages, Seed: 822247410, Steps: 200},
 		{Profile: simulate.Ages, Seed: 823004374, Steps: 200}, {Profile: simulate.Ages, Seed: 823019566, Steps: 200},
+		{Profile: simulate.Ages, Seed: 824273222, Steps: 200}, {Profile: simulate.Ages, Seed: 824286056, Steps: 200},
 	} {
 		if _, err := simulate.Run(t.Context(), c); err != nil {
 			t.Error(err)
